@@ -1,0 +1,1 @@
+//! The signed head of the log (C2SP tlog-checkpoint, signed-note).

@@ -1,0 +1,3 @@
+//! The immigration firewall: what may be told to whom.
+
+pub mod text;

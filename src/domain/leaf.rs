@@ -1,0 +1,1 @@
+//! One attempt, as 256 fixed bytes of salted commitments.

@@ -1,0 +1,1 @@
+//! Who a person is: identifiers, parsed and folded, and the keyed tokens made from them.

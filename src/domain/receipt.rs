@@ -1,0 +1,1 @@
+//! What a caller keeps: proof that the attempt is in the log.

@@ -1,0 +1,4 @@
+//! Everything about running the gateway: configuration, keys, certificates, the command line.
+
+pub mod clock;
+pub mod pki;

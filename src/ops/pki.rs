@@ -1,0 +1,1 @@
+//! Issues certificates, revocation lists and PKCS#12 bundles with OpenSSL.

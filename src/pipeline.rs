@@ -1,0 +1,1 @@
+//! The life of a request, top to bottom: one line per stage.
