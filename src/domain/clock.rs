@@ -1,1 +1,235 @@
 //! Deadlines of the Victims' Code, counted in working days of England and Wales.
+//!
+//! The numbers and the bank holidays come from dated files, because the Code and the holidays
+//! change; none is written here. Without the holidays of a year there is no deadline in it: a
+//! wrong one would be worse than an error. Days are days in London, whatever the offset of a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use jiff::civil::{Date, Weekday};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use super::time::When;
+
+mod files;
+
+/// Longest wait that a rule may set, in working days.
+pub const WORKING_DAYS_MAX: u16 = 250;
+/// Longest wait that a rule may set, in minutes: a week.
+pub const WAIT_MINUTES_MAX: u16 = 10_080;
+/// England and Wales have eight every year, so a year with fewer was not copied whole.
+pub const HOLIDAYS_PER_YEAR_MIN: usize = 8;
+
+/// How soon a service should answer an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Urgency {
+    High = 1,
+    Standard = 2,
+    Low = 3,
+}
+
+impl Urgency {
+    pub const ALL: [Self; 3] = [Self::High, Self::Standard, Self::Low];
+
+    /// The code on the wire and in the rules.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Standard => "standard",
+            Self::Low => "low",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|urgency| urgency.code() == text)
+    }
+}
+
+/// For the operator: a file is wrong, missing or too old. Holds nothing about a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClockError {
+    #[error("the clock rules cannot be used: {0}")]
+    Rules(String),
+    #[error("the bank holidays cannot be used: {0}")]
+    Holidays(String),
+    #[error("no bank holidays are loaded for {year}; add them from gov.uk/bank-holidays.json")]
+    YearNotLoaded { year: i16 },
+    #[error("no clock rule was valid on that day; load the rule of that time")]
+    NoRule,
+    #[error("the time lies outside the calendar")]
+    OutsideCalendar,
+    #[error("at most {WORKING_DAYS_MAX} working days can be counted")]
+    TooManyDays,
+}
+
+/// When something must be done, and by which rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due<'clock> {
+    /// The last millisecond of `date` in London; later is late.
+    pub at: When,
+    pub date: Date,
+    /// The rule's id, such as `vcop2021.r4`.
+    pub rule: &'clock str,
+    /// The calendar's id, such as `england-and-wales`.
+    pub calendar: &'clock str,
+}
+
+/// The dated rules, with the calendar they count in.
+pub struct CodeClock {
+    london: TimeZone,
+    /// By the day from which each is valid.
+    rules: BTreeMap<Date, Rule>,
+    calendar: Calendar,
+}
+
+struct Rule {
+    id: String,
+    details_passed_working_days: u16,
+    high: Wait,
+    standard: Wait,
+    low: Wait,
+}
+
+#[derive(Clone, Copy)]
+enum Wait {
+    Minutes(u16),
+    WorkingDays(u16),
+}
+
+struct Calendar {
+    id: String,
+    years: BTreeSet<i16>,
+    holidays: BTreeSet<Date>,
+}
+
+impl CodeClock {
+    /// Reads the text of a rules file (or of several, one after the other) and of a holidays file,
+    /// such as those in `policies/clock`.
+    ///
+    /// # Errors
+    /// Anything unknown, missing, out of bounds or twice there, so that the gateway does not start
+    /// on a clock that someone mistyped.
+    pub fn parse(rules: &str, holidays: &str) -> Result<Self, ClockError> {
+        let calendar = files::calendar(holidays).map_err(ClockError::Holidays)?;
+        let rules = files::rules(rules, &calendar.id).map_err(ClockError::Rules)?;
+        // The bundled database, so that the answer does not depend on the host.
+        let london = TimeZoneDatabase::bundled()
+            .get("Europe/London")
+            .map_err(|_| ClockError::OutsideCalendar)?;
+        Ok(Self {
+            london,
+            rules,
+            calendar,
+        })
+    }
+
+    /// When the details must have been passed on, for a crime reported then. The day after the
+    /// report is day 1.
+    ///
+    /// # Errors
+    /// No rule was valid on that day, or a year on the way has no holidays loaded.
+    pub fn due(&self, reported: When) -> Result<Due<'_>, ClockError> {
+        let day = self.date(reported)?;
+        let rule = self.rule_on(day)?;
+        let date = self.working_days_after(day, rule.details_passed_working_days)?;
+        Ok(Due {
+            at: self.end_of(date)?,
+            date,
+            rule: &rule.id,
+            calendar: &self.calendar.id,
+        })
+    }
+
+    /// When a service should have answered an offer made then. Opening hours are not looked at.
+    ///
+    /// # Errors
+    /// As [`CodeClock::due`].
+    pub fn contact_by(&self, urgency: Urgency, offered_at: When) -> Result<When, ClockError> {
+        let day = self.date(offered_at)?;
+        let rule = self.rule_on(day)?;
+        let wait = match urgency {
+            Urgency::High => rule.high,
+            Urgency::Standard => rule.standard,
+            Urgency::Low => rule.low,
+        };
+        match wait {
+            Wait::Minutes(minutes) => Ok(offered_at.plus_millis(i64::from(minutes) * 60_000)),
+            Wait::WorkingDays(days) => self.end_of(self.working_days_after(day, days)?),
+        }
+    }
+
+    /// The `days`th working day after `date`; with 0, `date` itself.
+    ///
+    /// # Errors
+    /// A year on the way has no holidays loaded, or more than [`WORKING_DAYS_MAX`] days.
+    pub fn working_days_after(&self, date: Date, days: u16) -> Result<Date, ClockError> {
+        if days > WORKING_DAYS_MAX {
+            return Err(ClockError::TooManyDays);
+        }
+        // The first day counts too: a year half loaded must not be relied on.
+        self.calendar.is_working_day(date)?;
+        let mut date = date;
+        let mut left = days;
+        while left > 0 {
+            date = date.tomorrow().map_err(|_| ClockError::OutsideCalendar)?;
+            if self.calendar.is_working_day(date)? {
+                left -= 1;
+            }
+        }
+        Ok(date)
+    }
+
+    /// # Errors
+    /// The year has no holidays loaded.
+    pub fn is_working_day(&self, date: Date) -> Result<bool, ClockError> {
+        self.calendar.is_working_day(date)
+    }
+
+    /// The day it is in London at that instant.
+    ///
+    /// # Errors
+    /// An instant that no calendar can name.
+    pub fn date(&self, at: When) -> Result<Date, ClockError> {
+        let at = at.timestamp().ok_or(ClockError::OutsideCalendar)?;
+        Ok(at.to_zoned(self.london.clone()).date())
+    }
+
+    /// The last year whose holidays are loaded: after it nothing can be due.
+    pub fn last_year(&self) -> Option<i16> {
+        self.calendar.years.last().copied()
+    }
+
+    fn rule_on(&self, day: Date) -> Result<&Rule, ClockError> {
+        let latest = self.rules.range(..=day).next_back();
+        latest.map(|(_, rule)| rule).ok_or(ClockError::NoRule)
+    }
+
+    fn end_of(&self, day: Date) -> Result<When, ClockError> {
+        let next = day
+            .tomorrow()
+            .and_then(|next| next.to_zoned(self.london.clone()))
+            .map_err(|_| ClockError::OutsideCalendar)?;
+        Ok(When::from_millis(
+            next.timestamp().as_millisecond().saturating_sub(1),
+        ))
+    }
+}
+
+impl Calendar {
+    fn is_working_day(&self, date: Date) -> Result<bool, ClockError> {
+        if !self.years.contains(&date.year()) {
+            return Err(ClockError::YearNotLoaded { year: date.year() });
+        }
+        Ok(!is_weekend(date) && !self.holidays.contains(&date))
+    }
+}
+
+fn is_weekend(date: Date) -> bool {
+    matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday)
+}
+
+#[cfg(test)]
+mod tests;

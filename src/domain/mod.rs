@@ -1,15 +1,42 @@
 //! The rules of sharing: pure and synchronous. No clock, no randomness, no IO, no async.
 
+pub mod codes;
 pub mod id;
 pub mod peer;
 pub mod time;
 
+pub mod attempt;
 pub mod clock;
+pub mod organisation;
 pub mod person;
 
+pub mod alias;
+pub mod assessment;
+pub mod audit;
+pub mod consent;
+pub mod custody;
+pub mod governance;
+pub mod referral;
+pub mod refusal;
+
 pub mod firewall;
+pub mod policy;
+
+pub mod journey;
+
+pub mod answer;
+pub mod decision;
+pub mod known;
+pub mod logged;
+pub mod record;
+pub mod rules;
+pub mod ruling;
+pub mod seal;
+pub mod session;
 
 pub mod checkpoint;
 pub mod leaf;
 pub mod merkle;
+pub mod opening;
 pub mod receipt;
+pub mod tiles;

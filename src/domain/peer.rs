@@ -79,6 +79,16 @@ impl Peer {
         }
     }
 
+    /// A caller for the tests of what is decided about callers; no test of a handshake uses it.
+    #[cfg(test)]
+    pub fn for_tests(name: SpiffeName, spki_sha256: [u8; 32]) -> Self {
+        Self {
+            name,
+            spki_sha256,
+            not_after: When::from_millis(i64::MAX),
+        }
+    }
+
     pub fn name(&self) -> &SpiffeName {
         &self.name
     }

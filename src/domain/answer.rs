@@ -1,0 +1,259 @@
+//! What an attempt comes to, before it is logged. Only a logged answer can become a reply.
+
+use super::assessment::Assessment;
+use super::audit::{Reading, SeenItem};
+use super::codes::DataClass;
+use super::codes::{ReferralStatus, SenderStatus};
+use super::decision::PartRef;
+use super::firewall::{Joins, Screenable, Screened};
+use super::governance::Proposal;
+use super::id::{AssessmentId, ConsentId, Id, ProposalId, ReferralId};
+use super::known::Known;
+use super::referral::{PassOnBy, Referral};
+use super::refusal::Refusal;
+use super::time::When;
+
+/// One answer of the gateway. What it says of a person is the same for all that is not hers to
+/// know: [`Answer::Nothing`].
+pub enum Answer {
+    Refused(Refusal),
+    /// Nothing held, not for you, withdrawn, firewalled: one answer for all (F8).
+    Nothing,
+    /// `?check=only`: the request would be taken.
+    Checked,
+    /// The same request was made before: its status and what it made, never data again.
+    Replayed {
+        /// The entry that the request made the first time; its receipt is given again.
+        index: [u64; 1],
+        status: u16,
+        told: String,
+        made: Option<Id>,
+    },
+    Offered(Offered),
+    /// She does not want her details passed on; that is recorded, and the duty is done.
+    DeclinedByVictim,
+    Status(Seen),
+    Sent(Vec<Seen>),
+    Inbox(Vec<Referral>),
+    /// Accepted, declined, waiting or closed, as the receiving side said.
+    Answered {
+        referral: ReferralId,
+        status: ReferralStatus,
+    },
+    /// Identity and safe contact, to the service that accepted.
+    Released(Box<Referral>, Screened<Release>),
+    /// A note was taken; nobody is told whether it was held but its author.
+    Noted {
+        referral: ReferralId,
+        held: Option<HeldNote>,
+    },
+    Updated {
+        referral: ReferralId,
+    },
+    Events(Vec<Event>),
+    Screened {
+        held: Option<HeldNote>,
+    },
+    Consented {
+        consent: ConsentId,
+    },
+    /// A consent or a withdrawal takes effect from now.
+    Withdrawn {
+        at: When,
+    },
+    Assessed {
+        assessment: AssessmentId,
+        ticks: u16,
+    },
+    /// Every assessment that may be shown, never the latest only (AS-05). Their ids and sources are
+    /// the gateway's own: outside, an id is an alias and a source is named only where F7 allows.
+    Assessments(Vec<Assessment>, Screened<Release>),
+    ReliedOn,
+    /// The newest assessment of each source, and lines that are answered day and night.
+    Emergency(Vec<Assessment>, Vec<String>, Screened<Release>),
+    /// Log entries to open for the reader, and how much of each she may see.
+    Entries(Reading),
+    Queue(Vec<SeenItem>),
+    QueueDecided,
+    Proposed(ProposalId),
+    Proposals(Vec<Proposal>),
+    Approved(ProposalId),
+    Narrowed,
+    /// A certificate of the caller's own organisation is listed.
+    Issued,
+    /// The first facts of an empty log.
+    Founded,
+    /// The second factor was right; the edge opens a session bound to the certificate's key.
+    SessionOpened {
+        until: When,
+    },
+}
+
+/// What a referrer is told when the offer is made. Equal whether or not it went anywhere.
+pub struct Offered {
+    pub referral: ReferralId,
+    pub journey: Id,
+    pub pass_on_by: Option<PassOnBy>,
+    pub contact_by: When,
+    pub held: Option<HeldNote>,
+    /// What a FHIR message held that has no place here; said to the sender only.
+    pub left_behind: Vec<String>,
+}
+
+/// Words about immigration in a note: shown to its author, kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldNote {
+    pub words: Vec<String>,
+    pub suggestion: String,
+}
+
+/// A referral as its sender sees it.
+pub struct Seen {
+    pub referral: ReferralId,
+    pub external: Option<String>,
+    pub status: SenderStatus,
+    pub offered_at: When,
+    pub pass_on_by: Option<PassOnBy>,
+}
+
+/// Something that happened on an organisation's own referrals.
+pub struct Event {
+    pub at: u64,
+    pub index: u64,
+    pub item: Id,
+    pub code: String,
+}
+
+/// Parts to be opened after the leaf, each of one class.
+pub struct Release {
+    pub parts: Vec<PartRef>,
+}
+
+impl Screenable for Release {
+    fn classes(&self) -> Vec<DataClass> {
+        let mut classes: Vec<DataClass> = self.parts.iter().map(|part| part.class).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    fn keep(mut self, allowed: impl Fn(DataClass) -> bool) -> Self {
+        self.parts.retain(|part| allowed(part.class));
+        self
+    }
+}
+
+impl Joins for Release {
+    fn join(&mut self, other: Self) {
+        self.parts.extend(other.parts);
+    }
+}
+
+impl Answer {
+    /// The word for the log: what the caller was told.
+    pub fn told(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Nothing => "nothing-to-show",
+            Self::Checked => "checked",
+            Self::Replayed { .. } => "replayed",
+            Self::Offered(_) => "offered",
+            Self::DeclinedByVictim => "declined-by-victim",
+            Self::Status(_) => "status",
+            Self::Sent(_) => "sent-list",
+            Self::Inbox(_) => "inbox",
+            Self::Answered { status, .. } => status.code(),
+            Self::Released(..) => "released",
+            Self::Noted { .. } => "noted",
+            Self::Updated { .. } => "updated",
+            Self::Events(_) => "events",
+            Self::Screened { .. } => "screened",
+            Self::Consented { .. } => "consent-recorded",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Assessed { .. } => "assessment-recorded",
+            Self::Assessments(..) => "assessments",
+            Self::ReliedOn => "relied-on",
+            Self::Emergency(..) => "emergency-view",
+            Self::Entries(_) => "entries",
+            Self::Queue(_) => "queue",
+            Self::QueueDecided => "queue-decided",
+            Self::Proposed(_) => "proposed",
+            Self::Proposals(_) => "proposals",
+            Self::Approved(_) => "approved",
+            Self::Narrowed => "narrowed",
+            Self::Issued => "issued",
+            Self::Founded => "founded",
+            Self::SessionOpened { .. } => "session-opened",
+        }
+    }
+
+    /// The parts that the firewall let through and the store may now open.
+    pub fn parts(&self) -> &[PartRef] {
+        match self {
+            Self::Released(_, release)
+            | Self::Assessments(_, release)
+            | Self::Emergency(_, _, release) => &release.value().parts,
+            Self::Refused(_)
+            | Self::Nothing
+            | Self::Checked
+            | Self::Replayed { .. }
+            | Self::Offered(_)
+            | Self::DeclinedByVictim
+            | Self::Status(_)
+            | Self::Sent(_)
+            | Self::Inbox(_)
+            | Self::Answered { .. }
+            | Self::Noted { .. }
+            | Self::Updated { .. }
+            | Self::Events(_)
+            | Self::Screened { .. }
+            | Self::Consented { .. }
+            | Self::Withdrawn { .. }
+            | Self::Assessed { .. }
+            | Self::ReliedOn
+            | Self::Entries(_)
+            | Self::Queue(_)
+            | Self::QueueDecided
+            | Self::Proposed(_)
+            | Self::Proposals(_)
+            | Self::Approved(_)
+            | Self::Narrowed
+            | Self::Issued
+            | Self::Founded
+            | Self::SessionOpened { .. } => &[],
+        }
+    }
+}
+
+impl Answer {
+    /// Reads the idempotency record: status, id and word, as [`super::ruling`] wrote them.
+    pub fn replayed(index: u64, reply: &[u8]) -> Self {
+        let status = reply
+            .first_chunk()
+            .map_or(200, |bytes| u16::from_be_bytes(*bytes));
+        let made = reply
+            .get(2..)
+            .and_then(|rest| rest.first_chunk())
+            .map(|bytes| Id::from_bytes(*bytes))
+            .filter(|id| *id != Id::ZERO);
+        let told = String::from_utf8_lossy(reply.get(18..).unwrap_or_default()).into_owned();
+        Self::Replayed {
+            index: [index],
+            status,
+            told,
+            made,
+        }
+    }
+}
+
+/// The parts of `items` that exist, with their classes.
+pub fn parts(known: &Known, items: &[Id]) -> Release {
+    Release {
+        parts: known
+            .parts
+            .iter()
+            .filter(|part| items.contains(&part.item))
+            .cloned()
+            .collect(),
+    }
+}

@@ -1,0 +1,566 @@
+//! The closed code lists of the domain (`GET /v1/codes`). A code that is not here does not parse.
+//!
+//! There is deliberately no code for an immigration-enforcement organisation, for an immigration
+//! purpose, or for anyone's immigration status.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+macro_rules! codes {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize,
+            BorshDeserialize,
+        )]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            pub fn parse(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.code() == code)
+            }
+        }
+    };
+}
+
+codes!(
+    /// What kind of body an organisation is (`domain.md` 4.1). Decides its firewall row.
+    OrgKind {
+        Police = "police",
+        NhsTrust = "nhs_trust",
+        NhsGp = "nhs_gp",
+        Icb = "icb",
+        LocalAuthority = "local_authority",
+        VoluntaryGeneric = "voluntary_generic",
+        VoluntarySpecialist = "voluntary_specialist",
+        ByAndFor = "by_and_for",
+        Refuge = "refuge",
+        Sarc = "sarc",
+        Court = "court",
+        Cafcass = "cafcass",
+        Cps = "cps",
+        Wcu = "wcu",
+        Probation = "probation",
+        LegalAdviser = "legal_adviser",
+        Commissioner = "commissioner",
+        Operator = "operator",
+        Reviewer = "reviewer",
+    }
+);
+
+impl OrgKind {
+    /// Health bodies: between these, implied consent for direct care may serve.
+    pub const fn is_health(self) -> bool {
+        matches!(self, Self::NhsTrust | Self::NhsGp | Self::Sarc | Self::Icb)
+    }
+
+    /// Voluntary bodies may not rely on public task (`domain.md` 2.3).
+    pub const fn is_voluntary(self) -> bool {
+        matches!(
+            self,
+            Self::VoluntaryGeneric | Self::VoluntarySpecialist | Self::ByAndFor | Self::Refuge
+        )
+    }
+}
+
+codes!(
+    /// Why a team may not be told (F3, F13). Anything but `none` is tainted.
+    Taint {
+        None = "none",
+        HostsHomeOffice = "hosts_home_office",
+        UsesNrpfConnect = "uses_nrpf_connect",
+        OverseasVisitorTeam = "overseas_visitor_team",
+        ImmigrationJointOp = "immigration_joint_op",
+        Unattested = "unattested",
+    }
+);
+
+codes!(
+    /// What a user does. One request is made in one role.
+    Role {
+        Reviewer = "reviewer",
+        Officer = "officer",
+        VcopUnit = "vcop_unit",
+        Triage = "triage",
+        Adviser = "adviser",
+        Clinician = "clinician",
+        EdSenior = "ed_senior",
+        SocialWorker = "social_worker",
+        Housing = "housing",
+        MaracCoordinator = "marac_coordinator",
+        MaracMember = "marac_member",
+        CourtOfficer = "court_officer",
+        LegalAdviser = "legal_adviser",
+        IgOfficer = "ig_officer",
+        Caldicott = "caldicott",
+        Dpo = "dpo",
+        Analyst = "analyst",
+        OrgAdmin = "org_admin",
+        OperatorAdmin = "operator_admin",
+    }
+);
+
+impl Role {
+    /// Roles that always act under a person's own certificate and a second factor.
+    pub const fn needs_person_certificate(self) -> bool {
+        matches!(
+            self,
+            Self::IgOfficer | Self::Caldicott | Self::OperatorAdmin | Self::Reviewer
+        )
+    }
+}
+
+codes!(
+    /// Why a request is made. There is no immigration purpose (F1).
+    Purpose {
+        Support = "support",
+        SafetyPlanning = "safety_planning",
+        OnwardReferral = "onward_referral",
+        PriorAssessment = "prior_assessment",
+        Marac = "marac",
+        LegalAdvice = "legal_advice",
+        CourtSupport = "court_support",
+        Emergency = "emergency",
+        Audit = "audit",
+        Administration = "administration",
+    }
+);
+
+codes!(
+    /// The classes of data (`domain.md` 3.0.1). A sealed part holds exactly one.
+    DataClass {
+        /// Operational: reference, offence group, priority, borough, needs, dates.
+        Op = "op",
+        /// Identity: names, birth date, NHS number, crime reference, addresses.
+        Id = "id",
+        /// Location and safe contact. The highest lethality.
+        Loc = "loc",
+        /// Special category: health, religion, ethnicity, disability, risk answers.
+        Sp = "sp",
+        /// Immigration. Never delivered to anyone (P4).
+        Im = "im",
+        /// Immigration proxy: interpreter language, by-and-for preference.
+        Ip = "ip",
+        /// The other party.
+        Perp = "perp",
+        /// Free text: assume it holds every class above.
+        Ft = "ft",
+        /// Metadata: counts, times, sizes, counterparts.
+        Met = "met",
+    }
+);
+
+codes!(
+    /// What is attempted. The same words name the Cedar action and the log entry.
+    Action {
+        OfferReferral = "offer_referral",
+        ReadReferralStatus = "read_referral_status",
+        ReadInbox = "read_inbox",
+        AcceptReferral = "accept_referral",
+        DeclineReferral = "decline_referral",
+        WaitReferral = "wait_referral",
+        CloseReferral = "close_referral",
+        ReadReferral = "read_referral",
+        AddNote = "add_note",
+        UpdateReferral = "update_referral",
+        ReadEvents = "read_events",
+        ScreenText = "screen_text",
+        RecordConsent = "record_consent",
+        WithdrawConsent = "withdraw_consent",
+        Withdraw = "withdraw",
+        RecordAssessment = "record_assessment",
+        QueryAssessments = "query_assessments",
+        RelyOnAssessment = "rely_on_assessment",
+        BreakGlass = "break_glass",
+        ReadAudit = "read_audit",
+        ReadAuditSubject = "read_audit_subject",
+        ReadAuditQueue = "read_audit_queue",
+        DecideAuditItem = "decide_audit_item",
+        Propose = "propose",
+        Approve = "approve",
+        Narrow = "narrow",
+        ReadProposals = "read_proposals",
+        SecondFactor = "second_factor",
+        /// A path or method that does not exist, an unreadable body, too many calls.
+        Unknown = "unknown",
+    }
+);
+
+codes!(
+    OffenceGroup {
+        DomesticAbuse = "domestic_abuse",
+        SexualOffence = "sexual_offence",
+        CsaCse = "csa_cse",
+        Stalking = "stalking",
+        Harassment = "harassment",
+        HonourBasedFmFgm = "honour_based_fm_fgm",
+        ModernSlavery = "modern_slavery",
+        HateCrime = "hate_crime",
+        ViolenceInjury = "violence_injury",
+        ViolenceNoInjury = "violence_no_injury",
+        Robbery = "robbery",
+        Burglary = "burglary",
+        Theft = "theft",
+        Vehicle = "vehicle",
+        FraudCyber = "fraud_cyber",
+        Asb = "asb",
+        HomicideBereaved = "homicide_bereaved",
+        RoadDeath = "road_death",
+        Other = "other",
+        NoneDisclosed = "none_disclosed",
+    }
+);
+
+impl OffenceGroup {
+    /// The Code passes details on only with explicit consent for domestic and sexual offences and
+    /// bereaved relatives (DM:282); an unknown group counts as one of these (`domain.md` 3.0.6).
+    pub const fn needs_explicit_consent(self) -> bool {
+        match self {
+            Self::DomesticAbuse
+            | Self::SexualOffence
+            | Self::CsaCse
+            | Self::Stalking
+            | Self::HonourBasedFmFgm
+            | Self::ModernSlavery
+            | Self::HomicideBereaved
+            | Self::RoadDeath
+            | Self::Other
+            | Self::NoneDisclosed => true,
+            Self::Harassment
+            | Self::HateCrime
+            | Self::ViolenceInjury
+            | Self::ViolenceNoInjury
+            | Self::Robbery
+            | Self::Burglary
+            | Self::Theft
+            | Self::Vehicle
+            | Self::FraudCyber
+            | Self::Asb => false,
+        }
+    }
+
+    /// Where the abuser may answer the phone, safe contact is mandatory.
+    pub const fn needs_safe_contact(self) -> bool {
+        matches!(
+            self,
+            Self::DomesticAbuse | Self::SexualOffence | Self::Stalking | Self::HonourBasedFmFgm
+        )
+    }
+}
+
+codes!(
+    /// How the referral came about.
+    Direction {
+        SelfReferral = "self",
+        Family = "family",
+        Police = "police",
+        Health = "health",
+        LocalAuthority = "local_authority",
+        Voluntary = "voluntary",
+        Helpline = "helpline",
+        ActionFraud = "action_fraud",
+        Marac = "marac",
+        Transfer = "transfer",
+    }
+);
+
+codes!(
+    PartyRole {
+        Victim = "victim",
+        Witness = "witness",
+        BereavedRelative = "bereaved_relative",
+        FamilySpokesperson = "family_spokesperson",
+        ParentGuardian = "parent_guardian",
+        ChildVictim = "child_victim",
+    }
+);
+
+codes!(
+    ReportedToPolice { Yes = "yes", No = "no", Declined = "declined", Unknown = "unknown" }
+);
+
+codes!(
+    /// The Code's enhanced-rights groups; several may be true at once.
+    PriorityCategory {
+        MostSerious = "most_serious",
+        PersistentlyTargeted = "persistently_targeted",
+        Vulnerable = "vulnerable",
+        Intimidated = "intimidated",
+    }
+);
+
+codes!(
+    Need {
+        HousingSafe = "housing_safe",
+        Emotional = "emotional",
+        MhTalking = "mh_talking",
+        MhClinical = "mh_clinical",
+        LegalFamily = "legal_family",
+        LegalCriminalCourt = "legal_criminal_court",
+        LegalAdviceOther = "legal_advice_other",
+        DebtBenefits = "debt_benefits",
+        Substance = "substance",
+        Health = "health",
+        ChildSupport = "child_support",
+        Employment = "employment",
+        SafetyDevice = "safety_device",
+        CourtSupport = "court_support",
+        PretrialTherapy = "pretrial_therapy",
+        Compensation = "compensation",
+        Interpreter = "interpreter",
+        Accessibility = "accessibility",
+        PeerSupport = "peer_support",
+        Restorative = "restorative",
+    }
+);
+
+codes!(
+    /// A preference about the worker's gender.
+    WorkerGender { Any = "any", Woman = "woman", Man = "man" }
+);
+
+codes!(
+    Instrument {
+        SafelivesDash24 = "safelives_dash_24",
+        Dash27 = "dash_27",
+        Dara = "dara",
+        MhCommon = "mh_common",
+        NeedsStar = "needs_star",
+        DashYe = "dash_ye",
+        ProviderOwn = "provider_own",
+    }
+);
+
+impl Instrument {
+    /// The tools whose grade is a risk, which moves: it is shown for a short time only.
+    pub const fn is_risk(self) -> bool {
+        match self {
+            Self::SafelivesDash24 | Self::Dash27 | Self::Dara | Self::DashYe => true,
+            // A service's own tool is taken for one that measures risk.
+            Self::ProviderOwn => true,
+            Self::MhCommon | Self::NeedsStar => false,
+        }
+    }
+
+    /// Questions that the tool has, at most; more ticks than these would be made up.
+    pub const fn items_max(self) -> usize {
+        match self {
+            Self::SafelivesDash24 => 24,
+            Self::Dash27 => 27,
+            Self::Dara | Self::MhCommon | Self::NeedsStar | Self::DashYe | Self::ProviderOwn => 60,
+        }
+    }
+}
+
+codes!(
+    /// Why a service asked again although it was shown an assessment.
+    ReassessReason {
+        RiskChanged = "risk_changed",
+        OutOfDate = "out_of_date",
+        Incomplete = "incomplete",
+        OtherTool = "other_tool",
+        Disagree = "disagree",
+        SheAsked = "she_asked",
+    }
+);
+
+codes!(
+    Grade { Standard = "standard", Medium = "medium", High = "high" }
+);
+
+codes!(
+    GradeBasis {
+        Score = "score",
+        ProfessionalJudgement = "professional_judgement",
+        Escalation = "escalation",
+        SpecialistReview = "specialist_review",
+    }
+);
+
+codes!(
+    /// An answer to one question of an instrument; three ways of not knowing are kept apart.
+    ItemAnswer { Yes = "yes", No = "no", Unknown = "unknown", Declined = "declined", NotAsked = "not_asked" }
+);
+
+codes!(
+    DeclineReason {
+        Full = "full",
+        OutOfArea = "out_of_area",
+        Gender = "gender",
+        Age = "age",
+        RiskTooHigh = "risk_too_high",
+        RiskTooLow = "risk_too_low",
+        Substance = "substance",
+        MhThreshold = "mh_threshold",
+        NoInterpreter = "no_interpreter",
+        Access = "access",
+        Conflict = "conflict",
+        Unreachable = "unreachable",
+        VictimDeclined = "victim_declined",
+        Other = "other",
+    }
+);
+
+codes!(
+    CloseOutcome {
+        TakeUp = "take_up",
+        Safety = "safety",
+        Wellbeing = "wellbeing",
+        Housing = "housing",
+        CjEngaged = "cj_engaged",
+        NotReached = "not_reached",
+        SheEnded = "she_ended",
+        Other = "other",
+    }
+);
+
+codes!(
+    /// Where a referral stands, as the receiving side sees it.
+    ReferralStatus {
+        Offered = "offered",
+        Waiting = "waiting",
+        Accepted = "accepted",
+        Declined = "declined",
+        Closed = "closed",
+        Withdrawn = "withdrawn",
+        Expired = "expired",
+    }
+);
+
+codes!(
+    /// The three words a referrer sees (`domain.md` 3.0.6).
+    SenderStatus { Recorded = "recorded", WithAService = "with_a_service", Closed = "closed" }
+);
+
+codes!(
+    /// Updates both ways on a referral, closed codes only.
+    UpdateCode {
+        SafeContactChanged = "safe_contact_changed",
+        StopCalling = "stop_calling",
+        NewIncident = "new_incident",
+        BailChanged = "bail_changed",
+        RiskRaised = "risk_raised",
+        WrongPerson = "wrong_person",
+        CallUsAboutHerSafety = "call_us_about_her_safety",
+    }
+);
+
+codes!(ConsentDecision { Permit = "permit", Deny = "deny" });
+
+codes!(
+    /// How firmly consent was given. Implied serves only between health bodies.
+    ConsentStrength { Explicit = "explicit", Implied = "implied" }
+);
+
+codes!(
+    ConsentHow { Spoken = "spoken", Written = "written", Bsl = "bsl", Digital = "digital" }
+);
+
+codes!(
+    GivenBy { Herself = "self", ParentGuardian = "parent_guardian", LpaDeputy = "lpa_deputy" }
+);
+
+codes!(
+    Interpreter { None = "none", Professional = "professional", Family = "family" }
+);
+
+codes!(YesNoUnknown { Yes = "yes", No = "no", Unknown = "unknown" });
+
+codes!(
+    /// The five service families (DAC:689).
+    ServiceFamily {
+        Accommodation = "accommodation_based",
+        Community = "community_based_and_recovery",
+        OpenAccess = "open_access",
+        BehaviourChange = "behaviour_change",
+        Prevention = "prevention_awareness",
+    }
+);
+
+codes!(
+    /// GDPR Article 6 bases (`domain.md` 4.0).
+    Article6 {
+        Consent = "consent",
+        LegalObligation = "legal_obligation",
+        Vital = "vital",
+        PublicTask = "public_task",
+        RecognisedLi = "recognised_li",
+        Legitimate = "legitimate",
+    }
+);
+
+impl Article6 {
+    /// A charity cannot pick public task (`domain.md` 2.3).
+    pub const fn open_to(self, kind: OrgKind) -> bool {
+        match self {
+            Self::Consent | Self::Vital | Self::RecognisedLi | Self::LegalObligation => true,
+            Self::PublicTask => !kind.is_voluntary() && !matches!(kind, OrgKind::LegalAdviser),
+            Self::Legitimate => matches!(kind, OrgKind::LegalAdviser),
+        }
+    }
+}
+
+codes!(
+    WithdrawalScope {
+        Everything = "everything",
+        Service = "service",
+        Class = "class",
+        Purpose = "purpose",
+    }
+);
+
+codes!(
+    /// Why the glass is broken (`domain.md` 3.6).
+    EmergencyReason {
+        LifeAtRisk = "life_at_risk",
+        CannotConsent = "cannot_consent_and_harm_likely",
+        ChildAtRisk = "child_at_risk",
+    }
+);
+
+codes!(
+    /// Who holds identity and safe contact once a referral is accepted (`design.md` 6).
+    Custody { Own = "own", Gateway = "gateway" }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn immigration_enforcement_cannot_be_written_down() {
+        for word in [
+            "immigration_enforcement",
+            "home_office",
+            "border_force",
+            "ukvi",
+        ] {
+            assert_eq!(OrgKind::parse(word), None);
+            assert_eq!(Purpose::parse(word), None);
+        }
+        assert!(
+            Purpose::ALL
+                .iter()
+                .all(|purpose| !purpose.code().contains("immigration"))
+        );
+    }
+
+    #[test]
+    fn codes_are_read_back_as_written() {
+        for need in Need::ALL {
+            assert_eq!(Need::parse(need.code()), Some(*need));
+        }
+        assert_eq!(Need::parse("nrpf"), None);
+    }
+
+    #[test]
+    fn a_charity_cannot_pick_public_task() {
+        assert!(!Article6::PublicTask.open_to(OrgKind::ByAndFor));
+        assert!(Article6::PublicTask.open_to(OrgKind::Police));
+    }
+}

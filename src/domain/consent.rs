@@ -1,0 +1,175 @@
+//! Consent through its life: what she agreed to, until when, and what she has stopped.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use super::codes::{
+    ConsentDecision, ConsentHow, ConsentStrength, DataClass, GivenBy, Interpreter, Purpose,
+    ServiceFamily, WithdrawalScope, YesNoUnknown,
+};
+use super::id::{ConsentId, OrgId};
+use super::person::TaggedToken;
+use super::policy::ConsentState;
+use super::time::When;
+
+/// Consent ends by itself after this long unless it says less.
+pub const CONSENT_DAYS_MAX: i64 = 366;
+
+/// Which way a consent opens: to be told to others, to be asked for, to be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum Opens {
+    /// The holder may share what it recorded with the recipients named.
+    Share,
+    /// The organisation that recorded it may be told what others hold.
+    Query,
+}
+
+/// Who may be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Recipients {
+    pub organisations: Vec<OrgId>,
+    pub families: Vec<ServiceFamily>,
+}
+
+impl Recipients {
+    /// `families` are those of the services that the organisation runs.
+    pub fn cover(&self, organisation: &OrgId, families: &[ServiceFamily]) -> bool {
+        self.organisations.contains(organisation)
+            || self.families.iter().any(|family| families.contains(family))
+    }
+}
+
+/// A consent as recorded. A refusal (`deny`) is a record too.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Consent {
+    pub id: ConsentId,
+    pub recorded_by: OrgId,
+    pub decision: ConsentDecision,
+    pub strength: ConsentStrength,
+    pub opens: Opens,
+    pub recipients: Recipients,
+    pub classes: Vec<DataClass>,
+    pub purposes: Vec<Purpose>,
+    pub given_by: GivenBy,
+    pub how: ConsentHow,
+    pub language: Option<String>,
+    pub interpreter: Interpreter,
+    pub other_party_present: YesNoUnknown,
+    pub notice_version: Option<String>,
+    pub given_at: When,
+    pub from: When,
+    pub until: When,
+    pub withdrawn_at: Option<When>,
+}
+
+/// A withdrawal, kept where it can stop what arrives later (F8, `domain.md` 3.4).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Tombstone {
+    pub at: When,
+    pub taken_by: OrgId,
+    pub scope: WithdrawalScope,
+    /// For scope `service`: who is stopped. Empty otherwise.
+    pub organisations: Vec<OrgId>,
+    pub classes: Vec<DataClass>,
+    pub purposes: Vec<Purpose>,
+    /// Whose word it was: it applies to a record only if these link to it automatically.
+    pub tokens: Vec<TaggedToken>,
+}
+
+impl Tombstone {
+    /// Whether it stops a flow of `classes` for `purpose` between two organisations.
+    pub fn stops(&self, ends: &[&OrgId], classes: &[DataClass], purpose: Purpose) -> bool {
+        match self.scope {
+            WithdrawalScope::Everything => true,
+            WithdrawalScope::Service => self
+                .organisations
+                .iter()
+                .any(|stopped| ends.contains(&stopped)),
+            WithdrawalScope::Class => classes.iter().any(|class| self.classes.contains(class)),
+            WithdrawalScope::Purpose => self.purposes.contains(&purpose),
+        }
+    }
+}
+
+/// A flow that a consent may or may not cover.
+pub struct Flow<'a> {
+    pub holder: &'a OrgId,
+    pub recipient: &'a OrgId,
+    pub recipient_families: &'a [ServiceFamily],
+    pub classes: &'a [DataClass],
+    pub purpose: Purpose,
+    pub now: When,
+}
+
+impl Consent {
+    /// In date, permitted, not withdrawn, and newer than every withdrawal that stops this flow.
+    fn live(&self, flow: &Flow<'_>, tombstones: &[&Tombstone]) -> bool {
+        self.decision == ConsentDecision::Permit
+            && self.from <= flow.now
+            && flow.now < self.until
+            && self.withdrawn_at.is_none()
+            && !tombstones.iter().any(|tombstone| {
+                tombstone.at >= self.given_at
+                    && tombstone.stops(&[flow.holder, flow.recipient], flow.classes, flow.purpose)
+            })
+    }
+
+    fn covers(&self, flow: &Flow<'_>) -> bool {
+        let scope = match self.opens {
+            Opens::Share => self
+                .recipients
+                .cover(flow.recipient, flow.recipient_families),
+            Opens::Query => self.recorded_by == *flow.recipient,
+        };
+        scope
+            && self.purposes.contains(&flow.purpose)
+            && flow.classes.iter().all(|class| self.classes.contains(class))
+            // Consent given through a relative is not hers (`domain.md` 4.3).
+            && self.interpreter != Interpreter::Family
+    }
+
+    pub fn state(&self, flow: &Flow<'_>, tombstones: &[&Tombstone], asker: &OrgId) -> ConsentState {
+        ConsentState {
+            strength: self.strength,
+            live: self.live(flow, tombstones),
+            covers: self.covers(flow),
+            from_another: self.recorded_by != *asker,
+        }
+    }
+}
+
+/// The best of several: one that is live and covers, if there is one.
+///
+/// A live refusal that covers the flow outweighs any permit given before it.
+pub fn best(
+    consents: &[&Consent],
+    flow: &Flow<'_>,
+    tombstones: &[&Tombstone],
+    asker: &OrgId,
+) -> Option<(ConsentId, ConsentState)> {
+    let refused_at = consents
+        .iter()
+        .filter(|consent| {
+            consent.decision == ConsentDecision::Deny
+                && consent.withdrawn_at.is_none()
+                && consent.covers(flow)
+        })
+        .map(|consent| consent.given_at)
+        .max();
+    consents
+        .iter()
+        .map(|consent| {
+            let mut state = consent.state(flow, tombstones, asker);
+            if refused_at.is_some_and(|refused| consent.given_at <= refused) {
+                state.live = false;
+            }
+            (consent.id, state)
+        })
+        .max_by_key(|(_, state)| {
+            (
+                state.live && state.covers,
+                state.strength == ConsentStrength::Explicit,
+                state.live,
+                state.covers,
+            )
+        })
+}

@@ -1,0 +1,371 @@
+//! The receiving service answers an offer: accept, decline, wait, close; and reads what it
+//! accepted (3.2).
+
+use crate::domain::alias::AliasKind;
+use crate::domain::answer::{Answer, Release, parts};
+use crate::domain::attempt::Attempt;
+use crate::domain::codes::{
+    CloseOutcome, Custody, DataClass, DeclineReason, OrgKind, ReferralStatus,
+};
+use crate::domain::consent::{Consent, Flow, best};
+use crate::domain::decision::{Aggregate, Decision, List, Write};
+use crate::domain::firewall::{Screened, screen};
+use crate::domain::id::{Id, PersonId, ReferralId};
+use crate::domain::known::Known;
+use crate::domain::policy::{Ask, ConsentState, Relationship};
+use crate::domain::record::{PersonReferral, Record, singleton};
+use crate::domain::referral::Referral;
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use crate::domain::ruling::{BadRuling, Ruled, Ruling};
+use crate::domain::seal::{Keys, Payload};
+use crate::domain::time::When;
+
+use zeroize::Zeroizing;
+
+use super::offering::{REFERRAL_CLASSES, write_person};
+use super::{ACCEPTED, Caller, REFERRAL_PURPOSE, Stop, caller, mark, permit};
+
+/// What the receiving service does with an offer.
+pub enum Response {
+    Accept {
+        worker: String,
+        onward_rule_accepted: bool,
+    },
+    Decline {
+        reason: DeclineReason,
+    },
+    Wait,
+    Close {
+        outcomes: Vec<CloseOutcome>,
+    },
+    /// Opens again what was released to it.
+    Read,
+    /// Custody `own`: the box that what was released now lies in. Its item key is all that the
+    /// gateway keeps; the keys of the parts are destroyed.
+    Reseal {
+        boxed: Vec<u8>,
+    },
+}
+
+/// Decides one answer to the referral known outside as `alias`.
+pub fn respond(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    alias: Id,
+    response: &Response,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let inward = rules
+        .aliases
+        .inward(attempt.organisation(), AliasKind::Referral, alias);
+    ruling.object(Some(alias), Some(inward));
+    ruling.asked(&REFERRAL_CLASSES);
+    match decide(&mut ruling, known, ReferralId(inward), alias, response) {
+        Ok(answer) => ruling.finish(answer),
+        Err(stop) => ruling.stop(stop),
+    }
+}
+
+fn decide(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    id: ReferralId,
+    alias: Id,
+    response: &Response,
+) -> Result<Answer, Stop> {
+    let attempt = ruling.attempt();
+    let caller = caller(known, attempt)?;
+    let found = known
+        .referrals
+        .get(&id)
+        .filter(|referral| referral.recipient == *attempt.organisation());
+    let Some(referral) = found else {
+        // Policy still has its say first, so that an error about the caller is exact.
+        let mut ask = caller.ask(attempt, caller.as_recipient());
+        ask.relationship = Relationship::OfferedTo;
+        return match permit(ruling, &ask, ()) {
+            Err(Stop::Refuse(refusal)) if !matches!(refusal, Refusal::ConsentNeeded) => {
+                Err(Stop::Refuse(refusal))
+            }
+            Ok(_) | Err(_) => Err(Stop::Nothing("no such referral here")),
+        };
+    };
+    ruling.subject(&referral.tokens);
+    ruling.concerns(&referral.sender);
+    ruling.concerns(&referral.recipient);
+    if referral.recipient_team != attempt.peer.name().team {
+        return Err(Stop::Nothing("another team's referral"));
+    }
+    let mut ask = caller.ask(attempt, caller.as_recipient());
+    ask.relationship = relationship(referral);
+    ask.giver = known
+        .organisations
+        .get(&referral.sender)
+        .map(|sender| sender.kind);
+    ask.offence = Some(referral.operational.offence_group);
+    ask.basis = referral.basis;
+    ask.consent = consent(known, referral, &caller, attempt.when);
+    if let Some(consent) = referral.consent {
+        ruling.consent(consent.id());
+    }
+    if referral.status == ReferralStatus::Withdrawn {
+        return Err(Stop::Nothing("withdrawn"));
+    }
+    match response {
+        Response::Accept {
+            worker,
+            onward_rule_accepted,
+        } => {
+            check_onward_rule(*onward_rule_accepted)?;
+            refuse_if_answered(referral)?;
+            let screened = release(ruling, known, referral, &mut ask, caller.kind())?;
+            let mut referral = referral.clone();
+            take(ruling, known, &mut referral, worker);
+            save(ruling, &referral);
+            Ok(Answer::Released(Box::new(referral), screened))
+        }
+        Response::Read => {
+            if referral.status != ReferralStatus::Accepted {
+                return Err(Stop::Nothing("not accepted"));
+            }
+            let screened = release(ruling, known, referral, &mut ask, caller.kind())?;
+            Ok(Answer::Released(Box::new(referral.clone()), screened))
+        }
+        Response::Reseal { boxed } => {
+            if referral.status != ReferralStatus::Accepted || referral.resealed_item.is_some() {
+                return Err(Stop::Nothing("nothing to re-seal"));
+            }
+            ask.classes = vec![DataClass::Id];
+            let item = attempt.entropy.id("resealed item");
+            let mut payload = Payload::default();
+            payload.add(DataClass::Id, item, Zeroizing::new(boxed.clone()));
+            let screened = screen(permit(ruling, &ask, payload)?, ACCEPTED);
+            mark(ruling, &screened);
+            let mut referral = referral.clone();
+            erase_parts(ruling, known, referral.id);
+            ruling.payload(&Aggregate::Referral(referral.id), &screened);
+            ruling.note("resealed-to-own-custody");
+            referral.resealed_item = Some(item);
+            save(ruling, &referral);
+            Ok(Answer::Answered {
+                referral: ReferralId(alias),
+                status: referral.status,
+            })
+        }
+        Response::Decline { reason } => {
+            refuse_if_answered(referral)?;
+            permit(ruling, &ask, ())?;
+            let mut referral = referral.clone();
+            referral.status = ReferralStatus::Declined;
+            referral.decline_reason = Some(*reason);
+            referral.answered_at = Some(attempt.when);
+            // Identity is never released on a declined offer: its keys go at once.
+            erase_parts(ruling, known, referral.id);
+            unlist(ruling, &referral);
+            save(ruling, &referral);
+            Ok(Answer::Answered {
+                referral: ReferralId(alias),
+                status: referral.status,
+            })
+        }
+        Response::Wait => {
+            refuse_if_answered(referral)?;
+            permit(ruling, &ask, ())?;
+            let mut referral = referral.clone();
+            referral.status = ReferralStatus::Waiting;
+            referral.answered_at = Some(attempt.when);
+            save(ruling, &referral);
+            Ok(Answer::Answered {
+                referral: ReferralId(alias),
+                status: referral.status,
+            })
+        }
+        Response::Close { outcomes } => {
+            if referral.status != ReferralStatus::Accepted {
+                return Err(Stop::Refuse(Refusal::AlreadyAnswered));
+            }
+            permit(ruling, &ask, ())?;
+            let mut referral = referral.clone();
+            referral.status = ReferralStatus::Closed;
+            referral.outcomes.clone_from(outcomes);
+            erase_parts(ruling, known, referral.id);
+            unlist(ruling, &referral);
+            save(ruling, &referral);
+            Ok(Answer::Answered {
+                referral: ReferralId(alias),
+                status: referral.status,
+            })
+        }
+    }
+}
+
+/// What ties a receiving organisation to the person, by this referral.
+pub fn relationship(referral: &Referral) -> Relationship {
+    match referral.status {
+        ReferralStatus::Offered | ReferralStatus::Waiting => Relationship::OfferedTo,
+        ReferralStatus::Accepted if referral.self_made() => Relationship::AcceptedOwn,
+        ReferralStatus::Accepted => Relationship::AcceptedFromAnother,
+        ReferralStatus::Declined
+        | ReferralStatus::Closed
+        | ReferralStatus::Withdrawn
+        | ReferralStatus::Expired => Relationship::None,
+    }
+}
+
+fn consent(
+    known: &Known,
+    referral: &Referral,
+    caller: &Caller<'_>,
+    now: When,
+) -> Option<ConsentState> {
+    referral.consent?;
+    let person = known.people.get(&referral.sender_person)?;
+    let consents: Vec<&Consent> = person.consents.iter().collect();
+    let families = known.families(&caller.actor.organisation);
+    let flow = Flow {
+        holder: &referral.sender,
+        recipient: &referral.recipient,
+        recipient_families: &families,
+        classes: &REFERRAL_CLASSES,
+        purpose: REFERRAL_PURPOSE,
+        now,
+    };
+    let tombstones = known.withdrawals(&referral.tokens);
+    best(&consents, &flow, &tombstones, &caller.actor.organisation).map(|(_, state)| state)
+}
+
+fn check_onward_rule(accepted: bool) -> Result<(), Refusal> {
+    if accepted {
+        Ok(())
+    } else {
+        Err(Refusal::CheckYourAnswers(vec![
+            crate::domain::person::FieldError {
+                field: "onward_rule_accepted",
+                message: "accept that you may not pass this on for immigration purposes: send true",
+            },
+        ]))
+    }
+}
+
+fn refuse_if_answered(referral: &Referral) -> Result<(), Refusal> {
+    if referral.open() {
+        Ok(())
+    } else {
+        Err(Refusal::AlreadyAnswered)
+    }
+}
+
+/// What may be opened for the accepting service: identity, safe contact, its note and language.
+fn release(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    referral: &Referral,
+    ask: &mut Ask,
+    kind: OrgKind,
+) -> Result<Screened<Release>, Stop> {
+    let items: Vec<Id> = [
+        referral.identity_item,
+        referral.contact_item,
+        referral.note_item,
+        referral.language_item,
+        referral.resealed_item,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    ask.classes = vec![
+        DataClass::Op,
+        DataClass::Id,
+        DataClass::Loc,
+        DataClass::Ip,
+        DataClass::Ft,
+    ];
+    let permitted = permit(ruling, ask, parts(known, &items))?;
+    let screened = screen(permitted, ACCEPTED);
+    mark(ruling, &screened);
+    let mut classes: Vec<DataClass> = screened
+        .value()
+        .parts
+        .iter()
+        .map(|part| part.class)
+        .collect();
+    classes.sort_unstable();
+    classes.dedup();
+    ruling.disclosed(&classes);
+    ruling.note(if kind.is_health() {
+        "released-to-health"
+    } else {
+        "released"
+    });
+    Ok(screened)
+}
+
+/// The receiving organisation takes the referral: it gets its own record of the person, and the
+/// Code's clock stops.
+pub fn take(ruling: &mut Ruling<'_>, known: &Known, referral: &mut Referral, worker: &str) {
+    let attempt = ruling.attempt();
+    let own = known.own_record(&referral.recipient, &referral.tokens);
+    let new = PersonId(attempt.entropy.id("recipient person"));
+    let person = own.unwrap_or(new);
+    referral.status = ReferralStatus::Accepted;
+    referral.accepted_by = Some(worker.to_owned());
+    referral.answered_at = Some(attempt.when);
+    referral.details_passed_at = Some(attempt.when);
+    referral.recipient_person = Some(person);
+    referral.custody_key = known
+        .organisations
+        .get(&referral.recipient)
+        .filter(|organisation| organisation.custody == Custody::Own)
+        .and_then(|organisation| organisation.hpke_public_key);
+    write_person(
+        ruling,
+        known,
+        &referral.recipient.clone(),
+        &referral.tokens,
+        own,
+        new,
+    );
+    ruling.fact(
+        Aggregate::Person(person),
+        referral.id.id(),
+        &Record::PersonReferral(PersonReferral {
+            referral: referral.id,
+            sent: false,
+            at: attempt.when,
+        }),
+    );
+    // The sender learns no more than "with a service".
+    ruling.list(List::Events(referral.sender.clone()), 0, referral.id.id());
+}
+
+/// Writes the referral as it now stands.
+pub fn save(ruling: &mut Ruling<'_>, referral: &Referral) {
+    let of = Aggregate::Referral(referral.id);
+    ruling.fact(
+        of,
+        singleton("referral"),
+        &Record::Referral(referral.clone()),
+    );
+}
+
+/// Takes the referral off the receiving side's inbox.
+pub fn unlist(ruling: &mut Ruling<'_>, referral: &Referral) {
+    ruling.write(Write::Unlist {
+        list: List::Inbox(referral.recipient.clone()),
+        item: referral.id.id(),
+    });
+}
+
+/// Destroys the keys of every part of a referral.
+pub fn erase_parts(ruling: &mut Ruling<'_>, known: &Known, referral: ReferralId) {
+    let of = Aggregate::Referral(referral);
+    for part in known.parts.iter().filter(|part| part.of == of) {
+        ruling.write(Write::Remove {
+            of: of.clone(),
+            item: part.item,
+        });
+    }
+}

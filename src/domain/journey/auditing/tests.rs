@@ -1,0 +1,242 @@
+//! The laws of reading the log and of the queue.
+
+use super::*;
+use crate::domain::audit::{Severity, VisibleOutcome};
+use crate::domain::codes::{Action, Role};
+use crate::domain::journey::scene::{Scene, org, start, told, written};
+use crate::domain::person::{Token, TokenKind};
+use crate::domain::rules::Entries;
+
+type Person<'a> = (&'a str, &'a str, Role);
+
+const HAVEN_IG: Person<'_> = ("haven", "hi1", Role::IgOfficer);
+const POLICE_IG: Person<'_> = ("police", "pi1", Role::IgOfficer);
+const REVIEWER: Person<'_> = ("reviewer", "rv1", Role::Reviewer);
+
+fn item(number: u8) -> QueueItem {
+    QueueItem {
+        id: Id::from_bytes([number; 16]),
+        at: start(),
+        code: "probe.status_shaped".to_owned(),
+        severity: Severity::Red,
+        organisation: org("police"),
+        user: "4417".to_owned(),
+        tries: 3,
+        minutes: 9,
+        due: start().plus_hours(72),
+        decided: None,
+    }
+}
+
+fn with_items(items: &[QueueItem]) -> Scene {
+    let mut scene = Scene::borough();
+    scene.known.queue = items.iter().map(|item| (item.id, item.clone())).collect();
+    scene
+}
+
+fn read(scene: &mut Scene, by: Person<'_>, action: Action) -> Decision<Ruled> {
+    let attempt = scene.attempt(by, action, start());
+    scene.run(&attempt, |rules, attempt, known, keys| {
+        let filter = Filter {
+            outcome: Some(VisibleOutcome::Deny),
+            ..Filter::default()
+        };
+        entries(rules, attempt, known, keys, None, &[7, 3], &filter)
+    })
+}
+
+fn shown(scene: &mut Scene, by: Person<'_>) -> Vec<SeenItem> {
+    let attempt = scene.attempt(by, Action::ReadAuditQueue, start());
+    let decision = scene.run(&attempt, queue);
+    match decision.value.answer {
+        Answer::Queue(items) => items,
+        _ => panic!("{}", told(&decision)),
+    }
+}
+
+fn decided(
+    scene: &mut Scene,
+    by: Person<'_>,
+    id: Id,
+    verdict: QueueVerdict,
+    at: When,
+) -> Decision<Ruled> {
+    let attempt = scene.attempt(by, Action::DecideAuditItem, at);
+    let alias = scene
+        .rules
+        .aliases
+        .outward(&org(by.0), AliasKind::Entry, id);
+    scene.run(&attempt, |rules, attempt, known, keys| {
+        decide_queue(rules, attempt, known, keys, alias, verdict)
+    })
+}
+
+#[test]
+fn reading_the_log_is_an_attempt_that_names_what_is_opened() {
+    let decision = read(&mut Scene::borough(), HAVEN_IG, Action::ReadAudit);
+    let Answer::Entries(reading) = &decision.value.answer else {
+        panic!("{}", told(&decision));
+    };
+    assert_eq!(reading.indices, [7, 3]);
+    assert_eq!(reading.viewer.organisation, org("haven"));
+    assert_eq!(reading.filter.outcome, Some(VisibleOutcome::Deny));
+    assert!(decision.value.opening.opens(&decision.leaf));
+}
+
+#[test]
+fn only_those_who_watch_read_the_log() {
+    for person in [
+        ("haven", "ha1", Role::OrgAdmin),
+        ("operator", "op1", Role::OperatorAdmin),
+    ] {
+        let decision = read(&mut Scene::borough(), person, Action::ReadAudit);
+        assert_eq!(told(&decision), "role-not-allowed", "{person:?}");
+    }
+    for person in [HAVEN_IG, POLICE_IG, REVIEWER] {
+        let decision = read(&mut Scene::borough(), person, Action::ReadAudit);
+        assert_eq!(told(&decision), "entries", "{person:?}");
+    }
+}
+
+#[test]
+fn a_look_up_of_a_person_is_listed_under_her() {
+    let tokens = [TaggedToken {
+        kind: TokenKind::ALL[0],
+        token: Token::from_bytes([5; 16]),
+    }];
+    let mut scene = Scene::borough();
+    let attempt = scene.attempt(HAVEN_IG, Action::ReadAuditSubject, start());
+    let filter = Filter::default();
+    let decision = scene.run(&attempt, |rules, attempt, known, keys| {
+        entries(rules, attempt, known, keys, Some(&tokens), &[], &filter)
+    });
+    let subject = scene.rules.log_subjects(&tokens)[0];
+    assert!(decision.writes.iter().any(|write| matches!(
+        write,
+        Write::List { list: List::AuditSubject(listed), .. } if *listed == subject
+    )));
+    assert_eq!(told(&decision), "entries");
+}
+
+#[test]
+fn each_body_sees_the_item_and_only_two_see_whose_it_is() {
+    for (person, named) in [(HAVEN_IG, false), (POLICE_IG, true), (REVIEWER, true)] {
+        let mut scene = with_items(&[item(1)]);
+        let [seen] = shown(&mut scene, person).try_into().unwrap();
+        assert_eq!(seen.user.is_some(), named, "{person:?}");
+        assert_eq!((seen.tries, seen.minutes), (3, 9));
+        assert_ne!(seen.id, item(1).id);
+    }
+}
+
+#[test]
+fn an_item_is_accepted_once_and_may_be_asked_about_before() {
+    let mut scene = with_items(&[item(1)]);
+    let id = item(1).id;
+    let word = |scene: &mut Scene, verdict| told(&decided(scene, HAVEN_IG, id, verdict, start()));
+    assert_eq!(word(&mut scene, QueueVerdict::Ask), "queue-decided");
+    assert_eq!(word(&mut scene, QueueVerdict::Escalate), "queue-decided");
+    assert_eq!(word(&mut scene, QueueVerdict::Accept), "queue-decided");
+    assert_eq!(word(&mut scene, QueueVerdict::Accept), "already-answered");
+    let kept = scene.known.queue[&id].decided.clone().unwrap();
+    assert_eq!(
+        (kept.by.as_str(), kept.decision),
+        ("hi1", QueueVerdict::Accept)
+    );
+}
+
+#[test]
+fn one_body_decides_for_itself_alone() {
+    let mut scene = with_items(&[item(1)]);
+    let decision = decided(
+        &mut scene,
+        POLICE_IG,
+        item(1).id,
+        QueueVerdict::Accept,
+        start(),
+    );
+    assert_eq!(written(&decision), [Aggregate::Queue(org("police"))]);
+}
+
+#[test]
+fn nobody_decides_about_herself() {
+    let mut own = item(1);
+    own.user = "pi1".to_owned();
+    let mut scene = with_items(&[own]);
+    let decision = decided(
+        &mut scene,
+        POLICE_IG,
+        item(1).id,
+        QueueVerdict::Accept,
+        start(),
+    );
+    assert_eq!(told(&decision), "role-not-allowed");
+    assert!(written(&decision).is_empty());
+}
+
+#[test]
+fn what_was_settled_long_ago_is_left_to_the_log() {
+    let mut old = item(1);
+    old.decided = Some(QueueDecision {
+        at: start().plus_days(-DECIDED_DAYS),
+        by: "hi1".to_owned(),
+        decision: QueueVerdict::Accept,
+    });
+    let mut scene = with_items(&[old, item(2)]);
+    assert_eq!(shown(&mut scene, HAVEN_IG).len(), 1);
+    let decision = decided(
+        &mut scene,
+        HAVEN_IG,
+        item(2).id,
+        QueueVerdict::Accept,
+        start(),
+    );
+    let removed = decision.writes.iter().filter_map(|write| match write {
+        Write::Remove { item, .. } => Some(*item),
+        _ => None,
+    });
+    assert_eq!(removed.collect::<Vec<_>>(), [item(1).id]);
+}
+
+#[test]
+fn an_item_that_is_not_there_is_not_decided() {
+    let mut scene = Scene::borough();
+    let decision = decided(
+        &mut scene,
+        HAVEN_IG,
+        item(1).id,
+        QueueVerdict::Accept,
+        start(),
+    );
+    assert_eq!(told(&decision), "route-absent");
+}
+
+#[test]
+fn what_others_did_is_not_on_the_lists_of_those_who_may_not_see_it() {
+    let mut scene = Scene::borough();
+    let tokens = [TaggedToken {
+        kind: TokenKind::ALL[0],
+        token: Token::from_bytes([5; 16]),
+    }];
+    let attempt = scene.attempt(HAVEN_IG, Action::ReadAuditSubject, start());
+    let decision = scene.run(&attempt, |rules, attempt, known, keys| {
+        let mut ruling = Ruling::new(rules, attempt, known, keys);
+        ruling.subject(&tokens);
+        ruling.concerns(&org("police"));
+        ruling.nothing("test")
+    });
+    let rules = scene.rules;
+    let subject = rules.log_subjects(&tokens)[0];
+    let own = rules.subject_list(&org("police"), Entries::OwnStaff, &subject);
+    let others = rules.subject_list(&org("police"), Entries::Others, &subject);
+    let listed = |list: &List| {
+        decision
+            .writes
+            .iter()
+            .any(|write| matches!(write, Write::List { list: on, .. } if on == list))
+    };
+    // A reader of the police looks at the first two only.
+    assert!(!listed(&List::Audit(org("police"))) && !listed(&own));
+    assert!(listed(&List::AuditConcerned(org("police"))) && listed(&others));
+    assert!(listed(&List::Audit(org("haven"))));
+}

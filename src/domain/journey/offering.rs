@@ -1,0 +1,655 @@
+//! A referral is offered: no identity in it, and the same reply wherever it went (3.1).
+
+use super::{ACCEPTED, REFERRAL_PURPOSE, Stop, caller, mark, permit, recipient};
+use crate::domain::alias::AliasKind;
+use crate::domain::answer::{Answer, HeldNote, Offered};
+use crate::domain::attempt::Attempt;
+use crate::domain::clock::CodeClock;
+use crate::domain::codes::{Article6, ConsentDecision, DataClass, ReferralStatus};
+use crate::domain::consent::{Consent, Flow, Opens, Tombstone};
+use crate::domain::decision::{Aggregate, Decision, List};
+use crate::domain::firewall::screen;
+use crate::domain::firewall::text::{Finding, Held, TextScreen};
+use crate::domain::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId};
+use crate::domain::known::Known;
+use crate::domain::organisation::{Organisation, Service};
+use crate::domain::person::{FieldError, Identity, Person, SafeContact, TaggedToken};
+use crate::domain::record::{Holder, PersonRecord, PersonReferral, Record, singleton};
+use crate::domain::referral::{
+    AgreedTiming, Draft, Ground, NoteState, Operational, PassOnBy, Referral,
+};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use crate::domain::ruling::{BadRuling, Ruled, Ruling};
+use crate::domain::seal::{Keys, Payload};
+use crate::domain::time::When;
+
+use zeroize::Zeroizing;
+
+/// What flows with a referral once it is accepted.
+pub const REFERRAL_CLASSES: [DataClass; 3] = [DataClass::Op, DataClass::Id, DataClass::Loc];
+
+/// A second referral for the same offence within this time is noticed, if police make it.
+const REREFERRED_DAYS: i64 = 30;
+
+/// On what ground, with the person's own words already judged.
+pub enum OfferGround {
+    Consent(Consent),
+    Declined {
+        consent: Consent,
+        stop_future_offers: bool,
+    },
+    Basis {
+        article6: Article6,
+        reason: Option<String>,
+    },
+    None,
+}
+
+/// An offer whose person is resolved: tokens to find her by, identity only to be sealed.
+pub struct Offer {
+    pub service: ServiceId,
+    pub operational: Operational,
+    pub person: Person,
+    pub identity: Identity,
+    pub safe_contact: Option<SafeContact>,
+    pub note: Option<Zeroizing<String>>,
+    pub language: Option<String>,
+    pub ground: OfferGround,
+    pub agreed_timing: Option<AgreedTiming>,
+    pub externals: Vec<String>,
+    pub strict: bool,
+    pub left_behind: Vec<String>,
+}
+
+impl Offer {
+    /// Joins what was parsed with the person that it resolved to.
+    ///
+    /// # Errors
+    /// What is wrong with the safe contact, field by field.
+    pub fn of(
+        draft: Draft,
+        resolved: (Person, Identity),
+        now: When,
+    ) -> Result<Self, Vec<FieldError>> {
+        let contact = draft
+            .safe_contact
+            .map(|raw| SafeContact::parse(raw, now))
+            .transpose()?;
+        let mut contact = contact;
+        // The language travels apart: it is a proxy, for the one who will speak with her (F6).
+        let language = contact.as_mut().and_then(SafeContact::take_language_need);
+        let ground = match draft.ground {
+            Ground::Consent(given) => OfferGround::Consent(Consent {
+                recipients: given.recipients,
+                ..given.consent
+            }),
+            Ground::Declined {
+                stop_future_offers,
+                given,
+            } => OfferGround::Declined {
+                consent: given.consent,
+                stop_future_offers,
+            },
+            Ground::Basis { article6, reason } => OfferGround::Basis { article6, reason },
+            Ground::None => OfferGround::None,
+        };
+        let (person, identity) = resolved;
+        Ok(Self {
+            service: draft.service,
+            operational: draft.operational,
+            person,
+            identity,
+            safe_contact: contact,
+            note: draft.note,
+            language: language.map(|tag| tag.as_str().to_owned()),
+            ground,
+            agreed_timing: draft.agreed_timing,
+            externals: draft.externals,
+            strict: draft.strict,
+            left_behind: draft.left_behind,
+        })
+    }
+}
+
+/// Decides one offer.
+pub fn offer(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    offer: &Offer,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    ruling.asked(&REFERRAL_CLASSES);
+    match decide(&mut ruling, known, offer) {
+        Ok(answer) => ruling.finish(answer),
+        Err(stop) => ruling.stop(stop),
+    }
+}
+
+fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answer, Stop> {
+    let attempt = ruling.attempt();
+    let caller = caller(known, attempt)?;
+    ruling.subject(offer.person.tokens());
+    if let OfferGround::Declined {
+        consent,
+        stop_future_offers,
+    } = &offer.ground
+    {
+        permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;
+        declined(ruling, offer, consent, *stop_future_offers);
+        return Ok(Answer::DeclinedByVictim);
+    }
+    let (service, receiver) = find_service(known, offer)?;
+    check_fields(offer, attempt.when)?;
+    let consent = consent_of(offer).map(|consent| addressed(consent, attempt, receiver));
+    let consent = consent.as_ref();
+    let families = known.families(&receiver.id);
+    let flow = Flow {
+        holder: attempt.organisation(),
+        recipient: &receiver.id,
+        recipient_families: &families,
+        classes: &REFERRAL_CLASSES,
+        purpose: REFERRAL_PURPOSE,
+        now: attempt.when,
+    };
+    let mut ask = caller.ask(attempt, recipient(receiver, &service.team, attempt));
+    ask.classes = vec![
+        DataClass::Op,
+        DataClass::Id,
+        DataClass::Loc,
+        DataClass::Ip,
+        DataClass::Ft,
+    ];
+    ask.offence = Some(offer.operational.offence_group);
+    // The caller's own input only: a withdrawal elsewhere must not show here (F8).
+    ask.consent = consent.map(|consent| consent.state(&flow, &[], attempt.organisation()));
+    ask.basis = match &offer.ground {
+        OfferGround::Basis { article6, .. } => Some(*article6),
+        OfferGround::Consent(_) | OfferGround::Declined { .. } | OfferGround::None => None,
+    };
+    let held = hold(&ruling.rules().screen, offer)?;
+    let held_note = held.clone();
+    let note_passes = held.is_none();
+    let made = Made::new(attempt);
+    let permitted = permit(ruling, &ask, payload(offer, &made, note_passes))?;
+    let screened = screen(permitted, ACCEPTED);
+    mark(ruling, &screened);
+    if held.is_some() {
+        ruling.firewall("F5", DataClass::Ft.code());
+    }
+    let pass_on_by = pass_on_by(&ruling.rules().clock, offer, attempt.when)?;
+    let tombstones = known.withdrawals(offer.person.tokens());
+    let given_at = consent.map_or(attempt.when, |consent| consent.given_at);
+    let stopped = stopped_by(&tombstones, given_at, attempt, receiver);
+    let withdrew_on = tombstones
+        .iter()
+        .filter(|tombstone| tombstone.at < given_at)
+        .map(|tombstone| tombstone.at)
+        .max();
+    let standing = standing(receiver, service, offer, attempt.when);
+    let own = known.own_record(attempt.organisation(), offer.person.tokens());
+    for earlier in rereferred(known, own, offer, attempt) {
+        ruling.concerns(&earlier.recipient);
+        ruling.signal("probe.rereferral");
+    }
+    let referral = Referral {
+        id: made.referral,
+        journey: made.journey,
+        sender: attempt.organisation().clone(),
+        sender_team: attempt.peer.name().team.clone(),
+        sender_user: attempt.user.as_str().to_owned(),
+        sender_person: own.unwrap_or(made.person),
+        recipient: receiver.id.clone(),
+        recipient_team: service.team.clone(),
+        recipient_person: None,
+        service: service.id.clone(),
+        tokens: offer.person.tokens().to_vec(),
+        operational: offer.operational.clone(),
+        consent: consent.map(|_| made.consent),
+        basis: ask.basis,
+        purpose: REFERRAL_PURPOSE,
+        offered_at: attempt.when,
+        contact_by: contact_by(&ruling.rules().clock, offer, attempt.when)?,
+        due: pass_on_by.clone(),
+        details_passed_at: None,
+        status: if stopped.is_some() {
+            ReferralStatus::Withdrawn
+        } else {
+            ReferralStatus::Offered
+        },
+        answered_at: None,
+        accepted_by: None,
+        decline_reason: None,
+        outcomes: Vec::new(),
+        note: match (&offer.note, note_passes) {
+            (None, _) => NoteState::None,
+            (Some(_), true) => NoteState::Passed,
+            (Some(_), false) => NoteState::Held,
+        },
+        withdrew_on,
+        updates: Vec::new(),
+        identity_item: Some(made.identity),
+        contact_item: offer.safe_contact.as_ref().map(|_| made.contact),
+        note_item: offer
+            .note
+            .as_ref()
+            .filter(|_| note_passes)
+            .map(|_| made.note),
+        language_item: offer.language.as_ref().map(|_| made.language),
+        custody_key: None,
+        resealed_item: None,
+    };
+    write_person(
+        ruling,
+        known,
+        attempt.organisation(),
+        offer.person.tokens(),
+        own,
+        made.person,
+    );
+    if let Some(consent) = consent {
+        let consent = Consent {
+            id: made.consent,
+            ..consent.clone()
+        };
+        ruling.consent(made.consent.id());
+        ruling.fact(
+            Aggregate::Person(referral.sender_person),
+            made.consent.id(),
+            &Record::Consent(consent),
+        );
+    }
+    write_links(ruling, &referral, offer);
+    let of = Aggregate::Referral(referral.id);
+    match stopped {
+        // What a withdrawal stops becomes a task for the service that took it (3.4).
+        Some(taken_by) => {
+            ruling.note("stopped-by-withdrawal");
+            ruling.concerns(&taken_by);
+            ruling.list(List::Events(taken_by), 0, referral.id.id());
+            let answer = answer(ruling, &referral, pass_on_by, held_note, offer);
+            ruling.fact(of, singleton("referral"), &Record::Referral(referral));
+            Ok(answer)
+        }
+        None => {
+            ruling.payload(&of, &screened);
+            ruling.concerns(&referral.recipient);
+            let answer = answer(ruling, &referral, pass_on_by, held_note, offer);
+            deliver(ruling, known, referral, standing);
+            Ok(answer)
+        }
+    }
+}
+
+/// What this organisation sent about the same person for the same offence in the last 30 days: to
+/// refer her once more is a way to ask who has her (3.10 c). The reply is the same.
+fn rereferred<'a>(
+    known: &'a Known,
+    own: Option<PersonId>,
+    offer: &'a Offer,
+    attempt: &'a Attempt,
+) -> impl Iterator<Item = &'a Referral> {
+    known.referrals.values().filter(move |earlier| {
+        own == Some(earlier.sender_person)
+            && earlier.sender == *attempt.organisation()
+            && earlier.operational.offence_group == offer.operational.offence_group
+            && earlier.offered_at.plus_days(REREFERRED_DAYS) > attempt.when
+    })
+}
+
+/// Ids that this attempt makes.
+struct Made {
+    referral: ReferralId,
+    journey: Id,
+    person: PersonId,
+    consent: ConsentId,
+    identity: Id,
+    contact: Id,
+    note: Id,
+    language: Id,
+}
+
+impl Made {
+    fn new(attempt: &Attempt) -> Self {
+        let entropy = &attempt.entropy;
+        Self {
+            referral: ReferralId(entropy.id("referral")),
+            journey: entropy.id("journey"),
+            person: PersonId(entropy.id("person")),
+            consent: ConsentId(entropy.id("consent")),
+            identity: entropy.id("identity item"),
+            contact: entropy.id("contact item"),
+            note: entropy.id("note item"),
+            language: entropy.id("language item"),
+        }
+    }
+}
+
+fn find_service<'a>(
+    known: &'a Known,
+    offer: &Offer,
+) -> Result<(&'a Service, &'a Organisation), Refusal> {
+    let service = known.directory.service(&offer.service);
+    let receiver = service.and_then(|service| known.organisations.get(&service.organisation));
+    match (service, receiver) {
+        (Some(service), Some(receiver)) if service.takes_referrals => Ok((service, receiver)),
+        (Some(_), Some(_)) => Err(Refusal::CheckYourAnswers(vec![FieldError {
+            field: "service",
+            message: "this service takes no referrals at present; choose another",
+        }])),
+        _ => Err(Refusal::CheckYourAnswers(vec![FieldError {
+            field: "service",
+            message: "there is no such service; GET /v1/me lists those you may refer to",
+        }])),
+    }
+}
+
+fn check_fields(offer: &Offer, now: When) -> Result<(), Refusal> {
+    let mut wrong = Vec::new();
+    let operational = &offer.operational;
+    if operational.offence_group.needs_safe_contact() && offer.safe_contact.is_none() {
+        wrong.push(FieldError {
+            field: "safe_contact",
+            message: "say how it is safe to reach her; for this offence the abuser may answer",
+        });
+    }
+    if operational.reported_at.is_some_and(|at| at > now) {
+        wrong.push(FieldError {
+            field: "reported_at",
+            message: "this is in the future",
+        });
+    }
+    let risk_ahead = operational
+        .risk
+        .as_ref()
+        .is_some_and(|risk| risk.assessed_at > now);
+    if risk_ahead {
+        wrong.push(FieldError {
+            field: "risk_summary.assessed_at",
+            message: "this is in the future",
+        });
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::CheckYourAnswers(wrong))
+    }
+}
+
+fn consent_of(offer: &Offer) -> Option<&Consent> {
+    match &offer.ground {
+        OfferGround::Consent(consent) => Some(consent),
+        OfferGround::Declined { .. } | OfferGround::Basis { .. } | OfferGround::None => None,
+    }
+}
+
+/// Screens every free text. The note is held and the offer goes on (P12); words in the short
+/// answers about safe contact are sent back, because a half answer there is dangerous.
+fn hold(text_screen: &TextScreen, offer: &Offer) -> Result<Option<HeldNote>, Refusal> {
+    let contact = offer.safe_contact.as_ref();
+    for (_, text) in contact.into_iter().flat_map(SafeContact::free_texts) {
+        if let Finding::Held(held) = text_screen.read(text) {
+            return Err(Refusal::ImmigrationContentFound {
+                words: words(&held, text),
+                suggestion: held.suggestion.to_string(),
+            });
+        }
+    }
+    let Some(note) = &offer.note else {
+        return Ok(None);
+    };
+    match text_screen.read(note) {
+        Finding::Clean => Ok(None),
+        Finding::Held(held) => {
+            let words = words(&held, note);
+            let suggestion = held.suggestion.to_string();
+            if offer.strict {
+                Err(Refusal::ImmigrationContentFound { words, suggestion })
+            } else {
+                Ok(Some(HeldNote { words, suggestion }))
+            }
+        }
+    }
+}
+
+fn words(held: &Held, text: &str) -> Vec<String> {
+    held.words_in(text).into_iter().map(str::to_owned).collect()
+}
+
+fn payload(offer: &Offer, made: &Made, note_passes: bool) -> Payload {
+    let mut payload = Payload::default();
+    // Where she lives is not kept: it has made the tokens, and no row of the table may have it.
+    if let Ok(plain) = offer.identity.who.encode() {
+        payload.add(DataClass::Id, made.identity, plain);
+    }
+    if let Some(Ok(plain)) = offer.safe_contact.as_ref().map(SafeContact::encode) {
+        payload.add(DataClass::Loc, made.contact, plain);
+    }
+    if let Some(note) = offer.note.as_ref().filter(|_| note_passes) {
+        payload.add(
+            DataClass::Ft,
+            made.note,
+            Zeroizing::new(note.as_bytes().to_vec()),
+        );
+    }
+    if let Some(language) = &offer.language {
+        payload.add(
+            DataClass::Ip,
+            made.language,
+            Zeroizing::new(language.clone().into_bytes()),
+        );
+    }
+    payload
+}
+
+fn pass_on_by(clock: &CodeClock, offer: &Offer, now: When) -> Result<Option<PassOnBy>, Refusal> {
+    if let Some(timing) = &offer.agreed_timing {
+        let date = timing.by.rfc3339().get(..10).unwrap_or_default().to_owned();
+        return Ok(Some(PassOnBy {
+            at: timing.by,
+            date,
+            rule: "agreed-with-her".to_owned(),
+            calendar: "none".to_owned(),
+        }));
+    }
+    let reported = offer.operational.reported_at.unwrap_or(now);
+    match clock.due(reported) {
+        Ok(due) => Ok(Some(due.into())),
+        Err(_) => Err(Refusal::CheckYourAnswers(vec![FieldError {
+            field: "reported_at",
+            message: "the deadline cannot be reckoned: no working-day calendar for that year",
+        }])),
+    }
+}
+
+fn contact_by(clock: &CodeClock, offer: &Offer, now: When) -> Result<When, Refusal> {
+    clock.contact_by(offer.operational.urgency.urgency(), now).map_err(|_| {
+        Refusal::CheckYourAnswers(vec![FieldError {
+            field: "urgency",
+            message: "the waiting time cannot be reckoned: no working-day calendar for this year",
+        }])
+    })
+}
+
+/// A withdrawal stops every message whose consent is not newer; says who took it.
+fn stopped_by(
+    tombstones: &[&Tombstone],
+    given_at: When,
+    attempt: &Attempt,
+    receiver: &Organisation,
+) -> Option<OrgId> {
+    tombstones
+        .iter()
+        .find(|tombstone| {
+            tombstone.at >= given_at
+                && tombstone.stops(
+                    &[attempt.organisation(), &receiver.id],
+                    &REFERRAL_CLASSES,
+                    REFERRAL_PURPOSE,
+                )
+        })
+        .map(|tombstone| tombstone.taken_by.clone())
+}
+
+/// Whether the receiving front door always takes such a referral. Never for a tainted team.
+fn standing(receiver: &Organisation, service: &Service, offer: &Offer, now: When) -> bool {
+    let agreed = receiver
+        .agreement(now)
+        .and_then(|agreement| agreement.standing.as_ref());
+    let area = offer.operational.area.as_ref();
+    !receiver.tainted(&service.team, now)
+        && agreed.is_some_and(|standing| {
+            standing.offences.contains(&offer.operational.offence_group)
+                && (standing.areas.is_empty()
+                    || area.is_some_and(|area| standing.areas.contains(area)))
+        })
+}
+
+/// Makes the organisation's own record of the person, unless it has one, and its tokens.
+pub fn write_person(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    organisation: &OrgId,
+    tokens: &[TaggedToken],
+    own: Option<PersonId>,
+    new: PersonId,
+) {
+    let person = own.unwrap_or(new);
+    let before = known
+        .people
+        .get(&person)
+        .and_then(|person| person.record.as_ref());
+    let mut all = before
+        .map(|record| record.tokens.clone())
+        .unwrap_or_default();
+    for tagged in tokens {
+        if !all.contains(tagged) {
+            all.push(*tagged);
+            ruling.fact(
+                Aggregate::Token(tagged.token),
+                person.id(),
+                &Record::Holder(Holder {
+                    organisation: organisation.clone(),
+                    person,
+                }),
+            );
+        }
+    }
+    if before.is_none_or(|record| record.tokens.len() != all.len()) {
+        let created_at = before.map_or(ruling.attempt().when, |record| record.created_at);
+        let record = PersonRecord {
+            organisation: organisation.clone(),
+            tokens: all,
+            created_at,
+        };
+        ruling.fact(
+            Aggregate::Person(person),
+            singleton("person"),
+            &Record::Person(record),
+        );
+    }
+}
+
+fn write_links(ruling: &mut Ruling<'_>, referral: &Referral, offer: &Offer) {
+    let at = ruling.attempt().when;
+    ruling.fact(
+        Aggregate::Person(referral.sender_person),
+        referral.id.id(),
+        &Record::PersonReferral(PersonReferral {
+            referral: referral.id,
+            sent: true,
+            at,
+        }),
+    );
+    for name in &offer.externals {
+        let token = ruling.rules().external(referral.sender.as_str(), name);
+        ruling.fact(
+            Aggregate::Token(token),
+            referral.id.id(),
+            &Record::External(referral.id),
+        );
+    }
+    ruling.list(List::Sent(referral.sender.clone()), 0, referral.id.id());
+}
+
+fn deliver(ruling: &mut Ruling<'_>, known: &Known, mut referral: Referral, standing: bool) {
+    let item = referral.id.id();
+    if standing {
+        ruling.note("standing-acceptance");
+        super::answering::take(ruling, known, &mut referral, "standing acceptance");
+    }
+    // The inbox is in the order of contact-by, then of arrival.
+    let at = u64::try_from(referral.contact_by.millis()).unwrap_or(0);
+    ruling.list(List::Inbox(referral.recipient.clone()), at, item);
+    ruling.list(List::Events(referral.recipient.clone()), 0, item);
+    let of = Aggregate::Referral(referral.id);
+    ruling.fact(of, singleton("referral"), &Record::Referral(referral));
+}
+
+fn answer(
+    ruling: &mut Ruling<'_>,
+    referral: &Referral,
+    pass_on_by: Option<PassOnBy>,
+    held: Option<HeldNote>,
+    offer: &Offer,
+) -> Answer {
+    let aliases = &ruling.rules().aliases;
+    let outward = aliases.outward(&referral.sender, AliasKind::Referral, referral.id.id());
+    let journey = aliases.outward(&referral.sender, AliasKind::Journey, referral.journey);
+    ruling.made(outward);
+    ruling.object(Some(outward), Some(referral.id.id()));
+    Answer::Offered(Offered {
+        referral: ReferralId(outward),
+        journey,
+        pass_on_by,
+        contact_by: referral.contact_by,
+        held,
+        left_behind: offer.left_behind.clone(),
+    })
+}
+
+// A refusal is kept without identity; only if she asks that future offers be stopped does a
+// keyed trace of her remain (3.0.6).
+fn declined(ruling: &mut Ruling<'_>, offer: &Offer, consent: &Consent, stop_future: bool) {
+    ruling.note("declined-by-victim");
+    if !stop_future {
+        return;
+    }
+    let attempt = ruling.attempt();
+    let tombstone = Tombstone {
+        at: attempt.when,
+        taken_by: attempt.organisation().clone(),
+        scope: crate::domain::codes::WithdrawalScope::Purpose,
+        organisations: Vec::new(),
+        classes: Vec::new(),
+        purposes: vec![REFERRAL_PURPOSE],
+        tokens: offer.person.tokens().to_vec(),
+    };
+    let item = attempt.entropy.id("tombstone");
+    for tagged in offer.person.tokens() {
+        ruling.fact(
+            Aggregate::Token(tagged.token),
+            item,
+            &Record::Tombstone(tombstone.clone()),
+        );
+    }
+    debug_assert_eq!(
+        consent.decision,
+        ConsentDecision::Deny,
+        "only a refusal gets here"
+    );
+}
+
+/// The consent as recorded: by whom, and to the service referred to when she named no other.
+fn addressed(stated: &Consent, attempt: &Attempt, receiver: &Organisation) -> Consent {
+    let mut consent = stated.clone();
+    consent.recorded_by = attempt.organisation().clone();
+    consent.opens = Opens::Share;
+    let recipients = &mut consent.recipients;
+    if recipients.organisations.is_empty() && recipients.families.is_empty() {
+        recipients.organisations.push(receiver.id.clone());
+    }
+    consent
+}

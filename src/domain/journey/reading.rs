@@ -1,0 +1,323 @@
+//! What each side reads of a referral: the sender three words, the receiver its inbox, both their
+//! own events. No totals, no order that tells.
+
+use crate::domain::alias::AliasKind;
+use crate::domain::answer::{Answer, Event, HeldNote, Seen};
+use crate::domain::attempt::Attempt;
+use crate::domain::codes::{Action, DataClass, SenderStatus, UpdateCode};
+use crate::domain::decision::{Aggregate, Decision, List, Listed};
+use crate::domain::firewall::screen;
+use crate::domain::firewall::text::Finding;
+use crate::domain::id::{Id, ReferralId};
+use crate::domain::known::Known;
+use crate::domain::policy::Relationship;
+use crate::domain::referral::{NoteState, Referral, Update};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use crate::domain::ruling::{BadRuling, Ruled, Ruling};
+use crate::domain::seal::{Keys, Payload};
+
+use zeroize::Zeroizing;
+
+use super::answering::{relationship, save};
+use super::{ACCEPTED, Stop, caller, mark, permit, recipient};
+
+/// What is read or said of one referral.
+pub enum Ask<'a> {
+    Status,
+    /// The sender's note, reworded after a hold or added later.
+    Note(&'a Zeroizing<String>),
+    Update {
+        code: UpdateCode,
+        life_at_risk: bool,
+    },
+}
+
+/// One referral, under the alias that the caller's organisation knows.
+pub fn referral(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    alias: Id,
+    ask: &Ask<'_>,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let inward = rules
+        .aliases
+        .inward(attempt.organisation(), AliasKind::Referral, alias);
+    ruling.object(Some(alias), Some(inward));
+    match decide(&mut ruling, known, ReferralId(inward), alias, ask) {
+        Ok(answer) => ruling.finish(answer),
+        Err(stop) => ruling.stop(stop),
+    }
+}
+
+fn decide(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    id: ReferralId,
+    alias: Id,
+    ask: &Ask<'_>,
+) -> Result<Answer, Stop> {
+    let attempt = ruling.attempt();
+    let caller = caller(known, attempt)?;
+    let own = attempt.organisation();
+    let found = known
+        .referrals
+        .get(&id)
+        .filter(|referral| referral.sender == *own || referral.recipient == *own);
+    let mut question = caller.ask(attempt, caller.as_recipient());
+    question.relationship = Relationship::Sender;
+    let Some(referral) = found else {
+        return match permit(ruling, &question, ()) {
+            Err(Stop::Refuse(refusal)) if !matches!(refusal, Refusal::ConsentNeeded) => {
+                Err(Stop::Refuse(refusal))
+            }
+            Ok(_) | Err(_) => Err(Stop::Nothing("no such referral")),
+        };
+    };
+    ruling.subject(&referral.tokens);
+    ruling.concerns(&referral.sender);
+    ruling.concerns(&referral.recipient);
+    let sent = referral.sender == *own;
+    question.relationship = if sent {
+        Relationship::Sender
+    } else {
+        relationship(referral)
+    };
+    question.offence = Some(referral.operational.offence_group);
+    match ask {
+        Ask::Status if sent => {
+            permit(ruling, &question, ())?;
+            if referral.sender_status() == SenderStatus::Closed {
+                ruling.reads_closed(referral.id);
+            }
+            Ok(Answer::Status(seen(ruling, referral)))
+        }
+        Ask::Status => Err(Stop::Nothing("not the sender")),
+        Ask::Note(text) => add_note(ruling, known, referral, alias, text, question),
+        Ask::Update { code, life_at_risk } => {
+            let other = if sent {
+                &referral.recipient
+            } else {
+                &referral.sender
+            };
+            let team = if sent {
+                &referral.recipient_team
+            } else {
+                &referral.sender_team
+            };
+            let told = known.organisations.get(other);
+            question.recipient = match told {
+                Some(organisation) => recipient(organisation, team, attempt),
+                None => return Err(Stop::Nothing("counterpart is gone")),
+            };
+            question.emergency_confirmed = *life_at_risk;
+            permit(ruling, &question, ())?;
+            let mut referral = referral.clone();
+            referral.updates.push(Update {
+                at: attempt.when,
+                by: own.clone(),
+                code: *code,
+            });
+            ruling.reason(code.code());
+            ruling.list(List::Events(other.clone()), 0, referral.id.id());
+            save(ruling, &referral);
+            Ok(Answer::Updated {
+                referral: ReferralId(alias),
+            })
+        }
+    }
+}
+
+fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
+    let aliases = &ruling.rules().aliases;
+    Seen {
+        referral: ReferralId(aliases.outward(
+            &referral.sender,
+            AliasKind::Referral,
+            referral.id.id(),
+        )),
+        external: None,
+        status: referral.sender_status(),
+        offered_at: referral.offered_at,
+        pass_on_by: referral.due.clone(),
+    }
+}
+
+// The reply is the same whether the note went anywhere: the referral may have been withdrawn.
+fn add_note(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    referral: &Referral,
+    alias: Id,
+    text: &Zeroizing<String>,
+    mut question: crate::domain::policy::Ask,
+) -> Result<Answer, Stop> {
+    let attempt = ruling.attempt();
+    if referral.sender != *attempt.organisation() {
+        return Err(Stop::Nothing("not the sender"));
+    }
+    let receiver = known.organisations.get(&referral.recipient);
+    let Some(receiver) = receiver else {
+        return Err(Stop::Nothing("counterpart is gone"));
+    };
+    question.recipient = recipient(receiver, &referral.recipient_team, attempt);
+    question.classes = vec![DataClass::Ft];
+    question.basis = referral.basis;
+    // It is the sender's own consent that it went by; a later withdrawal must not show.
+    question.consent = referral
+        .consent
+        .map(|_| crate::domain::policy::ConsentState {
+            strength: crate::domain::codes::ConsentStrength::Explicit,
+            live: true,
+            covers: true,
+            from_another: false,
+        });
+    let held = held_note(ruling.rules(), text);
+    let item = attempt.entropy.id("note item");
+    let mut payload = Payload::default();
+    if held.is_none() {
+        payload.add(
+            DataClass::Ft,
+            item,
+            Zeroizing::new(text.as_bytes().to_vec()),
+        );
+    } else {
+        ruling.firewall("F5", DataClass::Ft.code());
+    }
+    let permitted = permit(ruling, &question, payload)?;
+    let screened = screen(permitted, ACCEPTED);
+    mark(ruling, &screened);
+    let live = referral.open() || relationship(referral) >= Relationship::AcceptedOwn;
+    let mut referral = referral.clone();
+    if live && held.is_none() {
+        let of = Aggregate::Referral(referral.id);
+        if let Some(before) = referral.note_item {
+            ruling.write(crate::domain::decision::Write::Remove {
+                of: of.clone(),
+                item: before,
+            });
+        }
+        ruling.payload(&of, &screened);
+        referral.note = NoteState::Passed;
+        referral.note_item = Some(item);
+        ruling.list(
+            List::Events(referral.recipient.clone()),
+            0,
+            referral.id.id(),
+        );
+    }
+    save(ruling, &referral);
+    Ok(Answer::Noted {
+        referral: ReferralId(alias),
+        held,
+    })
+}
+
+/// What the text screen holds of a note, for its author.
+pub fn held_note(rules: &Rules, text: &str) -> Option<HeldNote> {
+    match rules.screen.read(text) {
+        Finding::Clean => None,
+        Finding::Held(held) => Some(HeldNote {
+            words: held.words_in(text).into_iter().map(str::to_owned).collect(),
+            suggestion: held.suggestion.to_string(),
+        }),
+    }
+}
+
+/// What the text screen would hold, while writing. Nothing is kept.
+pub fn screen_text(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    text: &str,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let permitted = caller(known, attempt)
+        .map_err(Stop::Refuse)
+        .and_then(|caller| permit(&mut ruling, &caller.ask(attempt, caller.as_recipient()), ()));
+    match permitted {
+        Ok(_) => ruling.finish(Answer::Screened {
+            held: held_note(rules, text),
+        }),
+        Err(stop) => ruling.stop(stop),
+    }
+}
+
+/// A list of the caller's own: what it sent, its inbox, its events.
+///
+/// `entries` are list positions; the referrals they name are in `known`.
+pub fn list(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    entries: &[Listed],
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let permitted = caller(known, attempt)
+        .map_err(Stop::Refuse)
+        .and_then(|caller| {
+            let mut ask = caller.ask(attempt, caller.as_recipient());
+            ask.relationship = match attempt.action {
+                Action::ReadInbox => Relationship::OfferedTo,
+                _ => Relationship::Sender,
+            };
+            permit(&mut ruling, &ask, ())
+        });
+    if let Err(stop) = permitted {
+        return ruling.stop(stop);
+    }
+    let team = &attempt.peer.name().team;
+    let own = attempt.organisation();
+    let referrals = entries.iter().filter_map(|entry| {
+        known
+            .referrals
+            .get(&ReferralId(entry.item))
+            .map(|referral| (entry, referral))
+    });
+    let answer = match attempt.action {
+        Action::ReadInbox => Answer::Inbox(
+            referrals
+                .filter(|(_, referral)| {
+                    referral.recipient == *own && referral.recipient_team == *team
+                })
+                .map(|(_, referral)| referral.clone())
+                .collect(),
+        ),
+        Action::ReadEvents => Answer::Events(
+            referrals
+                .filter_map(|(entry, referral)| event(rules, attempt, entry, referral))
+                .collect(),
+        ),
+        _ => Answer::Sent(
+            referrals
+                .filter(|(_, referral)| referral.sender == *own)
+                .map(|(_, referral)| seen(&ruling, referral))
+                .collect(),
+        ),
+    };
+    ruling.finish(answer)
+}
+
+/// An event says that something of one's own moved, in a word that both sides may know.
+fn event(rules: &Rules, attempt: &Attempt, entry: &Listed, referral: &Referral) -> Option<Event> {
+    let own = attempt.organisation();
+    let code = if referral.sender == *own {
+        referral.sender_status().code()
+    } else if referral.recipient == *own {
+        referral.status.code()
+    } else {
+        // A withdrawal that this service took stopped a message: it becomes its task.
+        "message_stopped"
+    };
+    Some(Event {
+        at: entry.at,
+        index: entry.index,
+        item: rules.aliases.outward(own, AliasKind::Referral, entry.item),
+        code: code.to_owned(),
+    })
+}

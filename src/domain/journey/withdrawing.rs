@@ -1,0 +1,165 @@
+//! She withdraws: at any service, without a reason, at once (3.4).
+
+use crate::domain::answer::Answer;
+use crate::domain::attempt::Attempt;
+use crate::domain::codes::{DataClass, Purpose, ReferralStatus, WithdrawalScope};
+use crate::domain::consent::Tombstone;
+use crate::domain::decision::{Aggregate, Decision, List};
+use crate::domain::id::{OrgId, PersonId, ServiceId};
+use crate::domain::known::Known;
+use crate::domain::person::{TaggedToken, Tier};
+use crate::domain::record::Record;
+use crate::domain::referral::Referral;
+use crate::domain::rules::Rules;
+use crate::domain::ruling::{BadRuling, Ruled, Ruling};
+use crate::domain::seal::Keys;
+
+use super::answering::{erase_parts, save, unlist};
+use super::offering::{REFERRAL_CLASSES, write_person};
+use super::{REFERRAL_PURPOSE, Stop, caller, permit};
+
+/// What she wants to stop.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub scope: WithdrawalScope,
+    /// For scope `service`: who runs the service that she names.
+    pub organisations: Vec<OrgId>,
+    pub classes: Vec<DataClass>,
+    pub purposes: Vec<Purpose>,
+    /// How it was said: at the desk, by telephone, by her card.
+    pub channel: String,
+}
+
+impl Wish {
+    /// The same wish, with who runs the services that she named.
+    #[must_use]
+    pub fn naming(&self, known: &Known, services: &[ServiceId]) -> Self {
+        let mut wish = self.clone();
+        let run = services.iter().filter_map(|id| known.directory.service(id));
+        wish.organisations
+            .extend(run.map(|service| service.organisation.clone()));
+        wish
+    }
+}
+
+/// Takes a withdrawal. The reply is the same whatever is known about her.
+pub fn withdraw(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    tokens: &[TaggedToken],
+    wish: &Wish,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let permitted = caller(known, attempt)
+        .map_err(Stop::Refuse)
+        .and_then(|caller| permit(&mut ruling, &caller.ask(attempt, caller.as_recipient()), ()));
+    if let Err(stop) = permitted {
+        return ruling.stop(stop);
+    }
+    ruling.subject(tokens);
+    ruling.reason(wish.scope.code());
+    stop_sharing(&mut ruling, known, tokens, wish);
+    ruling.finish(Answer::Withdrawn { at: attempt.when })
+}
+
+fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tokens: &[TaggedToken], wish: &Wish) {
+    let attempt = ruling.attempt();
+    let tombstone = Tombstone {
+        at: attempt.when,
+        taken_by: attempt.organisation().clone(),
+        scope: wish.scope,
+        organisations: wish.organisations.clone(),
+        classes: wish.classes.clone(),
+        purposes: wish.purposes.clone(),
+        tokens: tokens.to_vec(),
+    };
+    let item = attempt.entropy.id("tombstone");
+    // On her tokens, so that it stops what arrives later under another id.
+    for tagged in tokens {
+        ruling.fact(
+            Aggregate::Token(tagged.token),
+            item,
+            &Record::Tombstone(tombstone.clone()),
+        );
+    }
+    // The service that took it keeps a record of her, so that what it stops can be its task.
+    let own = known.own_record(attempt.organisation(), tokens);
+    let new = PersonId(attempt.entropy.id("person"));
+    write_person(ruling, known, attempt.organisation(), tokens, own, new);
+    let linked: Vec<PersonId> = known
+        .linked(tokens)
+        .into_iter()
+        .filter(|(_, tier)| *tier == Tier::Automatic)
+        .map(|(person, _)| person)
+        .collect();
+    for person in &linked {
+        let mut with_record = tombstone.clone();
+        // The record's own tokens, so that it applies there whatever she was known by.
+        if let Some(record) = known
+            .people
+            .get(person)
+            .and_then(|known| known.record.as_ref())
+        {
+            with_record.tokens.clone_from(&record.tokens);
+            ruling.concerns(&record.organisation);
+        }
+        ruling.fact(
+            Aggregate::Person(*person),
+            item,
+            &Record::Tombstone(with_record),
+        );
+    }
+    for referral in referrals_of(known, &linked) {
+        if tombstone.stops(
+            &[&referral.sender, &referral.recipient],
+            &REFERRAL_CLASSES,
+            REFERRAL_PURPOSE,
+        ) {
+            pull(ruling, known, referral);
+        }
+    }
+}
+
+fn referrals_of<'a>(known: &'a Known, people: &[PersonId]) -> Vec<&'a Referral> {
+    known
+        .referrals
+        .values()
+        .filter(|referral| {
+            people.contains(&referral.sender_person)
+                || referral
+                    .recipient_person
+                    .is_some_and(|person| people.contains(&person))
+        })
+        .collect()
+}
+
+/// Open offers are pulled and the keys of what was not delivered destroyed; who holds something
+/// is told to stop using it, without a reason.
+fn pull(ruling: &mut Ruling<'_>, known: &Known, referral: &Referral) {
+    ruling.concerns(&referral.recipient);
+    match referral.status {
+        ReferralStatus::Offered | ReferralStatus::Waiting => {
+            erase_parts(ruling, known, referral.id);
+            unlist(ruling, referral);
+        }
+        ReferralStatus::Accepted => {
+            erase_parts(ruling, known, referral.id);
+            unlist(ruling, referral);
+            ruling.note("stop-use-notice");
+            ruling.list(
+                List::Events(referral.recipient.clone()),
+                0,
+                referral.id.id(),
+            );
+        }
+        ReferralStatus::Declined
+        | ReferralStatus::Closed
+        | ReferralStatus::Withdrawn
+        | ReferralStatus::Expired => return,
+    }
+    let mut referral = referral.clone();
+    referral.status = ReferralStatus::Withdrawn;
+    save(ruling, &referral);
+}

@@ -1,0 +1,186 @@
+//! The facts of one decision, read into the types they stand for.
+
+use std::collections::BTreeMap;
+
+use super::assessment::Assessment;
+use super::audit::QueueItem;
+use super::codes::ServiceFamily;
+use super::consent::{Consent, Tombstone};
+use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
+use super::governance::{Approvers, Proposal};
+use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId};
+use super::organisation::{Directory, Organisation, User};
+use super::person::{Evidence, TaggedToken, Tier, Token, tier};
+use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
+use super::referral::Referral;
+
+/// What is known about one organisation's record of a person.
+#[derive(Default)]
+pub struct Person {
+    pub record: Option<PersonRecord>,
+    pub referrals: Vec<PersonReferral>,
+    pub consents: Vec<Consent>,
+    pub assessments: Vec<Assessment>,
+    pub tombstones: Vec<Tombstone>,
+}
+
+/// Everything read so far for one decision, and at which versions.
+#[derive(Default)]
+pub struct Known {
+    pub read: ReadSet,
+    pub organisations: BTreeMap<OrgId, Organisation>,
+    pub users: BTreeMap<(OrgId, String), User>,
+    pub directory: Directory,
+    pub approvers: Approvers,
+    pub people: BTreeMap<PersonId, Person>,
+    pub holders: BTreeMap<Token, Vec<Holder>>,
+    /// Withdrawals set on tokens.
+    pub tombstones: Vec<Tombstone>,
+    pub externals: BTreeMap<Token, Vec<ReferralId>>,
+    pub referrals: BTreeMap<ReferralId, Referral>,
+    pub proposals: BTreeMap<ProposalId, Proposal>,
+    pub queue: BTreeMap<Id, QueueItem>,
+    pub parts: Vec<PartRef>,
+    /// Counters that were looked up. They only say whom not to count twice; the limit itself is
+    /// kept by the commit.
+    pub counted: Vec<(Counter, u32)>,
+}
+
+impl Known {
+    /// Adds what the store returned. A fact that cannot be read fails the decision.
+    pub fn add(&mut self, facts: Facts) -> Result<(), UnknownForm> {
+        let Facts { read, facts, parts } = facts;
+        self.read.extend(read);
+        self.parts.extend(parts);
+        for fact in facts {
+            let record = Record::parse(&fact.bytes)?;
+            self.place(fact.of, fact.item, record);
+        }
+        Ok(())
+    }
+
+    /// Whether `of` was read already, so that a decision sees one version of it.
+    pub fn has(&self, of: &Aggregate) -> bool {
+        self.read.iter().any(|(read, _)| read == of)
+    }
+
+    fn place(&mut self, of: Aggregate, item: Id, record: Record) {
+        match (of, record) {
+            (Aggregate::Organisation(id), Record::Organisation(organisation)) => {
+                self.organisations.insert(id, organisation);
+            }
+            (Aggregate::User(organisation, name), Record::User(user)) => {
+                self.users.insert((organisation, name), user);
+            }
+            (Aggregate::Settings, Record::Directory(directory)) => self.directory = directory,
+            (Aggregate::Settings, Record::Approvers(approvers)) => self.approvers = approvers,
+            (Aggregate::Proposal(id), Record::Proposal(proposal)) => {
+                self.proposals.insert(id, proposal);
+            }
+            (Aggregate::Queue(_), Record::QueueItem(entry)) => {
+                self.queue.insert(item, entry);
+            }
+            (Aggregate::Referral(id), Record::Referral(referral)) => {
+                self.referrals.insert(id, referral);
+            }
+            (Aggregate::Token(token), Record::Holder(holder)) => {
+                self.holders.entry(token).or_default().push(holder);
+            }
+            (Aggregate::Token(_), Record::Tombstone(tombstone)) => self.tombstones.push(tombstone),
+            (Aggregate::Token(token), Record::External(referral)) => {
+                self.externals.entry(token).or_default().push(referral);
+            }
+            (Aggregate::Person(id), record) => self.place_person(id, record),
+            // A fact in a place where its kind does not belong says nothing.
+            (_, _) => {}
+        }
+    }
+
+    fn place_person(&mut self, id: PersonId, record: Record) {
+        let person = self.people.entry(id).or_default();
+        match record {
+            Record::Person(record) => person.record = Some(record),
+            Record::PersonReferral(referral) => person.referrals.push(referral),
+            Record::Consent(consent) => person.consents.push(consent),
+            Record::Assessment(assessment) => person.assessments.push(assessment),
+            Record::Tombstone(tombstone) => person.tombstones.push(tombstone),
+            Record::Organisation(_)
+            | Record::User(_)
+            | Record::Directory(_)
+            | Record::Approvers(_)
+            | Record::Proposal(_)
+            | Record::Holder(_)
+            | Record::Referral(_)
+            | Record::External(_)
+            | Record::QueueItem(_) => {}
+        }
+    }
+
+    /// The families of services that an organisation runs.
+    pub fn families(&self, organisation: &OrgId) -> Vec<ServiceFamily> {
+        self.directory
+            .services
+            .iter()
+            .filter(|service| service.organisation == *organisation)
+            .map(|service| service.family)
+            .collect()
+    }
+
+    /// Records whose tokens have anything in common with `tokens`, with how strongly they agree.
+    pub fn linked(&self, tokens: &[TaggedToken]) -> Vec<(PersonId, Tier)> {
+        self.people
+            .iter()
+            .filter_map(|(id, person)| {
+                let record = person.record.as_ref()?;
+                Some((*id, tier(&Evidence::between(tokens, &record.tokens))))
+            })
+            .filter(|(_, tier)| *tier != Tier::Never)
+            .collect()
+    }
+
+    /// An organisation's own record of the person that `tokens` speak of, if it is certain.
+    pub fn own_record(&self, organisation: &OrgId, tokens: &[TaggedToken]) -> Option<PersonId> {
+        self.linked(tokens)
+            .into_iter()
+            .filter(|(_, tier)| *tier == Tier::Automatic)
+            .map(|(id, _)| id)
+            .find(|id| {
+                let record = self
+                    .people
+                    .get(id)
+                    .and_then(|person| person.record.as_ref());
+                record.is_some_and(|record| record.organisation == *organisation)
+            })
+    }
+
+    /// The withdrawals that speak of the person with these tokens.
+    pub fn withdrawals<'a>(&'a self, tokens: &[TaggedToken]) -> Vec<&'a Tombstone> {
+        let on_records = self.people.values().flat_map(|person| &person.tombstones);
+        self.tombstones
+            .iter()
+            .chain(on_records)
+            .filter(|tombstone| {
+                tier(&Evidence::between(tokens, &tombstone.tokens)) == Tier::Automatic
+            })
+            .collect()
+    }
+
+    /// What a counter stood at; 0 if it was not looked up.
+    pub fn count(&self, counter: &Counter) -> u32 {
+        let found = self.counted.iter().find(|(known, _)| known == counter);
+        found.map_or(0, |(_, count)| *count)
+    }
+
+    /// The people to read next, so that links can be judged.
+    pub fn holders_of(&self, tokens: &[TaggedToken]) -> Vec<PersonId> {
+        let mut people: Vec<PersonId> = tokens
+            .iter()
+            .filter_map(|tagged| self.holders.get(&tagged.token))
+            .flatten()
+            .map(|holder| holder.person)
+            .collect();
+        people.sort_unstable();
+        people.dedup();
+        people
+    }
+}

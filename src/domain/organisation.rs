@@ -1,0 +1,294 @@
+//! Who may connect: organisations, their teams, users, certificates, services and agreements.
+//!
+//! An organisation is one fact; the kind that could enforce immigration law has no value here.
+
+use std::fmt;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::codes::{
+    Custody, DataClass, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
+};
+use super::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
+use super::time::When;
+
+/// A team's attestation holds for this long; then it counts as tainted (F13).
+pub const ATTESTATION_DAYS: i64 = 90;
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Organisation {
+    pub id: OrgId,
+    pub name: String,
+    pub kind: OrgKind,
+    pub enrolled_at: When,
+    pub suspended_at: Option<When>,
+    pub identifiers: Vec<(String, String)>,
+    pub areas: Vec<String>,
+    pub teams: Vec<Team>,
+    pub certificates: Vec<Certificate>,
+    pub agreements: Vec<Agreement>,
+    pub custody: Custody,
+    /// The X25519 public key to which identity is re-sealed under custody `own` (RFC 9180).
+    pub hpke_public_key: Option<[u8; 32]>,
+    /// A telephone that is answered day and night, named in emergencies.
+    pub duty_line: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Team {
+    pub id: TeamId,
+    pub name: String,
+    /// What the organisation last attested of the team, if ever.
+    pub attestation: Option<Attestation>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Attestation {
+    pub taint: Taint,
+    pub at: When,
+    pub by: String,
+}
+
+/// A key that is known. An enrolled certificate whose key is not listed here opens nothing.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Certificate {
+    pub spki_sha256: [u8; 32],
+    pub team: TeamId,
+    /// Named for a person's certificate; absent for a system's.
+    pub user: Option<String>,
+    /// The roles that a system may assert or a person may take.
+    pub roles: Vec<Role>,
+    pub not_after: When,
+    pub revoked_at: Option<When>,
+}
+
+/// A sharing agreement. None in date, no route.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Agreement {
+    pub id: Id,
+    pub reference: String,
+    pub classes: Vec<DataClass>,
+    pub purposes: Vec<Purpose>,
+    pub from: When,
+    pub to: When,
+    pub ended_at: Option<When>,
+    /// Different people one worker may ask about in a day; 30 unless stated.
+    pub people_a_day: u32,
+    /// Offence groups and areas that its front door always takes (`domain.md` 3.0.6).
+    pub standing: Option<StandingAcceptance>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StandingAcceptance {
+    pub offences: Vec<OffenceGroup>,
+    pub areas: Vec<String>,
+}
+
+impl Agreement {
+    pub fn in_date(&self, now: When) -> bool {
+        self.from <= now && now < self.to && self.ended_at.is_none_or(|end| now < end)
+    }
+}
+
+impl Organisation {
+    pub fn active(&self, now: When) -> bool {
+        self.suspended_at.is_none_or(|at| now < at)
+    }
+
+    pub fn agreement(&self, now: When) -> Option<&Agreement> {
+        self.agreements
+            .iter()
+            .find(|agreement| agreement.in_date(now))
+    }
+
+    /// When the last agreement ended or will end.
+    pub fn agreement_ends(&self) -> Option<When> {
+        self.agreements
+            .iter()
+            .map(|agreement| {
+                agreement
+                    .ended_at
+                    .map_or(agreement.to, |end| end.min(agreement.to))
+            })
+            .max()
+    }
+
+    pub fn team(&self, id: &TeamId) -> Option<&Team> {
+        self.teams.iter().find(|team| team.id == *id)
+    }
+
+    /// A team that is not here, says so, or has not attested for 90 days is tainted.
+    pub fn tainted(&self, team: &TeamId, now: When) -> bool {
+        let attestation = self.team(team).and_then(|team| team.attestation.as_ref());
+        match attestation {
+            None => true,
+            Some(attestation) => {
+                attestation.taint != Taint::None
+                    || now >= attestation.at.plus_days(ATTESTATION_DAYS)
+                    || attestation.at > now
+            }
+        }
+    }
+
+    /// The certificate with this key, if it is listed and neither ended nor revoked.
+    pub fn certificate(&self, spki_sha256: &[u8; 32], now: When) -> Option<&Certificate> {
+        self.certificates.iter().find(|certificate| {
+            certificate.spki_sha256 == *spki_sha256
+                && now < certificate.not_after
+                && certificate.revoked_at.is_none_or(|at| now < at)
+        })
+    }
+
+    pub fn people_a_day(&self, now: When) -> u32 {
+        self.agreement(now)
+            .map_or(0, |agreement| agreement.people_a_day)
+    }
+}
+
+/// A service that may be named in a referral, and who runs it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Service {
+    pub id: ServiceId,
+    pub organisation: OrgId,
+    pub team: TeamId,
+    /// What referrers are shown. A refuge's is opaque.
+    pub public_name: String,
+    pub family: ServiceFamily,
+    pub area: Option<String>,
+    pub takes_referrals: bool,
+    /// The health directory's service number, for BaRS messages.
+    pub dos_service_id: Option<String>,
+}
+
+/// All services, in one fact: an offer needs them at one version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Directory {
+    pub services: Vec<Service>,
+}
+
+impl Directory {
+    pub fn service(&self, id: &ServiceId) -> Option<&Service> {
+        self.services.iter().find(|service| service.id == *id)
+    }
+
+    pub fn by_dos(&self, dos_service_id: &str) -> Option<&Service> {
+        self.services
+            .iter()
+            .find(|service| service.dos_service_id.as_deref() == Some(dos_service_id))
+    }
+}
+
+/// A user, once seen. Organisations name their own users; names are opaque to everyone else.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct User {
+    pub first_seen: When,
+    pub removed_at: Option<When>,
+    /// The shared secret of the second factor.
+    pub totp_secret: Option<TotpSecret>,
+    /// The last time step that was used, so that a code opens one session only.
+    pub totp_last_step: u64,
+    /// Odd looking attempts of the last hour, newest last.
+    pub signals: Vec<Signal>,
+    /// Closed referrals whose status was read in the last day, oldest first.
+    pub closed_reads: Vec<ClosedRead>,
+}
+
+/// A police user read the status of a referral that is closed.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ClosedRead {
+    pub at: When,
+    pub referral: ReferralId,
+    /// Read again, and put before her IG officer.
+    pub repeated: bool,
+}
+
+/// The shared secret of a second factor (RFC 6238): 20 bytes, as RFC 4226 recommends.
+#[derive(Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Zeroize, ZeroizeOnDrop)]
+pub struct TotpSecret([u8; 20]);
+
+impl TotpSecret {
+    pub const fn new(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for TotpSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TotpSecret(..)")
+    }
+}
+
+/// One odd attempt, as a coded fact (`domain.md` 3.10).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Signal {
+    pub at: When,
+    pub code: String,
+    /// The organisations that a red item about it would also concern.
+    pub concerned: Vec<OrgId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn organisation() -> Organisation {
+        Organisation {
+            id: OrgId::parse("lantern").unwrap(),
+            name: "Lantern".to_owned(),
+            kind: OrgKind::VoluntarySpecialist,
+            enrolled_at: When::from_millis(0),
+            suspended_at: None,
+            identifiers: Vec::new(),
+            areas: Vec::new(),
+            teams: vec![Team {
+                id: TeamId::parse("support").unwrap(),
+                name: "Support".to_owned(),
+                attestation: Some(Attestation {
+                    taint: Taint::None,
+                    at: When::from_millis(0),
+                    by: "ig".to_owned(),
+                }),
+            }],
+            certificates: Vec::new(),
+            agreements: Vec::new(),
+            custody: Custody::Gateway,
+            hpke_public_key: None,
+            duty_line: None,
+        }
+    }
+
+    #[test]
+    fn a_team_without_an_attestation_in_ninety_days_is_tainted() {
+        let organisation = organisation();
+        let support = TeamId::parse("support").unwrap();
+        let start = When::from_millis(0);
+        assert!(!organisation.tainted(&support, start.plus_days(89)));
+        assert!(organisation.tainted(&support, start.plus_days(90)));
+        assert!(organisation.tainted(&TeamId::parse("other").unwrap(), start));
+    }
+
+    #[test]
+    fn no_agreement_in_date_means_none() {
+        let mut organisation = organisation();
+        assert!(organisation.agreement(When::from_millis(5)).is_none());
+        organisation.agreements.push(Agreement {
+            id: Id::ZERO,
+            reference: "DSA 1".to_owned(),
+            classes: vec![DataClass::Op],
+            purposes: vec![Purpose::Support],
+            from: When::from_millis(0),
+            to: When::from_millis(10),
+            ended_at: Some(When::from_millis(7)),
+            people_a_day: 30,
+            standing: None,
+        });
+        assert!(organisation.agreement(When::from_millis(5)).is_some());
+        assert!(organisation.agreement(When::from_millis(7)).is_none());
+    }
+}

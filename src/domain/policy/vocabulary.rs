@@ -1,0 +1,120 @@
+//! Checks that the schema speaks the program's own words: no kind, role or action more or less.
+//! Nobody enrols a new kind of organisation by editing a schema.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{Schema, SchemaFragment};
+
+use super::load::SCHEMA_NAME;
+use super::{Actor, Ask, ConsentState, Recipient, Relationship};
+use crate::domain::codes::{
+    Action, Article6, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose, Role,
+};
+use crate::domain::id::{OrgId, TeamId};
+
+/// Every difference between the schema's closed lists and the program's, one a line.
+pub(super) fn check_lists(text: &str, schema: &Schema) -> Vec<String> {
+    fn codes<C: Copy>(all: &[C], code: fn(C) -> &'static str) -> BTreeSet<String> {
+        all.iter().map(|one| code(*one).to_owned()).collect()
+    }
+    let plain = match SchemaFragment::from_cedarschema_str(text)
+        .map_err(|error| error.to_string())
+        .and_then(|(fragment, _)| fragment.to_cedarschema().map_err(|error| error.to_string()))
+    {
+        Ok(plain) => plain,
+        Err(error) => return vec![format!("{SCHEMA_NAME}: {error}")],
+    };
+    let lists = [
+        ("OrgKind", codes(OrgKind::ALL, OrgKind::code)),
+        ("Role", codes(Role::ALL, Role::code)),
+        ("Purpose", codes(Purpose::ALL, Purpose::code)),
+        ("DataClass", codes(DataClass::ALL, DataClass::code)),
+        ("OffenceGroup", codes(OffenceGroup::ALL, OffenceGroup::code)),
+        ("Article6", codes(Article6::ALL, Article6::code)),
+        (
+            "ConsentStrength",
+            codes(ConsentStrength::ALL, ConsentStrength::code),
+        ),
+        ("Relationship", codes(Relationship::ALL, Relationship::code)),
+    ];
+    let mut problems: Vec<String> = lists
+        .into_iter()
+        .flat_map(|(name, ours)| differences(name, &ours, &declared(&plain, name)))
+        .collect();
+    let actions: BTreeSet<String> = schema
+        .request_envs()
+        .map(|env| AsRef::<str>::as_ref(env.action().id()).to_owned())
+        .collect();
+    problems.extend(differences(
+        "Action",
+        &codes(Action::ALL, Action::code),
+        &actions,
+    ));
+    problems
+}
+
+fn differences(name: &str, ours: &BTreeSet<String>, theirs: &BTreeSet<String>) -> Vec<String> {
+    let unknown = theirs.difference(ours).map(|code| {
+        format!("{SCHEMA_NAME}: {name} lists `{code}`, which this program does not know")
+    });
+    let missing = ours
+        .difference(theirs)
+        .map(|code| format!("{SCHEMA_NAME}: {name} does not list `{code}`"));
+    unknown.chain(missing).collect()
+}
+
+/// The members of `entity NAME enum ["a", "b"];` in Cedar's own rendering, one declaration a line.
+fn declared(plain: &str, name: &str) -> BTreeSet<String> {
+    let head = format!("entity {name} enum ");
+    plain
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix(&head))
+        .flat_map(|list| list.split('"').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// An ask with every optional fact present, to try the schema with.
+pub(super) fn full_ask(action: Action) -> Option<Ask> {
+    let organisation = OrgId::parse("asker").ok()?;
+    let other = OrgId::parse("other").ok()?;
+    let consent = ConsentState {
+        strength: ConsentStrength::Explicit,
+        live: true,
+        covers: true,
+        from_another: true,
+    };
+    Some(Ask {
+        action,
+        purpose: Purpose::Support,
+        actor: Actor {
+            organisation: organisation.clone(),
+            kind: OrgKind::VoluntarySpecialist,
+            active: true,
+            team: TeamId::parse("team").ok()?,
+            tainted: false,
+            role: Role::Adviser,
+            role_assertable: true,
+            person_certificate: false,
+            second_factor: false,
+            agreement_in_date: true,
+        },
+        certificate_organisation: organisation,
+        recipient: Recipient {
+            organisation: other.clone(),
+            kind: OrgKind::Refuge,
+            active: true,
+            tainted: false,
+            agreement_in_date: true,
+        },
+        giver: Some(OrgKind::Police),
+        classes: DataClass::ALL.to_vec(),
+        relationship: Relationship::AcceptedFromAnother,
+        offence: Some(OffenceGroup::DomesticAbuse),
+        basis: Some(Article6::Consent),
+        consent: Some(consent),
+        source_consent: Some(consent),
+        emergency_confirmed: true,
+        proposer: Some(other),
+    })
+}

@@ -1,0 +1,93 @@
+//! What is stored as a fact, and under which item. One versioned codec for all of it: borsh.
+//!
+//! A fact holds codes, dates, ids and keyed tokens. Never a name, a number or a free text.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use sha2::{Digest, Sha256};
+
+use super::assessment::Assessment;
+use super::audit::QueueItem;
+use super::consent::{Consent, Tombstone};
+use super::governance::{Approvers, Proposal};
+use super::id::{Id, OrgId, PersonId, ReferralId};
+use super::organisation::{Directory, Organisation, User};
+use super::person::TaggedToken;
+use super::referral::Referral;
+use super::time::When;
+
+const VERSION: u8 = 1;
+
+/// One organisation's own record of a person: its tokens, and nothing that names her.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PersonRecord {
+    pub organisation: OrgId,
+    pub tokens: Vec<TaggedToken>,
+    pub created_at: When,
+}
+
+/// A person's part in a referral, on the record of the sending or the receiving organisation.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PersonReferral {
+    pub referral: ReferralId,
+    pub sent: bool,
+    pub at: When,
+}
+
+/// A record that carries a token.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Holder {
+    pub organisation: OrgId,
+    pub person: PersonId,
+}
+
+/// Every kind of fact. New kinds go at the end: the number of each is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "read or written one at a time, never kept in numbers"
+)]
+pub enum Record {
+    Organisation(Organisation),
+    User(User),
+    Directory(Directory),
+    Approvers(Approvers),
+    Proposal(Proposal),
+    Person(PersonRecord),
+    PersonReferral(PersonReferral),
+    Consent(Consent),
+    Assessment(Assessment),
+    Tombstone(Tombstone),
+    Holder(Holder),
+    Referral(Referral),
+    /// The referral that a sender's own name stands for.
+    External(ReferralId),
+    QueueItem(QueueItem),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stored fact has a form that this program does not know; use a newer one")]
+pub struct UnknownForm;
+
+impl Record {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        // Writing to a Vec cannot fail.
+        let _ = self.serialize(&mut bytes);
+        bytes
+    }
+
+    pub fn parse(bytes: &[u8]) -> Result<Self, UnknownForm> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => Self::try_from_slice(rest).map_err(|_| UnknownForm),
+            Some(_) | None => Err(UnknownForm),
+        }
+    }
+}
+
+/// The item of a fact of which an aggregate has only one.
+pub fn singleton(name: &str) -> Id {
+    let hash: [u8; 32] = Sha256::digest(format!("firedoor item/{name}")).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(hash.get(..16).unwrap_or(&[0; 16]));
+    Id::from_bytes(bytes)
+}

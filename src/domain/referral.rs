@@ -1,0 +1,240 @@
+//! A referral: an offer without identity, then acceptance, then release (`domain.md` 4.2).
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use zeroize::Zeroizing;
+
+use super::clock::{Due, Urgency};
+use super::codes::{
+    Article6, CloseOutcome, DeclineReason, Direction, Grade, Instrument, Need, OffenceGroup,
+    PartyRole, PriorityCategory, Purpose, ReferralStatus, ReportedToPolice, SenderStatus,
+    UpdateCode, WorkerGender,
+};
+use super::consent::{Consent, Recipients};
+use super::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId, TeamId};
+use super::person::{RawIdentifier, RawSafeContact, TaggedToken};
+use super::time::When;
+
+/// What an offer carries in the open: no identity, nothing that tells status.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Operational {
+    pub direction: Direction,
+    pub party_role: PartyRole,
+    pub offence_group: OffenceGroup,
+    pub reported_to_police: ReportedToPolice,
+    pub reported_at: Option<When>,
+    pub priority_categories: Vec<PriorityCategory>,
+    pub urgency: UrgencyCode,
+    pub risk: Option<RiskSummary>,
+    pub needs: Vec<Need>,
+    /// GSS code of the borough she lives in; `None` when it must not be said.
+    pub area: Option<String>,
+    pub worker_gender: WorkerGender,
+    /// An enhanced priority referral: who set it, by which rule, and why.
+    pub epr: Option<Epr>,
+}
+
+/// How soon she must be contacted, as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub enum UrgencyCode {
+    High,
+    Standard,
+    Low,
+}
+
+impl UrgencyCode {
+    pub const fn urgency(self) -> Urgency {
+        match self {
+            Self::High => Urgency::High,
+            Self::Standard => Urgency::Standard,
+            Self::Low => Urgency::Low,
+        }
+    }
+
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Standard => "standard",
+            Self::Low => "low",
+        }
+    }
+
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::High, Self::Standard, Self::Low]
+            .into_iter()
+            .find(|known| known.code() == code)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct RiskSummary {
+    pub instrument: Instrument,
+    pub grade: Grade,
+    pub assessed_at: When,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Epr {
+    pub set_by_person: bool,
+    pub rule_version: String,
+    pub reason: String,
+}
+
+/// Different timing that she agreed to (DM:270).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct AgreedTiming {
+    pub by: When,
+    pub agreed_with: String,
+}
+
+/// On what ground the details may be passed on.
+pub enum Ground {
+    /// Her consent, recorded with the referral.
+    Consent(ConsentGiven),
+    /// She does not want her details passed on: a record, and nothing else.
+    Declined {
+        stop_future_offers: bool,
+        given: ConsentGiven,
+    },
+    /// Another lawful basis open to the sender's kind of organisation.
+    Basis {
+        article6: Article6,
+        reason: Option<String>,
+    },
+    /// None stated; policy says what this offence needs.
+    None,
+}
+
+/// Consent as the caller states it, before it has an id and a term.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentGiven {
+    pub consent: Consent,
+    pub recipients: Recipients,
+}
+
+/// A referral as a partner sent it, parsed but not yet resolved to a person.
+pub struct Draft {
+    pub service: ServiceId,
+    pub operational: Operational,
+    pub identity: RawIdentifier,
+    pub safe_contact: Option<RawSafeContact>,
+    pub note: Option<Zeroizing<String>>,
+    pub ground: Ground,
+    pub agreed_timing: Option<AgreedTiming>,
+    /// The sender's own names for this referral, so that it can be taken back by them.
+    pub externals: Vec<String>,
+    /// Refuse the whole referral when the note would be held (`Prefer: handling=strict`).
+    pub strict: bool,
+    /// What a FHIR message held that has no place here; paths only, said to the sender.
+    pub left_behind: Vec<String>,
+}
+
+/// A referral as the gateway knows it.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Referral {
+    pub id: ReferralId,
+    pub journey: Id,
+    pub sender: OrgId,
+    pub sender_team: TeamId,
+    pub sender_user: String,
+    pub sender_person: PersonId,
+    pub recipient: OrgId,
+    pub recipient_team: TeamId,
+    pub recipient_person: Option<PersonId>,
+    pub service: ServiceId,
+    pub tokens: Vec<TaggedToken>,
+    pub operational: Operational,
+    pub consent: Option<ConsentId>,
+    pub basis: Option<Article6>,
+    pub purpose: Purpose,
+    pub offered_at: When,
+    pub contact_by: When,
+    pub due: Option<PassOnBy>,
+    /// When identity was released; the Code's clock stops here, not at the offer.
+    pub details_passed_at: Option<When>,
+    pub status: ReferralStatus,
+    pub answered_at: Option<When>,
+    pub accepted_by: Option<String>,
+    pub decline_reason: Option<DeclineReason>,
+    pub outcomes: Vec<CloseOutcome>,
+    pub note: NoteState,
+    /// She withdrew earlier and then consented anew: the worker asks her safely first.
+    pub withdrew_on: Option<When>,
+    pub updates: Vec<Update>,
+    /// The items that hold its parts, by class order: identity, contact, note, language.
+    pub identity_item: Option<Id>,
+    pub contact_item: Option<Id>,
+    pub note_item: Option<Id>,
+    pub language_item: Option<Id>,
+    /// Under custody `own`: the key that identity is re-sealed to, and the item that holds the box.
+    pub custody_key: Option<[u8; 32]>,
+    pub resealed_item: Option<Id>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum NoteState {
+    None,
+    Held,
+    Passed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct PassOnBy {
+    pub at: When,
+    pub date: String,
+    pub rule: String,
+    pub calendar: String,
+}
+
+impl From<Due<'_>> for PassOnBy {
+    fn from(due: Due<'_>) -> Self {
+        Self {
+            at: due.at,
+            date: due.date.to_string(),
+            rule: due.rule.to_string(),
+            calendar: due.calendar.to_string(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Update {
+    pub at: When,
+    pub by: OrgId,
+    pub code: UpdateCode,
+}
+
+impl Referral {
+    /// The one word of three that its sender sees. A withdrawal changes nothing here.
+    pub fn sender_status(&self) -> SenderStatus {
+        match self.status {
+            ReferralStatus::Offered
+            | ReferralStatus::Waiting
+            | ReferralStatus::Declined
+            | ReferralStatus::Expired
+            | ReferralStatus::Withdrawn => match self.details_passed_at {
+                // Withdrawn after acceptance still reads as before.
+                Some(_) => SenderStatus::WithAService,
+                None => SenderStatus::Recorded,
+            },
+            ReferralStatus::Accepted => SenderStatus::WithAService,
+            ReferralStatus::Closed => SenderStatus::Closed,
+        }
+    }
+
+    /// Still to be answered by the receiving service.
+    pub fn open(&self) -> bool {
+        matches!(
+            self.status,
+            ReferralStatus::Offered | ReferralStatus::Waiting
+        )
+    }
+
+    /// The sender made this relationship alone (P11): it opens nothing of others.
+    pub fn self_made(&self) -> bool {
+        self.sender == self.recipient
+            || matches!(
+                self.operational.direction,
+                Direction::SelfReferral | Direction::Family
+            )
+    }
+}

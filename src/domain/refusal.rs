@@ -1,0 +1,260 @@
+//! What a caller is refused, and the words for it (`domain.md` 3.0.5).
+//!
+//! Errors about the caller are exact. About a person there is only `nothing-to-show`, which is
+//! not an error and is not in this list.
+
+use super::person::FieldError;
+use super::time::When;
+
+/// A reason that is the caller's to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    CertificateNotAccepted,
+    AgreementExpired {
+        ended: Option<When>,
+    },
+    OrganisationSuspended,
+    RoleNotAllowed {
+        role: &'static str,
+    },
+    PurposeNotAllowed {
+        purpose: &'static str,
+    },
+    SecondFactorNeeded,
+    /// What is wrong with the caller's own input, field by field.
+    CheckYourAnswers(Vec<FieldError>),
+    /// A field that no form has; `nationality` for one. The name, if it is a plain word.
+    UnknownField {
+        name: Option<String>,
+    },
+    MissingField {
+        name: String,
+    },
+    ConsentNeeded,
+    /// Under `handling=strict`: the note holds words about immigration.
+    ImmigrationContentFound {
+        words: Vec<String>,
+        suggestion: String,
+    },
+    AlreadySent,
+    AlreadyAnswered,
+    ConfirmEmergency {
+        told: Vec<String>,
+    },
+    SlowDown {
+        retry_after_s: u32,
+    },
+    /// A policy failed; nothing is permitted.
+    PolicyFailed,
+    NotFound,
+    MethodNotAllowed,
+    TooLarge,
+    NotJson,
+    CrossSite,
+    /// What was asked would let immigration enforcement in (F1).
+    NotEnrollable,
+    /// An approval needs a second person of another organisation (P11).
+    SecondOrganisationNeeded,
+}
+
+/// Every code of [`Refusal::code`].
+const CODES: [&str; 21] = [
+    "certificate-not-accepted",
+    "agreement-expired",
+    "organisation-suspended",
+    "role-not-allowed",
+    "purpose-not-allowed",
+    "second-factor-needed",
+    "check-your-answers",
+    "consent-needed",
+    "immigration-content-found",
+    "already-sent",
+    "already-answered",
+    "confirm-emergency",
+    "slow-down",
+    "policy-failed",
+    "route-absent",
+    "method-not-allowed",
+    "too-large",
+    "not-json",
+    "cross-site",
+    "not-enrollable",
+    "second-organisation-needed",
+];
+
+impl Refusal {
+    /// The last part of the problem `type`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::CertificateNotAccepted => "certificate-not-accepted",
+            Self::AgreementExpired { .. } => "agreement-expired",
+            Self::OrganisationSuspended => "organisation-suspended",
+            Self::RoleNotAllowed { .. } => "role-not-allowed",
+            Self::PurposeNotAllowed { .. } => "purpose-not-allowed",
+            Self::SecondFactorNeeded => "second-factor-needed",
+            Self::CheckYourAnswers(_) | Self::UnknownField { .. } | Self::MissingField { .. } => {
+                "check-your-answers"
+            }
+            Self::ConsentNeeded => "consent-needed",
+            Self::ImmigrationContentFound { .. } => "immigration-content-found",
+            Self::AlreadySent => "already-sent",
+            Self::AlreadyAnswered => "already-answered",
+            Self::ConfirmEmergency { .. } => "confirm-emergency",
+            Self::SlowDown { .. } => "slow-down",
+            Self::PolicyFailed => "policy-failed",
+            Self::NotFound => "route-absent",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::TooLarge => "too-large",
+            Self::NotJson => "not-json",
+            Self::CrossSite => "cross-site",
+            Self::NotEnrollable => "not-enrollable",
+            Self::SecondOrganisationNeeded => "second-organisation-needed",
+        }
+    }
+
+    /// Whether a word of the log says that an attempt was refused.
+    pub fn is_code(word: &str) -> bool {
+        CODES.contains(&word)
+    }
+
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::CertificateNotAccepted => 401,
+            Self::AgreementExpired { .. }
+            | Self::OrganisationSuspended
+            | Self::RoleNotAllowed { .. }
+            | Self::PurposeNotAllowed { .. }
+            | Self::SecondFactorNeeded
+            | Self::CrossSite
+            | Self::PolicyFailed
+            | Self::SecondOrganisationNeeded => 403,
+            Self::CheckYourAnswers(_)
+            | Self::UnknownField { .. }
+            | Self::MissingField { .. }
+            | Self::ConsentNeeded
+            | Self::ImmigrationContentFound { .. }
+            | Self::AlreadySent
+            | Self::NotEnrollable => 422,
+            Self::AlreadyAnswered => 409,
+            Self::ConfirmEmergency { .. } => 428,
+            Self::SlowDown { .. } => 429,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooLarge => 413,
+            Self::NotJson => 415,
+        }
+    }
+
+    /// One sentence for the person who reads it: what happened and what to do.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::CertificateNotAccepted => {
+                "Your computer's certificate is out of date or not known. Call your \
+                 organisation's administrator."
+                    .to_owned()
+            }
+            Self::AgreementExpired { ended: Some(at) } => format!(
+                "Your organisation's sharing agreement ended on {}.",
+                at.rfc3339().get(..10).unwrap_or_default()
+            ),
+            Self::AgreementExpired { ended: None } => {
+                "Your organisation has no sharing agreement yet.".to_owned()
+            }
+            Self::OrganisationSuspended => {
+                "Your organisation is suspended. Call the operator.".to_owned()
+            }
+            Self::RoleNotAllowed { role } => {
+                format!(
+                    "The role '{role}' may not do this. Use a role that may, or ask a colleague."
+                )
+            }
+            Self::PurposeNotAllowed { purpose } => {
+                format!("The purpose '{purpose}' is not open to your role.")
+            }
+            Self::SecondFactorNeeded => {
+                "Enter the six-digit code from your phone first (POST /v1/second-factor)."
+                    .to_owned()
+            }
+            Self::CheckYourAnswers(_) | Self::UnknownField { .. } | Self::MissingField { .. } => {
+                "Some answers need another look. Each is listed with what to do.".to_owned()
+            }
+            Self::ConsentNeeded => "For this offence you must record her explicit consent, or \
+                                    record that she declined."
+                .to_owned(),
+            Self::ImmigrationContentFound { words, .. } => format!(
+                "We found words about immigration: {}. Remove them. No service here needs them.",
+                words
+                    .iter()
+                    .map(|word| format!("'{word}'"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            Self::AlreadySent => "This Idempotency-Key was used with another body. Use a new key \
+                                  for a new request."
+                .to_owned(),
+            Self::AlreadyAnswered => "This has already been answered.".to_owned(),
+            Self::ConfirmEmergency { .. } => "You are opening emergency information. Read who \
+                                              will be told, then send the request again with \
+                                              \"confirm\": true."
+                .to_owned(),
+            Self::SlowDown { retry_after_s } => {
+                format!("Too many requests. Try again in {retry_after_s} seconds.")
+            }
+            Self::PolicyFailed => {
+                "A sharing rule could not be evaluated, so nothing is permitted. Call the operator."
+                    .to_owned()
+            }
+            Self::NotFound => "There is no such page or service here.".to_owned(),
+            Self::MethodNotAllowed => "This address does not take that method.".to_owned(),
+            Self::TooLarge => {
+                "The request is larger than 256 KiB. Send less, or several requests.".to_owned()
+            }
+            Self::NotJson => "Send JSON with Content-Type: application/json.".to_owned(),
+            Self::CrossSite => "Requests from another site's pages are refused.".to_owned(),
+            Self::NotEnrollable => "An organisation that enforces immigration law, or hosts those \
+                                    who do, can not be enrolled."
+                .to_owned(),
+            Self::SecondOrganisationNeeded => {
+                "A second person, of another organisation than the proposer's, must approve this."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_refusals_are_listed() {
+        let all = [
+            Refusal::CertificateNotAccepted,
+            Refusal::AgreementExpired { ended: None },
+            Refusal::OrganisationSuspended,
+            Refusal::RoleNotAllowed { role: "" },
+            Refusal::PurposeNotAllowed { purpose: "" },
+            Refusal::SecondFactorNeeded,
+            Refusal::CheckYourAnswers(Vec::new()),
+            Refusal::ConsentNeeded,
+            Refusal::ImmigrationContentFound {
+                words: Vec::new(),
+                suggestion: String::new(),
+            },
+            Refusal::AlreadySent,
+            Refusal::AlreadyAnswered,
+            Refusal::ConfirmEmergency { told: Vec::new() },
+            Refusal::SlowDown { retry_after_s: 1 },
+            Refusal::PolicyFailed,
+            Refusal::NotFound,
+            Refusal::MethodNotAllowed,
+            Refusal::TooLarge,
+            Refusal::NotJson,
+            Refusal::CrossSite,
+            Refusal::NotEnrollable,
+            Refusal::SecondOrganisationNeeded,
+        ];
+        assert_eq!(all.each_ref().map(Refusal::code), CODES);
+        assert!(!Refusal::is_code("nothing-to-show"));
+    }
+}

@@ -1,0 +1,126 @@
+//! Everything a decision depends on besides the attempt and the facts: policy, screen, clock, keys.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::alias::AliasKey;
+use super::attempt::{Attempt, RequestDigest};
+use super::clock::CodeClock;
+use super::decision::List;
+use super::firewall::text::TextScreen;
+use super::id::OrgId;
+use super::person::{TaggedToken, Token, TokenKeys};
+use super::policy::Policies;
+
+/// The keys of the domain, each for one use, all derived from the root key.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct DomainKeys {
+    pub log_subject: [u8; 32],
+    pub replay: [u8; 32],
+    pub external: [u8; 32],
+    /// Binds a session to the certificate's key ([`super::session`]).
+    pub session: [u8; 32],
+}
+
+/// Whose entries a list of one organisation's holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entries {
+    OwnStaff,
+    /// Of other organisations, that concern this one.
+    Others,
+}
+
+/// The rules in force.
+pub struct Rules {
+    pub policies: Policies,
+    pub screen: TextScreen,
+    pub clock: CodeClock,
+    pub tokens: TokenKeys,
+    pub aliases: AliasKey,
+    pub keys: DomainKeys,
+}
+
+fn keyed(key: &[u8; 32], label: &str, parts: &[&[u8]]) -> [u8; 32] {
+    // HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        return [0; 32];
+    };
+    mac.update(label.as_bytes());
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn short(long: [u8; 32]) -> [u8; 16] {
+    let mut out = [0; 16];
+    for (to, from) in out.iter_mut().zip(long) {
+        *to = from;
+    }
+    out
+}
+
+impl Rules {
+    /// The log's own pseudonyms of the person with these tokens, the strongest first.
+    pub fn log_subjects(&self, tokens: &[TaggedToken]) -> Vec<[u8; 16]> {
+        let mut ordered: Vec<&TaggedToken> = tokens.iter().collect();
+        ordered.sort_by_key(|tagged| tagged.kind);
+        ordered
+            .into_iter()
+            .map(|tagged| {
+                short(keyed(
+                    &self.keys.log_subject,
+                    "subject",
+                    &[tagged.token.bytes()],
+                ))
+            })
+            .collect()
+    }
+
+    /// Where an organisation's entries about a person are listed, those of its own staff apart from
+    /// those of others: a reader who may not see one kind must not be able to count it.
+    pub fn subject_list(&self, organisation: &OrgId, of: Entries, subject: &[u8; 16]) -> List {
+        let label = match of {
+            Entries::OwnStaff => "subject list, own staff",
+            Entries::Others => "subject list, others",
+        };
+        List::AuditSubject(short(keyed(
+            &self.keys.log_subject,
+            label,
+            &[organisation.as_str().as_bytes(), subject],
+        )))
+    }
+
+    /// Names a request for idempotency: organisation, team, user and the caller's key.
+    pub fn replay_key(&self, attempt: &Attempt) -> Option<[u8; 16]> {
+        let key = attempt.idempotency.as_ref()?;
+        let name = attempt.peer.name();
+        Some(short(keyed(
+            &self.keys.replay,
+            "replay",
+            &[
+                name.organisation.as_str().as_bytes(),
+                name.team.as_str().as_bytes(),
+                attempt.user.as_str().as_bytes(),
+                key.as_str().as_bytes(),
+            ],
+        )))
+    }
+
+    /// What the idempotency record remembers of the request: never a bare hash.
+    pub fn replay_request(&self, request: &RequestDigest) -> [u8; 32] {
+        keyed(&self.keys.replay, "request", &[&request.0])
+    }
+
+    /// The token of a sender's own name for a referral.
+    pub fn external(&self, organisation: &str, name: &str) -> Token {
+        let key = keyed(
+            &self.keys.external,
+            "external",
+            &[organisation.as_bytes(), name.as_bytes()],
+        );
+        Token::from_bytes(short(key))
+    }
+}

@@ -1,0 +1,401 @@
+//! A decision being made: its writes, its account for the log, and who must be able to see it.
+//!
+//! Every attempt ends in [`Ruling::finish`], whatever was found, so that one attempt makes exactly
+//! one leaf (P2).
+
+use sha2::{Digest, Sha256};
+
+use super::answer::Answer;
+use super::attempt::Attempt;
+use super::audit::OPERATOR;
+use super::codes::{Action, Article6, DataClass, OrgKind};
+use super::decision::{Aggregate, Decision, List, Replay, Write};
+use super::firewall::Screened;
+use super::id::{Id, OrgId, ReferralId};
+use super::known::Known;
+use super::leaf::{LeafClass, LeafDraft};
+use super::opening::{
+    Account, BadOpening, Decided, FirewallMark, Opening, Outcome, What, Who, Why,
+};
+use super::person::TaggedToken;
+use super::record::Record;
+use super::refusal::Refusal;
+use super::rules::{Entries, Rules};
+use super::seal::{Keys, OutOfKeys, Payload};
+
+/// An idempotency record is kept this long.
+pub const REPLAY_DAYS: i64 = 7;
+
+/// The decision could not be put together; nothing may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRuling {
+    #[error(transparent)]
+    OutOfKeys(#[from] OutOfKeys),
+    #[error(transparent)]
+    Opening(#[from] BadOpening),
+}
+
+/// What a decision came to, with the account that its receipt is made from.
+pub struct Ruled {
+    pub answer: Answer,
+    pub opening: Opening,
+}
+
+/// A decision in the making.
+pub struct Ruling<'a> {
+    attempt: &'a Attempt,
+    rules: &'a Rules,
+    known: &'a Known,
+    keys: Keys,
+    writes: Vec<Write>,
+    what: What,
+    why: Why,
+    decided: Decided,
+    subjects: Vec<[u8; 16]>,
+    /// What the idempotency record answers again: the id that was made, if any.
+    made: Option<Id>,
+    signal: Option<&'static str>,
+    closed_read: Option<ReferralId>,
+    failed: Option<OutOfKeys>,
+}
+
+impl<'a> Ruling<'a> {
+    pub fn new(rules: &'a Rules, attempt: &'a Attempt, known: &'a Known, keys: Keys) -> Self {
+        Self {
+            attempt,
+            rules,
+            known,
+            keys,
+            writes: Vec::new(),
+            what: What {
+                action: attempt.action.code().to_owned(),
+                object: None,
+                asked: Vec::new(),
+            },
+            why: Why {
+                purpose: attempt.purpose.code().to_owned(),
+                reason: None,
+                case: None,
+            },
+            decided: Decided {
+                outcome: Outcome::Permit,
+                told: String::new(),
+                rule: String::new(),
+                policy: rules.policies.hash(),
+                subject: None,
+                object: None,
+                consents: Vec::new(),
+                basis: None,
+                relationship: None,
+                firewall: None,
+                disclosed: Vec::new(),
+                concerned: Vec::new(),
+                sources: 0,
+                notes: Vec::new(),
+            },
+            subjects: Vec::new(),
+            made: None,
+            signal: None,
+            closed_read: None,
+            failed: None,
+        }
+    }
+
+    /// An attempt shaped like a look-up of where someone is or what her status is (3.10).
+    pub fn signal(&mut self, code: &'static str) {
+        self.signal = Some(code);
+    }
+
+    /// The status that is read is of a referral that is closed.
+    pub fn reads_closed(&mut self, referral: ReferralId) {
+        self.closed_read = Some(referral);
+    }
+
+    pub fn closed_read(&self) -> Option<ReferralId> {
+        self.closed_read
+    }
+
+    pub fn attempt(&self) -> &'a Attempt {
+        self.attempt
+    }
+
+    pub fn known(&self) -> &'a Known {
+        self.known
+    }
+
+    /// The probe that a journey saw, and whom it would concern.
+    pub fn signalled(&self) -> (Option<&'static str>, &[OrgId]) {
+        (self.signal, &self.decided.concerned)
+    }
+
+    pub fn rules(&self) -> &'a Rules {
+        self.rules
+    }
+
+    /// What the caller named, under the id by which its organisation knows it.
+    pub fn object(&mut self, outward: Option<Id>, inward: Option<Id>) {
+        self.what.object = outward;
+        self.decided.object = inward;
+    }
+
+    pub fn asked(&mut self, classes: &[DataClass]) {
+        self.what.asked = classes
+            .iter()
+            .map(|class| class.code().to_owned())
+            .collect();
+    }
+
+    /// A coded reason that the caller gave.
+    pub fn reason(&mut self, code: &str) {
+        self.why.reason = Some(code.to_owned());
+    }
+
+    /// Whom it is about, by the tokens that are known of her.
+    pub fn subject(&mut self, tokens: &[TaggedToken]) {
+        self.subjects = self.rules.log_subjects(tokens);
+        self.decided.subject = self.subjects.first().copied();
+    }
+
+    pub fn rule(&mut self, rules: &[String]) {
+        self.decided.rule = clip(&rules.join(" "));
+    }
+
+    pub fn relationship(&mut self, code: &str) {
+        self.decided.relationship = Some(code.to_owned());
+    }
+
+    pub fn basis(&mut self, basis: Option<Article6>) {
+        self.decided.basis = basis.map(|basis| basis.code().to_owned());
+    }
+
+    pub fn consent(&mut self, id: Id) {
+        self.decided.consents.push(id);
+    }
+
+    pub fn firewall(&mut self, rule: &str, class: &str) {
+        self.decided.firewall = Some(FirewallMark {
+            rule: rule.to_owned(),
+            class: class.to_owned(),
+        });
+    }
+
+    pub fn disclosed(&mut self, classes: &[DataClass]) {
+        self.decided.disclosed = classes
+            .iter()
+            .map(|class| class.code().to_owned())
+            .collect();
+    }
+
+    pub fn sources(&mut self, count: usize) {
+        self.decided.sources = u16::try_from(count).unwrap_or(u16::MAX);
+    }
+
+    /// A coded fact for the reader of the log.
+    pub fn note(&mut self, code: &str) {
+        if self.decided.notes.len() < 32 {
+            self.decided.notes.push(clip(code));
+        }
+    }
+
+    /// An organisation whose IG officer sees this entry.
+    pub fn concerns(&mut self, organisation: &OrgId) {
+        if !self.decided.concerned.contains(organisation) && self.decided.concerned.len() < 60 {
+            self.decided.concerned.push(organisation.clone());
+        }
+    }
+
+    /// The id that this attempt made, so that a repeat is answered with it.
+    pub fn made(&mut self, outward: Id) {
+        self.made = Some(outward);
+    }
+
+    pub fn fact(&mut self, of: Aggregate, item: Id, record: &Record) {
+        match self.keys.fact(&of, item, record) {
+            Ok(sealed) => self.writes.push(Write::Fact { of, item, sealed }),
+            Err(out) => self.failed = Some(out),
+        }
+    }
+
+    /// Seals payload that the firewall passed.
+    pub fn payload(&mut self, of: &Aggregate, payload: &Screened<Payload>) {
+        match self.keys.parts(of, payload) {
+            Ok(parts) => self.writes.extend(parts),
+            Err(out) => self.failed = Some(out),
+        }
+    }
+
+    pub fn write(&mut self, write: Write) {
+        self.writes.push(write);
+    }
+
+    pub fn list(&mut self, list: List, at: u64, item: Id) {
+        self.writes.push(Write::List { list, at, item });
+    }
+
+    /// Ends in a refusal: about the caller, exact, and logged.
+    pub fn refuse(mut self, refusal: Refusal) -> Result<Decision<Ruled>, BadRuling> {
+        self.decided.outcome = Outcome::Deny;
+        self.finish(Answer::Refused(refusal))
+    }
+
+    /// Ends in the uniform nothing.
+    pub fn nothing(mut self, why: &str) -> Result<Decision<Ruled>, BadRuling> {
+        self.decided.outcome = Outcome::Empty;
+        self.note(why);
+        self.finish(Answer::Nothing)
+    }
+
+    /// Puts the decision together: leaf, opening, writes, and where the entry is listed.
+    pub fn finish(mut self, answer: Answer) -> Result<Decision<Ruled>, BadRuling> {
+        let refused = matches!(answer, Answer::Refused(_));
+        let answer = if self.attempt.check_only && !refused {
+            Answer::Checked
+        } else {
+            answer
+        };
+        if self.attempt.check_only {
+            self.writes.clear();
+            self.note("check-only");
+        }
+        let refusal = match &answer {
+            Answer::Refused(refusal) => Some(refusal),
+            _ => None,
+        };
+        super::journey::watching::watch(&mut self, refusal);
+        if let Some(out) = self.failed {
+            return Err(out.into());
+        }
+        let own = self.known.organisations.get(self.attempt.organisation());
+        let operator = own.is_some_and(|own| own.kind == OrgKind::Operator);
+        if operator {
+            self.note(OPERATOR);
+        }
+        self.decided.told = answer.told().to_owned();
+        let replay = self.replay(&answer);
+        let account = Account {
+            who: self.who(),
+            why: self.why,
+            what: self.what,
+            decided: self.decided,
+        };
+        let class = match self.attempt.action {
+            Action::Unknown => LeafClass::Counted,
+            _ => LeafClass::Attempt,
+        };
+        let concerned = account.decided.concerned.clone();
+        let entropy = &self.attempt.entropy;
+        let (draft, opening) = LeafDraft::new(
+            self.attempt.when,
+            class,
+            account,
+            &self.attempt.request.0,
+            |label| entropy.bytes(label),
+        )?;
+        let sealed = self.keys.opening(draft.id(), &opening)?;
+        let hash: [u8; 32] = Sha256::digest(sealed.sealed().ciphertext()).into();
+        let mut writes = self.writes;
+        list_entry(
+            &mut writes,
+            self.rules,
+            self.attempt,
+            &concerned,
+            &self.subjects,
+            draft.id(),
+        );
+        if operator {
+            writes.push(Write::List {
+                list: List::Operator,
+                at: 0,
+                item: draft.id(),
+            });
+        }
+        Ok(Decision {
+            value: Ruled { answer, opening },
+            read: self.known.read.clone(),
+            leaf: draft.with_sealed(&hash),
+            opening: sealed,
+            writes,
+            replay,
+            urgent: urgent(self.attempt.action, refused),
+            unused: self.keys.unused(),
+        })
+    }
+
+    fn who(&self) -> Who {
+        let name = self.attempt.peer.name();
+        Who {
+            organisation: name.organisation.clone(),
+            team: name.team.clone(),
+            user: self.attempt.user.as_str().to_owned(),
+            role: self.attempt.role.code().to_owned(),
+            certificate: *self.attempt.peer.spki_sha256(),
+            asserted: self.attempt.asserted,
+        }
+    }
+
+    // A confirmation asked for and a check use up no idempotency key (`contract.md`).
+    fn replay(&self, answer: &Answer) -> Option<Replay> {
+        if self.attempt.check_only
+            || matches!(answer, Answer::Refused(Refusal::ConfirmEmergency { .. }))
+        {
+            return None;
+        }
+        let key = self.rules.replay_key(self.attempt)?;
+        let status = match answer {
+            Answer::Refused(refusal) => refusal.status(),
+            _ => 200,
+        };
+        let mut reply = status.to_be_bytes().to_vec();
+        reply.extend_from_slice(self.made.unwrap_or(Id::ZERO).bytes());
+        reply.extend_from_slice(answer.told().as_bytes());
+        Some(Replay {
+            key,
+            request: self.rules.replay_request(&self.attempt.request),
+            until: self.attempt.when.plus_days(REPLAY_DAYS),
+            reply,
+        })
+    }
+}
+
+/// Room is kept on a full disk for these (`design.md` 4).
+const fn urgent(action: Action, refused: bool) -> bool {
+    refused
+        || matches!(
+            action,
+            Action::Withdraw | Action::WithdrawConsent | Action::BreakGlass | Action::Narrow
+        )
+}
+
+fn list_entry(
+    writes: &mut Vec<Write>,
+    rules: &Rules,
+    attempt: &Attempt,
+    concerned: &[OrgId],
+    subjects: &[[u8; 16]],
+    entry: Id,
+) {
+    let own = attempt.organisation();
+    let user = attempt.user.as_str().to_owned();
+    let mut lists = vec![List::Audit(own.clone()), List::AuditUser(own.clone(), user)];
+    let of_own = subjects
+        .iter()
+        .map(|subject| rules.subject_list(own, Entries::OwnStaff, subject));
+    lists.extend(of_own);
+    for organisation in concerned.iter().filter(|concerned| *concerned != own) {
+        lists.push(List::AuditConcerned(organisation.clone()));
+        let of_others = subjects
+            .iter()
+            .map(|subject| rules.subject_list(organisation, Entries::Others, subject));
+        lists.extend(of_others);
+    }
+    lists.extend(subjects.iter().copied().map(List::AuditSubject));
+    writes.extend(lists.into_iter().map(|list| Write::List {
+        list,
+        at: 0,
+        item: entry,
+    }));
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(90).collect()
+}
