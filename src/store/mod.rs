@@ -1,1 +1,258 @@
 //! The only place that writes. A record and its log leaf are committed together or not at all.
+//!
+//! Two backends, one contract (`contract.rs`): the journal of a single gateway, and PostgreSQL
+//! for several. An enum and not a trait object, because the set is closed and adding one should
+//! make the compiler list every place to change.
+
+use crate::domain::decision::{Aggregate, Counter, Decision, Facts, List, Listed, PartRef};
+use crate::domain::leaf::Leaf;
+use crate::domain::logged::{Inclusion, Logged};
+use crate::domain::seal::ItemKey;
+use crate::domain::time::When;
+
+mod index;
+pub mod journal;
+pub mod keys;
+pub mod postgres;
+mod proof;
+mod slots;
+
+#[cfg(test)]
+mod contract;
+
+use journal::Journal;
+use postgres::Postgres;
+
+/// The store, open.
+pub enum Store {
+    Embedded(Journal),
+    Postgres(Postgres),
+}
+
+/// How a commit ended. Nothing was written unless it is `Logged`.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "returned once for each attempt, and nearly always the large one"
+)]
+pub enum Outcome<T> {
+    Logged(Logged<T>),
+    /// A fact the decision rests on has moved: read again and decide again.
+    Moved,
+    /// The idempotency key was used before.
+    Replayed {
+        index: u64,
+        same_request: bool,
+        reply: Vec<u8>,
+    },
+    /// A counter would pass its limit.
+    Limited,
+}
+
+/// The machinery failed; nothing was told to anyone.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("the log cannot be written: {0}")]
+    CannotRecord(&'static str),
+    #[error("stored data cannot be read: {0}")]
+    Unreadable(&'static str),
+    #[error("a decision is larger than the store accepts")]
+    TooLarge,
+}
+
+/// What a backend reports when a commit is durable; only [`Store::commit`] turns it into `Logged`.
+pub(crate) enum Committed {
+    Durable(Inclusion),
+    Moved,
+    Replayed {
+        index: u64,
+        same_request: bool,
+        reply: Vec<u8>,
+    },
+    Limited,
+}
+
+/// A payload part, opened after its leaf.
+pub struct OpenedItem {
+    pub part: PartRef,
+    pub plain: zeroize::Zeroizing<Vec<u8>>,
+}
+
+/// What the store says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Nothing can be written any more; the reason, without any data.
+    pub stopped: Option<&'static str>,
+    /// Less than the kept room is left: only withdrawals, emergencies and refusals are taken.
+    pub nearly_full: bool,
+    pub leaves: u64,
+}
+
+impl Store {
+    /// The instant no later attempt may precede: the time of the last commit.
+    pub fn last_time(&self) -> When {
+        match self {
+            Self::Embedded(store) => store.last_time(),
+            Self::Postgres(store) => store.last_time(),
+        }
+    }
+
+    /// Item keys for one decision, made durable beforehand. Unused ones are given back.
+    pub async fn reserve(&self, count: usize) -> Result<Vec<ItemKey>, Fault> {
+        match self {
+            Self::Embedded(store) => store.reserve(count).await,
+            Self::Postgres(store) => store.reserve(count).await,
+        }
+    }
+
+    /// What is known about `of`, all from one moment, never older than the last acknowledgement.
+    pub async fn facts(&self, of: &[Aggregate]) -> Result<Facts, Fault> {
+        match self {
+            Self::Embedded(store) => store.facts(of).await,
+            Self::Postgres(store) => store.facts(of).await,
+        }
+    }
+
+    /// Makes the leaf and the writes durable in one step. The only minter of [`Logged`].
+    pub async fn commit<T: Send>(&self, decision: Decision<T>) -> Result<Outcome<T>, Fault> {
+        let mut decision = decision;
+        let unused = std::mem::take(&mut decision.unused);
+        let (value, draft) = decision.split();
+        let leaf = draft.leaf;
+        let committed = match self {
+            Self::Embedded(store) => store.commit(draft).await,
+            Self::Postgres(store) => store.commit(draft).await,
+        };
+        match self {
+            Self::Embedded(store) => store.give_back(&unused),
+            Self::Postgres(store) => store.give_back(&unused),
+        }
+        let committed = committed?;
+        Ok(match committed {
+            Committed::Durable(inclusion) => {
+                Outcome::Logged(Logged::assertion(value, leaf, inclusion))
+            }
+            Committed::Moved => Outcome::Moved,
+            Committed::Replayed {
+                index,
+                same_request,
+                reply,
+            } => Outcome::Replayed {
+                index,
+                same_request,
+                reply,
+            },
+            Committed::Limited => Outcome::Limited,
+        })
+    }
+
+    /// Opens payload. Only what a logged decision names, and only after its leaf.
+    pub async fn open<T: Discloses>(&self, by: &Logged<T>) -> Result<Vec<OpenedItem>, Fault> {
+        let parts = by.value().parts();
+        match self {
+            Self::Embedded(store) => store.open_parts(parts).await,
+            Self::Postgres(store) => store.open_parts(parts).await,
+        }
+    }
+
+    /// Opens log entries (their openings), for an attempt to read the log that is itself logged.
+    pub async fn entries<T: ReadsLog>(
+        &self,
+        by: &Logged<T>,
+    ) -> Result<Vec<(u64, Leaf, zeroize::Zeroizing<Vec<u8>>)>, Fault> {
+        let indices = by.value().indices();
+        match self {
+            Self::Embedded(store) => store.entries(indices).await,
+            Self::Postgres(store) => store.entries(indices).await,
+        }
+    }
+
+    /// Entries of a list in its order, after `after`, at most `max`.
+    pub async fn list(
+        &self,
+        list: &List,
+        after: Option<Listed>,
+        max: u16,
+    ) -> Result<Vec<Listed>, Fault> {
+        match self {
+            Self::Embedded(store) => store.list(list, after, max).await,
+            Self::Postgres(store) => store.list(list, after, max).await,
+        }
+    }
+
+    /// The newest entries of a list first, before `before`, at most `max`.
+    pub async fn newest(
+        &self,
+        list: &List,
+        before: Option<Listed>,
+        max: u16,
+    ) -> Result<Vec<Listed>, Fault> {
+        match self {
+            Self::Embedded(store) => store.newest(list, before, max).await,
+            Self::Postgres(store) => store.newest(list, before, max).await,
+        }
+    }
+
+    pub async fn counted(&self, counter: &Counter) -> Result<u32, Fault> {
+        match self {
+            Self::Embedded(store) => store.counted(counter).await,
+            Self::Postgres(store) => store.counted(counter).await,
+        }
+    }
+
+    /// Leaves `from..to` as they are in the log, at most 256 at a time.
+    pub async fn leaves(&self, from: u64, to: u64) -> Result<Vec<Leaf>, Fault> {
+        match self {
+            Self::Embedded(store) => store.leaves(from, to).await,
+            Self::Postgres(store) => store.leaves(from, to).await,
+        }
+    }
+
+    /// The bytes of a hash tile (C2SP `tile/<level>/<index>[.p/<width>]`), if it is complete.
+    pub async fn tile(&self, level: u8, index: u64, width: u16) -> Result<Option<Vec<u8>>, Fault> {
+        match self {
+            Self::Embedded(store) => store.tile(level, index, width).await,
+            Self::Postgres(store) => store.tile(level, index, width).await,
+        }
+    }
+
+    /// The newest signed checkpoint.
+    pub async fn checkpoint(&self) -> Result<String, Fault> {
+        match self {
+            Self::Embedded(store) => store.checkpoint().await,
+            Self::Postgres(store) => store.checkpoint().await,
+        }
+    }
+
+    /// Waits until something was committed after `index`, or for `timeout`.
+    pub async fn changed(&self, index: u64, timeout: std::time::Duration) {
+        match self {
+            Self::Embedded(store) => store.changed(index, timeout).await,
+            Self::Postgres(store) => store.changed(index, timeout).await,
+        }
+    }
+
+    pub fn health(&self) -> Health {
+        match self {
+            Self::Embedded(store) => store.health(),
+            Self::Postgres(store) => store.health(),
+        }
+    }
+
+    /// Finishes what was queued and leaves a clean mark. Nothing can be written afterwards.
+    pub async fn close(&self) -> Result<(), Fault> {
+        match self {
+            Self::Embedded(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
+        }
+    }
+}
+
+/// A decision that names payload to open. Implemented only where the firewall has screened it.
+pub trait Discloses {
+    fn parts(&self) -> &[PartRef];
+}
+
+/// A decision that permits reading the log, and names the entries.
+pub trait ReadsLog {
+    fn indices(&self) -> &[u64];
+}

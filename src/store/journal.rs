@@ -1,0 +1,478 @@
+//! The embedded backend: the journal is the truth, the table and sled are derived from it.
+//!
+//! Nothing may write but the one writer thread, and nothing that a decision rests on may be looked
+//! up in sled.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::frame::{Change, ENTRY_BYTES_MAX, Entry, FRAME_OVERHEAD_BYTES_MAX, KeptReplay};
+use self::marks::{Left, Mark, boot_id};
+use self::names::Names;
+use self::recovery::{FrameAt, Recovered, recover};
+use self::segment::Segments;
+use self::start::{identity, lock, make_dir, open_index, refuse_slots_under};
+use self::table::Table;
+use self::writer::{Job, Prepared, Writer, frame_bytes_max};
+use super::index::Index;
+use super::keys::StoreKeys;
+use super::slots::{RESERVE_SLOTS_MAX, Slots};
+use super::{Committed, Fault, Health};
+use crate::domain::checkpoint::LogKey;
+use crate::domain::decision::{Draft, Write};
+use crate::domain::merkle::Tree;
+use crate::domain::seal::{ItemKey, Slot};
+use crate::domain::time::When;
+
+mod frame;
+mod marks;
+mod names;
+mod read;
+mod recovery;
+pub(in crate::store) mod segment;
+mod sidecar;
+mod start;
+mod table;
+mod writer;
+
+pub use self::start::OpenError;
+
+#[cfg(test)]
+mod damage;
+
+pub const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// A segment always holds one decision of ordinary size.
+pub const SEGMENT_BYTES_MIN: u64 = 16 * 1024;
+/// Two more segments and some time to act.
+pub const KEPT_ROOM_BYTES_DEFAULT: u64 = 256 * 1024 * 1024;
+/// Decisions that may wait for the writer; more make their callers wait.
+const QUEUE_DECISIONS_MAX: usize = 1024;
+/// Leaves or entries read in one call.
+pub const LEAVES_READ_MAX: u64 = 256;
+/// The longest reply that an idempotency record keeps.
+pub const REPLY_BYTES_MAX: usize = 4096;
+
+/// Where the journal lies and what it works with.
+pub struct JournalConfig {
+    /// Belongs to the journal alone; copies of it are useless without the slot file.
+    pub data_dir: PathBuf,
+    /// The slot file, outside `data_dir` and its backups.
+    pub slots: PathBuf,
+    pub keys: StoreKeys,
+    /// [`SEGMENT_BYTES_DEFAULT`]; at least [`SEGMENT_BYTES_MIN`].
+    pub segment_bytes: u64,
+    /// Below this much free room only urgent decisions are taken: [`KEPT_ROOM_BYTES_DEFAULT`].
+    pub kept_room_bytes: u64,
+}
+
+/// The embedded backend, open.
+pub struct Journal {
+    shared: Arc<Shared>,
+    data_dir: PathBuf,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    committed: watch::Receiver<u64>,
+}
+
+/// What the writer and the readers share.
+struct Shared {
+    names: Names,
+    log: LogKey,
+    segments: Arc<Segments>,
+    slots: Slots,
+    index: Index,
+    kept_room_bytes: u64,
+    state: RwLock<State>,
+    committed: watch::Sender<u64>,
+    stopped: OnceLock<&'static str>,
+    /// Held while the journal is open.
+    _lock: File,
+}
+
+struct State {
+    table: Table,
+    /// May be ahead of `leaves` while a frame is being written.
+    tree: Tree,
+    frames: Vec<FrameAt>,
+    /// Leaves that are durable.
+    leaves: u64,
+    note: String,
+    last_time: When,
+}
+
+impl Shared {
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> Option<&'static str> {
+        self.stopped.get().copied()
+    }
+
+    /// For good. The first reason stays.
+    fn stop(&self, why: &'static str) -> Fault {
+        Fault::CannotRecord(self.stopped.get_or_init(|| why))
+    }
+
+    /// Whether only urgent decisions are taken. A file system that does not say counts as full.
+    fn check_room(&self) -> bool {
+        let free = self.segments.free_bytes();
+        free.map_or(true, |free| free < self.kept_room_bytes)
+    }
+
+    fn frame_bytes_max(&self) -> usize {
+        frame_bytes_max(self.segments.bytes())
+    }
+}
+
+impl Journal {
+    /// Opens the journal or makes a new one; reads and checks all of it. Blocks.
+    ///
+    /// # Errors
+    /// It is damaged, in use, or not what the keys belong to. Nothing is repaired but a last frame
+    /// that was never acknowledged.
+    pub fn open(config: JournalConfig) -> Result<Self, OpenError> {
+        let JournalConfig {
+            data_dir,
+            slots,
+            keys,
+            segment_bytes,
+            kept_room_bytes,
+        } = config;
+        if !(SEGMENT_BYTES_MIN..=1 << 30).contains(&segment_bytes) {
+            return Err(OpenError::SegmentBytes);
+        }
+        let journal_dir = data_dir.join("journal");
+        make_dir(&journal_dir).map_err(|source| OpenError::io(&journal_dir, source))?;
+        refuse_slots_under(&data_dir, &slots)?;
+        let lock = lock(&data_dir)?;
+
+        let names = Names::new(keys.index_key);
+        let segments = Segments::open(&journal_dir, segment_bytes)
+            .map_err(|source| OpenError::io(&journal_dir, source))?;
+        let identity = identity(&data_dir, &names, segments.last() > 0)?;
+        let slot_file = Slots::open(&slots, &keys.slot_key, &identity.id)?;
+        let mark = Mark::read(&data_dir);
+        let least = mark.as_ref().map_or(0, |mark| mark.leaves);
+        let found = recover(&segments, keys.log.verifier(), least)?;
+        let missing = slot_file
+            .reconcile(&found.used, &found.live)
+            .map_err(|source| OpenError::io(&slots, source))?;
+        if missing > 0 {
+            return Err(OpenError::KeysMissing {
+                file: slots,
+                missing,
+            });
+        }
+
+        let boot = boot_id();
+        let trusted = mark.is_some_and(|mark| mark.trusts_index(&boot));
+        let index_dir = data_dir.join("index");
+        if !trusted {
+            // Before the new mark, or a crash in between would make it trusted.
+            Index::delete(&index_dir).map_err(OpenError::Index)?;
+        }
+        let mark = Mark {
+            leaves: found.tree.size(),
+            left: Left::Open { boot },
+        };
+        mark.write(&data_dir)
+            .map_err(|source| OpenError::io(&data_dir, source))?;
+        let index = open_index(&index_dir, trusted, &segments, &found.frames)?;
+        Self::start(
+            data_dir,
+            names,
+            keys.log,
+            segments,
+            slot_file,
+            index,
+            kept_room_bytes,
+            found,
+            lock,
+        )
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the last step of `open`, once")]
+    fn start(
+        data_dir: PathBuf,
+        names: Names,
+        log: LogKey,
+        segments: Segments,
+        slots: Slots,
+        index: Index,
+        kept_room_bytes: u64,
+        found: Recovered,
+        lock: File,
+    ) -> Result<Self, OpenError> {
+        let segments = Arc::new(segments);
+        let io = |source| OpenError::io(&data_dir, source);
+        let (mut segment, mut offset) = (found.segment, found.offset);
+        if segment == 0 {
+            (segment, offset) = (segments.add().map_err(io)?, 0);
+        }
+        let leaves = found.tree.size();
+        let note = match found.note {
+            Some(note) => note,
+            None => log.sign(0, &found.tree.root()),
+        };
+        let (committed, watched) = watch::channel(leaves);
+        let state = State {
+            table: found.table,
+            tree: found.tree,
+            frames: found.frames,
+            leaves,
+            note,
+            last_time: found.last_time,
+        };
+        let shared = Arc::new(Shared {
+            names,
+            log,
+            segments: Arc::clone(&segments),
+            slots,
+            index,
+            kept_room_bytes,
+            state: RwLock::new(state),
+            committed,
+            stopped: OnceLock::new(),
+            _lock: lock,
+        });
+        let (sender, queue) = mpsc::channel(QUEUE_DECISIONS_MAX);
+        let (eraser, erasures) = std::sync::mpsc::channel();
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            queue,
+            held: None,
+            segment,
+            offset,
+            last_frame: found.last_frame,
+            spare: Some(segments.make_spare_later().map_err(io)?),
+            eraser,
+            tables: Vec::new(),
+        };
+        let erasing = Arc::clone(&shared);
+        let threads = vec![
+            spawn("journal-writer", move || writer.run()).map_err(io)?,
+            spawn("journal-eraser", move || writer::erase(&erasing, &erasures)).map_err(io)?,
+        ];
+        Ok(Self {
+            shared,
+            data_dir,
+            queue: Mutex::new(Some(sender)),
+            threads: Mutex::new(threads),
+            committed: watched,
+        })
+    }
+
+    /// See [`super::Store::last_time`].
+    pub fn last_time(&self) -> When {
+        self.shared.state().last_time
+    }
+
+    /// Keys that a decision did not need are ready again.
+    pub fn give_back(&self, slots: &[Slot]) {
+        self.shared.slots.give_back(slots);
+    }
+
+    /// See [`super::Store::reserve`]. Keys that are not used within two minutes are
+    /// lent again.
+    pub async fn reserve(&self, count: usize) -> Result<Vec<ItemKey>, Fault> {
+        if count > RESERVE_SLOTS_MAX {
+            return Err(Fault::TooLarge);
+        }
+        if let Some(why) = self.shared.stopped() {
+            return Err(Fault::CannotRecord(why));
+        }
+        if self.shared.slots.has_ready(count) {
+            return self.shared.slots.reserve(count);
+        }
+        // New slots are synced before they are handed out: not on the reactor.
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || shared.slots.reserve(count))
+            .await
+            .unwrap_or(Err(Fault::CannotRecord("the slot file cannot be extended")))
+    }
+
+    /// See [`super::Store::commit`].
+    pub(in crate::store) async fn commit(&self, draft: Draft) -> Result<Committed, Fault> {
+        if let Some(why) = self.shared.stopped() {
+            return Err(Fault::CannotRecord(why));
+        }
+        let decision = self.prepare(draft)?;
+        let queue = {
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.clone()
+        };
+        let closed = || Fault::CannotRecord(self.shared.stopped().unwrap_or("the store is closed"));
+        let (answer, answered) = oneshot::channel();
+        let queue = queue.ok_or_else(closed)?;
+        let sent = queue.send(Job { decision, answer }).await;
+        drop(queue);
+        sent.map_err(|_| closed())?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// See [`super::Store::changed`].
+    pub async fn changed(&self, index: u64, timeout: Duration) {
+        let mut committed = self.committed.clone();
+        let newer = committed.wait_for(|leaves| *leaves > index.saturating_add(1));
+        // Running out of time is an answer too, as is the end of the store.
+        let _ = tokio::time::timeout(timeout, newer).await;
+    }
+
+    /// See [`super::Store::health`].
+    pub fn health(&self) -> Health {
+        Health {
+            stopped: self.shared.stopped(),
+            nearly_full: self.shared.check_room(),
+            leaves: self.shared.state().leaves,
+        }
+    }
+
+    /// Waits for everything queued, syncs the lists and leaves the mark of an orderly end.
+    pub async fn close(&self) -> Result<(), Fault> {
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if threads.is_empty() {
+            return Ok(());
+        }
+        let (shared, data_dir) = (Arc::clone(&self.shared), self.data_dir.clone());
+        let closing = tokio::task::spawn_blocking(move || {
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+            let stopped = shared.stopped.set("the store is closed");
+            if stopped.is_err() {
+                // It had stopped before, so there is no orderly end to mark.
+                return Err(Fault::CannotRecord(shared.stopped().unwrap_or_default()));
+            }
+            shared.index.close()?;
+            let leaves = shared.state().leaves;
+            let left = Left::Closed;
+            let marked = Mark { leaves, left }.write(&data_dir);
+            marked.map_err(|_| Fault::CannotRecord("the mark of an orderly end cannot be written"))
+        });
+        closing
+            .await
+            .unwrap_or(Err(Fault::CannotRecord("closing was interrupted")))
+    }
+
+    fn prepare(&self, draft: Draft) -> Result<Prepared, Fault> {
+        let slots = draft.slots().into_iter().map(|slot| slot.0).collect();
+        let names = &self.shared.names;
+        let reads = draft
+            .read
+            .iter()
+            .map(|(of, seen)| (names.aggregate(of), seen.0))
+            .collect();
+        let mut counts = Vec::new();
+        let mut changes = Vec::with_capacity(draft.writes.len());
+        for write in draft.writes {
+            changes.push(match write {
+                Write::Fact { of, item, sealed } => {
+                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
+                    Change::Fact { of, item, sealed }
+                }
+                Write::Part {
+                    of,
+                    item,
+                    class,
+                    sealed,
+                } => {
+                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
+                    Change::Part {
+                        of,
+                        item,
+                        class,
+                        sealed,
+                    }
+                }
+                Write::Remove { of, item } => Change::Remove {
+                    of: names.aggregate(&of),
+                    item,
+                },
+                Write::List { list, at, item } => Change::List {
+                    list: names.list(&list),
+                    at,
+                    item,
+                },
+                Write::Unlist { list, item } => Change::Unlist {
+                    list: names.list(&list),
+                    item,
+                },
+                Write::Count { counter, by, max } => {
+                    let counter = names.counter(&counter);
+                    counts.push((counter, by, max));
+                    Change::Count { counter, by }
+                }
+            });
+        }
+        let replay = match draft.replay {
+            None => None,
+            Some(replay) if replay.reply.len() > REPLY_BYTES_MAX => return Err(Fault::TooLarge),
+            Some(replay) => {
+                let reply = names.seal_reply(&replay.key, &replay.reply);
+                Some(KeptReplay {
+                    key: replay.key,
+                    request: replay.request,
+                    until: replay.until.millis(),
+                    reply: reply.ok_or(Fault::CannotRecord("the system gives no randomness"))?,
+                })
+            }
+        };
+        let opening = draft.opening.sealed().clone();
+        let entry = Entry {
+            leaf: draft.leaf,
+            opening,
+            changes,
+            replay,
+        };
+        let (bytes, spans) = entry.encode().map_err(|_| Fault::TooLarge)?;
+        let room = self.shared.frame_bytes_max() - FRAME_OVERHEAD_BYTES_MAX;
+        if bytes.len() > ENTRY_BYTES_MAX.min(room) {
+            return Err(Fault::TooLarge);
+        }
+        let urgent = draft.urgent;
+        Ok(Prepared {
+            bytes,
+            spans,
+            entry,
+            reads,
+            counts,
+            slots,
+            urgent,
+        })
+    }
+}
+
+/// Without `close` there is no orderly end; but no thread outlives the journal either.
+impl Drop for Journal {
+    fn drop(&mut self) {
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.drain(..).for_each(|thread| drop(thread.join()));
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+}

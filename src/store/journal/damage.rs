@@ -1,0 +1,642 @@
+//! The embedded backend under the contract, and what damage does to it.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::domain::checkpoint::LogVerifier;
+use crate::domain::codes::DataClass;
+use crate::domain::decision::{Aggregate, Counter, List, Replay};
+use crate::store::contract::{Attempt, Fixture, contract_suite, fact_of, id, of, open_all};
+use crate::store::{Outcome, Store};
+
+/// A journal in a directory of its own, that can be opened and damaged.
+struct Place {
+    dir: tempfile::TempDir,
+    segment_bytes: u64,
+    kept_room_bytes: u64,
+}
+
+fn place(segment_bytes: u64) -> Place {
+    let dir = tempfile::tempdir().unwrap();
+    Place {
+        dir,
+        segment_bytes,
+        kept_room_bytes: 0,
+    }
+}
+
+impl Place {
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn slots(&self) -> PathBuf {
+        self.dir.path().join("slots")
+    }
+
+    fn segment(&self, number: u32) -> PathBuf {
+        self.data().join(format!("journal/{number:010}.seg"))
+    }
+
+    fn config(&self) -> JournalConfig {
+        JournalConfig {
+            data_dir: self.data(),
+            slots: self.slots(),
+            keys: StoreKeys {
+                index_key: Zeroizing::new([1; 32]),
+                slot_key: Zeroizing::new([2; 32]),
+                log: LogKey::from_seed("gw.example/log", &[3; 32]).unwrap(),
+            },
+            segment_bytes: self.segment_bytes,
+            kept_room_bytes: self.kept_room_bytes,
+        }
+    }
+
+    fn try_open(&self) -> Result<Store, OpenError> {
+        Journal::open(self.config()).map(Store::Embedded)
+    }
+
+    fn store(&self) -> Store {
+        self.try_open().unwrap()
+    }
+
+    fn refused(&self) -> OpenError {
+        match self.try_open() {
+            Ok(_) => panic!("it opened"),
+            Err(error) => error,
+        }
+    }
+
+    /// A copy of the data directory as it is now, as after a cut.
+    fn copy(&self) -> Self {
+        let copy = place(self.segment_bytes);
+        copy_dir(&self.data(), &copy.data());
+        std::fs::copy(self.slots(), copy.slots()).unwrap();
+        copy
+    }
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_dir(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+impl Fixture for Place {
+    async fn open(&self) -> Store {
+        self.store()
+    }
+
+    fn verifier(&self) -> LogVerifier {
+        self.config().keys.log.verifier().clone()
+    }
+}
+
+mod ordinary {
+    use super::*;
+    contract_suite!(place(1024 * 1024));
+}
+
+/// Every few commits the segment changes.
+mod small_segments {
+    use super::*;
+    contract_suite!(place(SEGMENT_BYTES_MIN));
+}
+
+fn journal(store: &Store) -> &Journal {
+    match store {
+        Store::Embedded(journal) => journal,
+        Store::Postgres(_) => panic!("not a journal"),
+    }
+}
+
+async fn write_facts(store: &Store, numbers: std::ops::Range<u64>) {
+    for n in numbers {
+        let text = format!("fact {n}");
+        let list = List::Proposals;
+        let attempt = Attempt::new(store, 1)
+            .await
+            .fact(&of(n), id(n), text.as_bytes());
+        let attempt = attempt.write(Write::List {
+            list,
+            at: n,
+            item: id(n),
+        });
+        attempt.logged(store).await;
+    }
+}
+
+async fn expect_facts(store: &Store, numbers: std::ops::Range<u64>) {
+    for n in numbers.clone() {
+        assert_eq!(fact_of(store, n).await, [format!("fact {n}")]);
+    }
+    let listed = store.list(&List::Proposals, None, 1000).await.unwrap();
+    let at: Vec<_> = listed.iter().map(|entry| entry.at).collect();
+    assert_eq!(at, numbers.collect::<Vec<_>>());
+}
+
+fn frames_of(store: &Store) -> Vec<FrameAt> {
+    journal(store).shared.state().frames.clone()
+}
+
+/// Leaves the store without closing it.
+fn crash(store: Store) {
+    drop(store);
+}
+
+#[tokio::test]
+async fn a_damaged_last_frame_is_dropped_at_every_byte_and_nothing_before_it() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..3).await;
+    let last = *frames_of(&store).last().unwrap();
+    crash(store);
+    let whole = std::fs::read(place.segment(1)).unwrap();
+    let (start, end) = (last.offset as usize, (last.offset + last.length) as usize);
+    for cut in start..end {
+        for garble in [false, true] {
+            let mut bytes = whole.clone();
+            match garble {
+                // As if only the first sectors had reached the disk.
+                false => bytes[cut..end].fill(0),
+                true => bytes[cut] ^= 0x5a,
+            }
+            let segments = test_segments(&bytes);
+            let found = recover(&segments.1, place.config().keys.log.verifier(), 0).unwrap();
+            // Cutting zeros off the end of a frame that ends in zeros changes nothing.
+            let expected = if bytes == whole { 3 } else { 2 };
+            assert_eq!(found.tree.size(), expected, "byte {cut}");
+            assert_eq!(found.table.slots().count() as u64, expected);
+            let left = std::fs::read(segments.1.path(1)).unwrap();
+            assert!(left[found.offset as usize..].iter().all(|byte| *byte == 0));
+        }
+    }
+    // And once as a whole: what was acknowledged before is there, and the log goes on.
+    let mut bytes = whole;
+    bytes[start + 40] ^= 1;
+    std::fs::write(place.segment(1), bytes).unwrap();
+    let store = place.store();
+    expect_facts(&store, 0..2).await;
+    write_facts(&store, 2..4).await;
+    expect_facts(&store, 0..4).await;
+}
+
+/// A directory with one segment of these bytes; in memory where there is such a place, because
+/// recovery syncs.
+fn test_segments(bytes: &[u8]) -> (tempfile::TempDir, Segments) {
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let dir = dir.unwrap();
+    std::fs::write(dir.path().join("0000000001.seg"), bytes).unwrap();
+    let segments = Segments::open(dir.path(), SEGMENT_BYTES_MIN).unwrap();
+    (dir, segments)
+}
+
+#[tokio::test]
+async fn a_damaged_frame_before_the_last_stops_the_start_and_names_its_byte() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..4).await;
+    let frames = frames_of(&store);
+    crash(store);
+    let whole = std::fs::read(place.segment(1)).unwrap();
+    for frame in &frames[..3] {
+        for at in (frame.offset..frame.offset + frame.length).step_by(7) {
+            let mut bytes = whole.clone();
+            bytes[at as usize] ^= 1 << (at % 8);
+            let segments = test_segments(&bytes);
+            let refused = recover(&segments.1, place.config().keys.log.verifier(), 0);
+            match refused.err().unwrap() {
+                OpenError::Damaged { byte, .. } => assert_eq!(byte, u64::from(frame.offset)),
+                other => panic!("{other}"),
+            }
+            assert_eq!(std::fs::read(segments.1.path(1)).unwrap(), bytes);
+        }
+    }
+    let mut bytes = whole;
+    bytes[frames[1].offset as usize + 30] ^= 4;
+    std::fs::write(place.segment(1), bytes).unwrap();
+    let text = place.refused().to_string();
+    let offset = frames[1].offset;
+    assert!(
+        text.contains("0000000001.seg") && text.contains(&format!("byte {offset}:")),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn damage_in_an_earlier_segment_or_a_missing_one_stops_the_start() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..60).await;
+    let frames = frames_of(&store);
+    crash(store);
+    assert!(frames.last().unwrap().segment > 2);
+    let last_of_first = frames.iter().rfind(|frame| frame.segment == 1).unwrap();
+
+    // The last frame of a segment that is not the last one was acknowledged.
+    let copy = place.copy();
+    let mut bytes = std::fs::read(copy.segment(1)).unwrap();
+    bytes[last_of_first.offset as usize + 50] ^= 1;
+    std::fs::write(copy.segment(1), &bytes).unwrap();
+    assert!(matches!(copy.refused(), OpenError::Damaged { .. }));
+    // Zeroed, it looks like an end: the chain shows the gap.
+    bytes[last_of_first.offset as usize..].fill(0);
+    std::fs::write(copy.segment(1), &bytes).unwrap();
+    match copy.refused() {
+        OpenError::Damaged { file, byte: 0, .. } => assert!(file.ends_with("0000000002.seg")),
+        other => panic!("{other}"),
+    }
+
+    let copy = place.copy();
+    std::fs::remove_file(copy.segment(2)).unwrap();
+    assert!(matches!(copy.refused(), OpenError::Io { .. }));
+}
+
+#[tokio::test]
+async fn a_journal_that_was_closed_and_is_shorter_now_does_not_start() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..3).await;
+    let last = *frames_of(&store).last().unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let mut bytes = std::fs::read(place.segment(1)).unwrap();
+    bytes[last.offset as usize + 60] ^= 1;
+    std::fs::write(place.segment(1), &bytes).unwrap();
+    let is_shorter = |refused: OpenError| match refused {
+        OpenError::Shorter { least, found, .. } => assert_eq!((least, found), (3, 2)),
+        other => panic!("{other}"),
+    };
+    is_shorter(place.refused());
+    // What is left of the frame is not destroyed.
+    assert_eq!(std::fs::read(place.segment(1)).unwrap(), bytes);
+    bytes[last.offset as usize..].fill(0);
+    std::fs::write(place.segment(1), bytes).unwrap();
+    is_shorter(place.refused());
+}
+
+#[tokio::test]
+async fn a_start_notes_what_there_was_and_a_later_one_asks_for_it() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..3).await;
+    let last = *frames_of(&store).last().unwrap();
+    crash(store);
+    crash(place.store());
+    let mut bytes = std::fs::read(place.segment(1)).unwrap();
+    bytes[last.offset as usize + 60] ^= 1;
+    std::fs::write(place.segment(1), &bytes).unwrap();
+    let refused = place.refused();
+    assert!(matches!(refused, OpenError::Shorter { least: 3, .. }));
+}
+
+#[tokio::test]
+async fn another_log_key_or_index_key_does_not_open_it() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..1).await;
+    store.close().await.unwrap();
+    drop(store);
+    let mut config = place.config();
+    config.keys.log = LogKey::from_seed("gw.example/log", &[9; 32]).unwrap();
+    assert!(matches!(
+        Journal::open(config),
+        Err(OpenError::Damaged { .. })
+    ));
+    let mut config = place.config();
+    config.keys.index_key = Zeroizing::new([9; 32]);
+    assert!(matches!(Journal::open(config), Err(OpenError::IndexKey)));
+    let mut config = place.config();
+    config.keys.slot_key = Zeroizing::new([9; 32]);
+    assert!(matches!(Journal::open(config), Err(OpenError::SlotsKey(_))));
+    expect_facts(&place.store(), 0..1).await;
+}
+
+#[tokio::test]
+async fn a_lost_or_damaged_list_index_is_rebuilt() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..30).await;
+    store.close().await.unwrap();
+    drop(store);
+    std::fs::remove_dir_all(place.data().join("index")).unwrap();
+    let store = place.store();
+    expect_facts(&store, 0..30).await;
+    crash(store);
+    // After another start of the machine nothing in it is trusted.
+    std::fs::write(place.data().join("index/db"), b"garbage").unwrap();
+    let boot = "another-boot".to_owned();
+    let left = Left::Open { boot };
+    Mark { leaves: 0, left }.write(&place.data()).unwrap();
+    let store = place.store();
+    expect_facts(&store, 0..30).await;
+    write_facts(&store, 30..32).await;
+    crash(store);
+    // In the same one it is brought up from its watermark.
+    expect_facts(&place.store(), 0..32).await;
+}
+
+#[tokio::test]
+async fn an_index_that_is_behind_or_of_another_journal_is_not_believed() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..5).await;
+    store.close().await.unwrap();
+    drop(store);
+    let old = place.copy();
+    let store = place.store();
+    write_facts(&store, 5..9).await;
+    store.close().await.unwrap();
+    drop(store);
+    std::fs::remove_dir_all(place.data().join("index")).unwrap();
+    copy_dir(&old.data().join("index"), &place.data().join("index"));
+    expect_facts(&place.store(), 0..9).await;
+
+    let other = super::damage::place(SEGMENT_BYTES_MIN);
+    let store = other.store();
+    write_facts(&store, 0..3).await;
+    store.close().await.unwrap();
+    drop(store);
+    std::fs::remove_dir_all(other.data().join("index")).unwrap();
+    copy_dir(&old.data().join("index"), &other.data().join("index"));
+    expect_facts(&other.store(), 0..3).await;
+}
+
+#[tokio::test]
+async fn tables_beside_full_segments_are_used_and_made_again_if_lost_or_damaged() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..60).await;
+    let removing = Attempt::new(&store, 1).await.remove(&of(3), id(3));
+    removing.fact(&of(3), id(4), b"fact 3").logged(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    let table = |n: u32| place.data().join(format!("journal/{n:010}.table"));
+    let before = std::fs::read(table(1)).unwrap();
+    let store = place.store();
+    expect_facts(&store, 0..60).await;
+    crash(store);
+    std::fs::remove_file(table(1)).unwrap();
+    let mut second = std::fs::read(table(2)).unwrap();
+    let whole = second.clone();
+    let middle = second.len() / 2;
+    second[middle] ^= 1;
+    std::fs::write(table(2), second).unwrap();
+    let store = place.store();
+    expect_facts(&store, 0..60).await;
+    assert_eq!(std::fs::read(table(1)).unwrap(), before);
+    assert_eq!(std::fs::read(table(2)).unwrap(), whole);
+    // The table of other frames does not pass for this one's.
+    crash(store);
+    std::fs::copy(table(2), table(1)).unwrap();
+    expect_facts(&place.store(), 0..60).await;
+}
+
+#[tokio::test]
+async fn keys_of_removed_items_are_erased_also_when_the_stop_came_first() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    let attempt = Attempt::new(&store, 2).await;
+    let slots: Vec<_> = attempt.keys.iter().map(ItemKey::slot).collect();
+    let attempt = attempt.part(&of(1), id(1), DataClass::Op, b"part");
+    attempt.fact(&of(1), id(2), b"fact").logged(&store).await;
+    let before = place.copy();
+    let replacing = Attempt::new(&store, 1).await.fact(&of(1), id(2), b"new");
+    replacing.remove(&of(1), id(1)).logged(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    let live = |place: &Place| -> Vec<bool> {
+        let store = place.store();
+        let slot_file = &journal(&store).shared.slots;
+        slots
+            .iter()
+            .map(|slot| slot_file.key(*slot).unwrap().is_some())
+            .collect()
+    };
+    // The opening's key was taken last.
+    assert_eq!(live(&place), [true, false, false]);
+    // The same journal with the slot file as it was before the erasure.
+    std::fs::copy(before.slots(), place.slots()).unwrap();
+    let refused = place.try_open().map(drop);
+    match refused {
+        // The copy lies before the new fact's slot only if slots are made one at a time.
+        Ok(()) => assert_eq!(live(&place), [true, false, false]),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_slot_file_that_lost_keys_of_live_items_stops_the_start() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..2).await;
+    store.close().await.unwrap();
+    drop(store);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(place.slots())
+        .unwrap();
+    file.set_len(4096).unwrap();
+    drop(file);
+    assert!(matches!(
+        place.refused(),
+        OpenError::KeysMissing { missing: 4, .. }
+    ));
+}
+
+#[tokio::test]
+async fn nothing_lies_in_the_data_directory_in_clear() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let canary = b"canary-7f3a-canary";
+    let store = place.store();
+    let organisation = crate::domain::id::OrgId::parse("canary-org").unwrap();
+    let of = Aggregate::Organisation(organisation.clone());
+    let user = "canary-user".to_owned();
+    let mut attempt = Attempt::new(&store, 2).await;
+    attempt.opening = canary.to_vec();
+    attempt.replay = Some(Replay {
+        key: [1; 16],
+        request: [2; 32],
+        until: crate::store::contract::START.plus_days(7),
+        reply: canary.to_vec(),
+    });
+    let attempt = attempt
+        .part(&of, id(1), DataClass::Ft, canary)
+        .fact(&of, id(2), canary);
+    let list = List::AuditUser(organisation.clone(), user.clone());
+    let attempt = attempt.write(Write::List {
+        list,
+        at: 1,
+        item: id(1),
+    });
+    let counter = Counter::PeopleAsked {
+        organisation,
+        user,
+        day: 1,
+    };
+    attempt
+        .write(Write::Count {
+            counter,
+            by: 1,
+            max: 9,
+        })
+        .logged(&store)
+        .await;
+    let parts = store.facts(std::slice::from_ref(&of)).await.unwrap().parts;
+    assert_eq!(open_all(&store, parts).await[0].plain.as_slice(), canary);
+    write_facts(&store, 0..40).await;
+    store.close().await.unwrap();
+    drop(store);
+    let mut seen = 0;
+    let mut dirs = vec![place.data()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            seen += bytes.len();
+            let found = bytes.windows(6).any(|window| window == b"canary");
+            assert!(!found, "{}", path.display());
+        }
+    }
+    assert!(seen > 3 * SEGMENT_BYTES_MIN as usize);
+}
+
+#[tokio::test]
+async fn a_slot_file_under_the_data_directory_is_refused() {
+    let place = place(SEGMENT_BYTES_MIN);
+    std::fs::create_dir_all(place.data().join("keys")).unwrap();
+    for slots in ["slots", "keys/slots", "keys/../slots", "../data/slots"] {
+        let mut config = place.config();
+        config.slots = place.data().join(slots);
+        let refused = Journal::open(config);
+        assert!(
+            matches!(refused, Err(OpenError::SlotsUnderData(_))),
+            "{slots}"
+        );
+    }
+    let target = place.data().join("keys/real");
+    std::fs::write(&target, b"").unwrap();
+    std::os::unix::fs::symlink(target, place.slots()).unwrap();
+    assert!(matches!(place.refused(), OpenError::SlotsUnderData(_)));
+}
+
+#[tokio::test]
+async fn one_directory_has_one_opener() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    let mut config = place.config();
+    config.slots = place.dir.path().join("other-slots");
+    assert!(matches!(Journal::open(config), Err(OpenError::InUse(_))));
+    store.close().await.unwrap();
+    drop(store);
+    place.store();
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_takes_only_what_is_urgent() {
+    let mut place = place(SEGMENT_BYTES_MIN);
+    place.kept_room_bytes = u64::MAX;
+    let store = place.store();
+    assert!(store.health().nearly_full);
+    let decision = Attempt::new(&store, 0).await.decision(());
+    let refused = store.commit(decision).await;
+    assert!(matches!(
+        refused,
+        Err(Fault::CannotRecord("the disk is nearly full"))
+    ));
+    let mut urgent = Attempt::new(&store, 0).await;
+    urgent.urgent = true;
+    assert_eq!(urgent.logged(&store).await, 0);
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_until_there_is_room_and_loses_nothing() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    let full = &journal(&store).shared.segments.full;
+    full.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut taken = 0;
+    loop {
+        let text = format!("fact {taken}");
+        let attempt = Attempt::new(&store, 1)
+            .await
+            .fact(&of(taken), id(taken), text.as_bytes());
+        let (list, at, item) = (List::Proposals, taken, id(taken));
+        let decision = attempt.write(Write::List { list, at, item }).decision(());
+        match store.commit(decision).await {
+            Ok(Outcome::Logged(_)) => taken += 1,
+            Ok(_) => panic!("it moved"),
+            Err(Fault::CannotRecord(why)) => {
+                assert!(why.contains("no room"), "{why}");
+                break;
+            }
+            Err(other) => panic!("{other}"),
+        }
+        assert!(taken < 200);
+    }
+    assert_eq!(store.health().stopped, None);
+    assert_eq!(store.health().leaves, taken);
+    full.store(false, std::sync::atomic::Ordering::SeqCst);
+    write_facts(&store, taken..taken + 20).await;
+    crash(store);
+    expect_facts(&place.store(), 0..taken + 20).await;
+}
+
+#[tokio::test]
+async fn a_failed_write_is_final_and_what_was_acknowledged_before_stays() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..2).await;
+    journal(&store).shared.segments.break_disk();
+    for _ in 0..2 {
+        let keys = journal(&store).shared.slots.reserve(1).unwrap();
+        let mut attempt = Attempt {
+            keys,
+            read: vec![],
+            writes: vec![],
+            replay: None,
+            when: crate::store::contract::START,
+            urgent: true,
+            opening: vec![],
+        };
+        attempt.urgent = true;
+        let refused = store.commit(attempt.decision(())).await;
+        assert!(matches!(refused, Err(Fault::CannotRecord(_))));
+    }
+    let health = store.health();
+    assert_eq!(health.stopped, Some("the journal could not be written"));
+    assert_eq!(health.leaves, 2);
+    assert!(store.reserve(1).await.is_err());
+    // No mark of an orderly end is left.
+    assert!(store.close().await.is_err());
+    drop(store);
+    expect_facts(&place.store(), 0..2).await;
+}
+
+#[tokio::test]
+async fn a_key_seals_one_item_only() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    let attempt = Attempt::new(&store, 1).await;
+    let slot = attempt.keys.last().unwrap().slot();
+    attempt.fact(&of(1), id(1), b"first").logged(&store).await;
+    let mut attempt = Attempt::new(&store, 1).await;
+    attempt.keys.push(ItemKey::new(slot, [0; 32]));
+    let refused = store
+        .commit(attempt.fact(&of(2), id(2), b"second").decision(()))
+        .await;
+    assert!(matches!(refused, Err(Fault::CannotRecord(_))));
+    assert_eq!(fact_of(&store, 1).await, ["first"]);
+}

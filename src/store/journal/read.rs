@@ -1,0 +1,264 @@
+//! Reading: facts to decide with, payload for a logged decision, lists, the log itself.
+//!
+//! Where an item lies comes from the table, what it is from the frame, and its key from the slot
+//! file; the ciphertext is bound to its aggregate, item and class, so a wrong place cannot pass.
+//! The reads are short and mostly from the page cache, so they run where they are called.
+
+use borsh::BorshDeserialize;
+use zeroize::Zeroizing;
+
+use super::frame::{Change, Frame, Key};
+use super::recovery::FrameAt;
+use super::table::{FACT, Item};
+use super::{Journal, LEAVES_READ_MAX};
+use crate::domain::decision::{
+    Aggregate, Counter, Fact, Facts, List, Listed, PartRef, Version, opening_context, seal_context,
+};
+use crate::domain::leaf::Leaf;
+use crate::domain::tiles::{TILE_WIDTH, TileKind, TilePath};
+use crate::store::{Fault, OpenedItem};
+
+/// How often facts are read again when an item is replaced in the middle of reading it.
+const FACTS_TRIES_MAX: usize = 16;
+const DAMAGED: Fault = Fault::Unreadable("the journal was damaged while it was open");
+
+impl Journal {
+    /// See [`crate::store::Store::facts`]. An aggregate that is asked for twice is told once.
+    pub async fn facts(&self, of: &[Aggregate]) -> Result<Facts, Fault> {
+        for _ in 0..FACTS_TRIES_MAX {
+            if let Some(facts) = self.facts_once(of)? {
+                return Ok(facts);
+            }
+            tokio::task::yield_now().await;
+        }
+        Err(Fault::Unreadable("what was asked for changes too fast"))
+    }
+
+    /// `None` if an item was erased between asking the table and reading the frame.
+    fn facts_once(&self, of: &[Aggregate]) -> Result<Option<Facts>, Fault> {
+        let mut named: Vec<(Key, &Aggregate)> = Vec::with_capacity(of.len());
+        for aggregate in of {
+            let key = self.shared.names.aggregate(aggregate);
+            if named.iter().all(|(known, _)| *known != key) {
+                named.push((key, aggregate));
+            }
+        }
+        // One moment for all of them; the items are read afterwards, because frames never change.
+        let records: Vec<_> = {
+            let state = self.shared.state();
+            let record = |(key, _): &(Key, _)| state.table.record(key).cloned().unwrap_or_default();
+            named.iter().map(record).collect()
+        };
+        let mut facts = Facts::default();
+        for ((key, of), record) in named.into_iter().zip(records) {
+            facts.read.push((of.clone(), Version(record.version)));
+            for item in record.items {
+                match item.data_class() {
+                    Some(class) => {
+                        let (of, item) = (of.clone(), item.item);
+                        facts.parts.push(PartRef { of, item, class });
+                    }
+                    None => {
+                        let Some(bytes) = self.load(&key, of, &item)? else {
+                            return Ok(None);
+                        };
+                        let (of, item) = (of.clone(), item.item);
+                        facts.facts.push(Fact { of, item, bytes });
+                    }
+                }
+            }
+        }
+        Ok(Some(facts))
+    }
+
+    /// See [`crate::store::Store::open`]. A part that is gone is left out.
+    pub(in crate::store) async fn open_parts(
+        &self,
+        parts: &[PartRef],
+    ) -> Result<Vec<OpenedItem>, Fault> {
+        let mut opened = Vec::with_capacity(parts.len());
+        for part in parts {
+            let key = self.shared.names.aggregate(&part.of);
+            let class = part.class as u8;
+            let Some(item) = self.find(&key, |item| item.item == part.item && item.class == class)
+            else {
+                continue;
+            };
+            let plain = self.load(&key, &part.of, &item)?;
+            let part = part.clone();
+            opened.extend(plain.map(|plain| OpenedItem { part, plain }));
+        }
+        Ok(opened)
+    }
+
+    /// Entries whose opening was erased are left out; their leaves stay.
+    pub(in crate::store) async fn entries(
+        &self,
+        indices: &[u64],
+    ) -> Result<Vec<(u64, Leaf, Zeroizing<Vec<u8>>)>, Fault> {
+        if indices.len() as u64 > LEAVES_READ_MAX {
+            return Err(Fault::TooLarge);
+        }
+        let mut opened = Vec::with_capacity(indices.len());
+        for index in indices {
+            let Some((at, bytes)) = self.frame_of(*index)? else {
+                continue;
+            };
+            let frame = Frame::read(&bytes).ok_or(DAMAGED)?;
+            let raw = frame
+                .entries()
+                .nth((index - at.first) as usize)
+                .ok_or(DAMAGED)?;
+            let (entry, _) = raw.decode().ok_or(DAMAGED)?;
+            let Some(key) = self.shared.slots.key(entry.opening.slot())? else {
+                continue;
+            };
+            let plain = entry.opening.open(&key, &opening_context(entry.leaf.id()));
+            let plain = plain.ok_or(Fault::Unreadable("the opening of a leaf does not open"))?;
+            opened.push((*index, entry.leaf, plain));
+        }
+        Ok(opened)
+    }
+
+    /// See [`crate::store::Store::list`].
+    pub async fn list(
+        &self,
+        list: &List,
+        after: Option<Listed>,
+        max: u16,
+    ) -> Result<Vec<Listed>, Fault> {
+        self.shared
+            .index
+            .list(&self.shared.names.list(list), after, max)
+    }
+
+    /// See [`crate::store::Store::newest`].
+    pub async fn newest(
+        &self,
+        list: &List,
+        before: Option<Listed>,
+        max: u16,
+    ) -> Result<Vec<Listed>, Fault> {
+        self.shared
+            .index
+            .newest(&self.shared.names.list(list), before, max)
+    }
+
+    /// See [`crate::store::Store::counted`].
+    pub async fn counted(&self, counter: &Counter) -> Result<u32, Fault> {
+        let key = self.shared.names.counter(counter);
+        Ok(self.shared.state().table.counted(&key))
+    }
+
+    /// See [`crate::store::Store::leaves`].
+    pub async fn leaves(&self, from: u64, to: u64) -> Result<Vec<Leaf>, Fault> {
+        let to = to
+            .min(self.shared.state().leaves)
+            .min(from.saturating_add(LEAVES_READ_MAX));
+        let mut leaves = Vec::new();
+        let mut next = from;
+        while next < to {
+            let Some((at, bytes)) = self.frame_of(next)? else {
+                break;
+            };
+            let frame = Frame::read(&bytes).ok_or(DAMAGED)?;
+            let skipped = frame.entries().skip((next - at.first) as usize);
+            for raw in skipped.take((to - next) as usize) {
+                leaves.push(raw.leaf().ok_or(DAMAGED)?);
+            }
+            next = at.first + u64::from(frame.count);
+        }
+        Ok(leaves)
+    }
+
+    /// See [`crate::store::Store::tile`].
+    pub async fn tile(&self, level: u8, index: u64, width: u16) -> Result<Option<Vec<u8>>, Fault> {
+        let state = self.shared.state();
+        let width = u64::from(width);
+        let shift = u32::from(level) * 8;
+        let end = index
+            .checked_mul(TILE_WIDTH)
+            .and_then(|at| at.checked_add(width));
+        // The tree may hold leaves that are not durable yet.
+        let durable = state.leaves.checked_shr(shift).unwrap_or(0);
+        if width == 0 || width > TILE_WIDTH || end.is_none_or(|end| end > durable) {
+            return Ok(None);
+        }
+        let kind = TileKind::Hashes {
+            level: u32::from(level),
+        };
+        Ok(TilePath { kind, index, width }.hashes(&state.tree))
+    }
+
+    /// See [`crate::store::Store::checkpoint`].
+    pub async fn checkpoint(&self) -> Result<String, Fault> {
+        Ok(self.shared.state().note.clone())
+    }
+
+    fn find(&self, of: &Key, wanted: impl Fn(&Item) -> bool) -> Option<Item> {
+        let state = self.shared.state();
+        let items = &state.table.record(of)?.items;
+        items.iter().find(|item| wanted(item)).copied()
+    }
+
+    /// Reads and opens an item. `None` if it was erased after the table was asked.
+    fn load(
+        &self,
+        key: &Key,
+        of: &Aggregate,
+        item: &Item,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+        let place = item.place;
+        let bytes = self
+            .shared
+            .segments
+            .read(place.segment, place.offset, place.length)
+            .map_err(|_| Fault::Unreadable("the journal cannot be read"))?;
+        let (found, class, sealed) = match Change::try_from_slice(&bytes).map_err(|_| DAMAGED)? {
+            Change::Fact { of, item, sealed } => ((of, item), FACT, sealed),
+            Change::Part {
+                of,
+                item,
+                class,
+                sealed,
+            } => ((of, item), class as u8, sealed),
+            Change::Remove { .. }
+            | Change::List { .. }
+            | Change::Unlist { .. }
+            | Change::Count { .. } => return Err(DAMAGED),
+        };
+        if found != (*key, item.item) || class != item.class || sealed.slot().0 != item.slot {
+            return Err(DAMAGED);
+        }
+        let Some(item_key) = self.shared.slots.key(sealed.slot())? else {
+            let still_there = self.find(key, |known| known.slot == item.slot).is_some();
+            return match still_there {
+                true => Err(Fault::Unreadable("the key of an item is missing")),
+                false => Ok(None),
+            };
+        };
+        let context = seal_context(of, item.item, item.data_class());
+        sealed
+            .open(&item_key, &context)
+            .map(Some)
+            .ok_or(Fault::Unreadable("an item does not open under its key"))
+    }
+
+    /// The frame that holds a durable leaf; `None` if there is no such leaf.
+    fn frame_of(&self, index: u64) -> Result<Option<(FrameAt, Vec<u8>)>, Fault> {
+        let at = {
+            let state = self.shared.state();
+            if index >= state.leaves {
+                return Ok(None);
+            }
+            let after = state.frames.partition_point(|frame| frame.first <= index);
+            after
+                .checked_sub(1)
+                .and_then(|place| state.frames.get(place).copied())
+        };
+        let at = at.ok_or(DAMAGED)?;
+        let bytes = self.shared.segments.read(at.segment, at.offset, at.length);
+        let bytes = bytes.map_err(|_| Fault::Unreadable("the journal cannot be read"))?;
+        Ok(Some((at, bytes)))
+    }
+}

@@ -1,0 +1,194 @@
+//! What must be right before the journal opens, and how it is told to the operator if it is not.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::SEGMENT_BYTES_MIN;
+use super::frame::Frame;
+use super::marks::Identity;
+use super::names::Names;
+use super::recovery::FrameAt;
+use super::segment::{Segments, sync_parent};
+use super::writer::list_changes;
+use crate::store::Fault;
+use crate::store::index::{Index, Watermark};
+use crate::store::slots::fill_random;
+
+/// Why the journal does not open; for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{0} is in use by another process")]
+    InUse(PathBuf),
+    #[error(
+        "the slot file {0} lies under the data directory; put it where its backups do not reach"
+    )]
+    SlotsUnderData(PathBuf),
+    #[error("the slot file {0} can be read by others; set its mode to 0600")]
+    SlotsMode(PathBuf),
+    #[error("the slot file {0} does not belong to this journal, or the slot key is another one")]
+    SlotsKey(PathBuf),
+    #[error(
+        "{missing} item keys are missing from the slot file {file}: it is older than the journal, \
+         or the journal was restored from a copy and they were erased since; put back the newest \
+         copy of both, because a lost key could hide a withdrawal"
+    )]
+    KeysMissing { file: PathBuf, missing: u64 },
+    #[error("the index key is not the one that this journal was made with")]
+    IndexKey,
+    #[error("{0} is missing although there are segments; restore it from a copy")]
+    IdentityMissing(PathBuf),
+    #[error("{file} is damaged at byte {byte}: {what}; restore the journal from a copy")]
+    Damaged {
+        file: PathBuf,
+        byte: u64,
+        what: &'static str,
+    },
+    #[error(
+        "{file} is damaged at byte {byte}: the journal had at least {least} leaves and ends here \
+         with {found}; restore it from a copy"
+    )]
+    Shorter {
+        file: PathBuf,
+        byte: u64,
+        least: u64,
+        found: u64,
+    },
+    #[error("a segment must have {SEGMENT_BYTES_MIN} bytes to 1 GiB")]
+    SegmentBytes,
+    #[error("{path}: {source}")]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{0}")]
+    Index(Fault),
+}
+
+impl OpenError {
+    pub(in crate::store) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+pub(super) fn make_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
+    // Both the directory and the one above it may be new.
+    sync_parent(dir)?;
+    dir.parent().map_or(Ok(()), sync_parent)
+}
+
+/// Two processes that write one journal would destroy it.
+pub(super) fn lock(data_dir: &Path) -> Result<File, OpenError> {
+    let path = data_dir.join("lock");
+    let file = File::create(&path).map_err(|source| OpenError::io(&path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(OpenError::InUse(data_dir.to_owned())),
+    }
+}
+
+pub(super) fn refuse_slots_under(data_dir: &Path, slots: &Path) -> Result<(), OpenError> {
+    let io = |source| OpenError::io(slots, source);
+    let data = data_dir.canonicalize().map_err(io)?;
+    // The file itself may be a link that leads back.
+    let place = match slots.canonicalize() {
+        Ok(path) => path,
+        Err(_) => match slots.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.canonicalize().map_err(io)?,
+            _ => Path::new(".").canonicalize().map_err(io)?,
+        },
+    };
+    match place.starts_with(&data) {
+        true => Err(OpenError::SlotsUnderData(slots.to_owned())),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn identity(
+    data_dir: &Path,
+    names: &Names,
+    has_segments: bool,
+) -> Result<Identity, OpenError> {
+    let path = Identity::path(data_dir);
+    let io = |source| OpenError::io(&path, source);
+    match Identity::read(data_dir).map_err(io)? {
+        Some(found) if found.key_check != names.check() => Err(OpenError::IndexKey),
+        Some(found) => Ok(found),
+        None if has_segments => Err(OpenError::IdentityMissing(path)),
+        None => {
+            let mut id = [0; 16];
+            fill_random(&mut id).map_err(io)?;
+            let key_check = names.check();
+            let made = Identity { id, key_check };
+            made.write(data_dir).map_err(io)?;
+            Ok(made)
+        }
+    }
+}
+
+/// Opens the lists and brings them up to the last frame.
+pub(super) fn open_index(
+    dir: &Path,
+    trusted: bool,
+    segments: &Segments,
+    frames: &[FrameAt],
+) -> Result<Index, OpenError> {
+    let read = |at: &FrameAt| {
+        let bytes = segments.read(at.segment, at.offset, at.length);
+        bytes.map_err(|source| OpenError::io(&segments.path(at.segment), source))
+    };
+    let mut index = Index::open(dir, trusted).map_err(OpenError::Index)?;
+    let mut todo = frames;
+    if let Some(mark) = index.watermark() {
+        let known = frames
+            .iter()
+            .position(|at| (at.segment, at.offset) == (mark.segment, mark.offset));
+        let same = match known.and_then(|place| frames.get(place)) {
+            Some(at) => Frame::read(&read(at)?).is_some_and(|frame| frame.hash() == mark.frame),
+            None => false,
+        };
+        match known.and_then(|place| frames.get(place + 1..)) {
+            Some(rest) if same => todo = rest,
+            _ => {
+                drop(index);
+                index = Index::create(dir).map_err(OpenError::Index)?;
+            }
+        }
+    } else if trusted && !frames.is_empty() {
+        tracing::info!("rebuilding the list index");
+    }
+    for at in todo {
+        let bytes = read(at)?;
+        let damaged = |what| OpenError::Damaged {
+            file: segments.path(at.segment),
+            byte: u64::from(at.offset),
+            what,
+        };
+        let frame = Frame::read(&bytes).ok_or_else(|| damaged("the frame has changed"))?;
+        let mut changes = Vec::new();
+        for (number, raw) in (frame.first..).zip(frame.entries()) {
+            let decoded = raw.decode();
+            let (entry, _) = decoded.ok_or_else(|| damaged("an entry does not decode"))?;
+            changes.extend(list_changes(number, &entry));
+        }
+        let leaves = frame.first + u64::from(frame.count);
+        let (segment, offset, frame) = (at.segment, at.offset, frame.hash());
+        index.apply(
+            &changes,
+            Watermark {
+                leaves,
+                segment,
+                offset,
+                frame,
+            },
+        );
+    }
+    Ok(index)
+}

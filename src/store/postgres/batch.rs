@@ -1,0 +1,339 @@
+//! What a batch of decisions does to the database, worked out in memory: which of them may be
+//! committed, and the rows that follow. Pure, so that it can be done again after a lost race.
+//!
+//! Decisions are judged in order, each against what the ones before it leave behind.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::names::{Name, Names, NoRandomness};
+use crate::domain::decision::{Draft, Write};
+use crate::domain::leaf::Leaf;
+use crate::domain::merkle::{Hash, leaf_hash};
+
+/// The class of a fact in a row, as in `seal_context`.
+pub(super) const FACT: i16 = 255;
+
+/// A draft with its names hashed and its items encoded, as often as the batch is tried.
+pub(super) struct Keyed {
+    pub(super) leaf: Leaf,
+    pub(super) leaf_hash: Hash,
+    pub(super) opening: Vec<u8>,
+    pub(super) read: Vec<(Name, i64)>,
+    writes: Vec<KeyedWrite>,
+    pub(super) replay: Option<KeyedReplay>,
+}
+
+enum KeyedWrite {
+    Item {
+        of: Name,
+        item: [u8; 16],
+        class: i16,
+        slot: i64,
+        sealed: Vec<u8>,
+    },
+    Remove {
+        of: Name,
+        item: [u8; 16],
+    },
+    List {
+        list: Name,
+        at: i64,
+        item: [u8; 16],
+    },
+    Unlist {
+        list: Name,
+        item: [u8; 16],
+    },
+    Count {
+        counter: Name,
+        by: u32,
+        max: u32,
+    },
+}
+
+pub(super) struct KeyedReplay {
+    pub(super) key: Name,
+    request: [u8; 32],
+    until: i64,
+    reply: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+impl Keyed {
+    pub(super) fn new(draft: Draft, names: &Names) -> Result<Self, NoRandomness> {
+        let Draft {
+            read,
+            leaf,
+            opening,
+            writes,
+            replay,
+            // This backend does not watch its room.
+            urgent: _,
+        } = draft;
+        let replay = replay.map(|replay| {
+            let sealed = names.seal_reply(&replay.key, &replay.reply)?;
+            Ok(KeyedReplay {
+                key: replay.key,
+                request: replay.request,
+                until: replay.until.millis(),
+                reply: replay.reply,
+                sealed,
+            })
+        });
+        let read = read.iter();
+        Ok(Self {
+            leaf_hash: leaf_hash(leaf.bytes()),
+            leaf,
+            opening: encode(&opening),
+            read: read
+                .map(|(of, version)| (names.aggregate(of), version.0.cast_signed()))
+                .collect(),
+            writes: writes.iter().map(|write| keyed(write, names)).collect(),
+            replay: replay.transpose()?,
+        })
+    }
+
+    pub(super) fn counters(&self) -> impl Iterator<Item = Name> {
+        self.writes.iter().filter_map(|write| match write {
+            KeyedWrite::Count { counter, .. } => Some(*counter),
+            KeyedWrite::Item { .. }
+            | KeyedWrite::Remove { .. }
+            | KeyedWrite::List { .. }
+            | KeyedWrite::Unlist { .. } => None,
+        })
+    }
+}
+
+fn keyed(write: &Write, names: &Names) -> KeyedWrite {
+    match write {
+        Write::Fact { of, item, sealed } => KeyedWrite::Item {
+            of: names.aggregate(of),
+            item: *item.bytes(),
+            class: FACT,
+            slot: sealed.sealed().slot().0.cast_signed(),
+            sealed: encode(sealed),
+        },
+        Write::Part {
+            of,
+            item,
+            class,
+            sealed,
+        } => KeyedWrite::Item {
+            of: names.aggregate(of),
+            item: *item.bytes(),
+            class: *class as i16,
+            slot: sealed.sealed().slot().0.cast_signed(),
+            sealed: encode(sealed),
+        },
+        Write::Remove { of, item } => KeyedWrite::Remove {
+            of: names.aggregate(of),
+            item: *item.bytes(),
+        },
+        Write::List { list, at, item } => KeyedWrite::List {
+            list: names.list(list),
+            at: shifted(*at),
+            item: *item.bytes(),
+        },
+        Write::Unlist { list, item } => KeyedWrite::Unlist {
+            list: names.list(list),
+            item: *item.bytes(),
+        },
+        Write::Count { counter, by, max } => KeyedWrite::Count {
+            counter: names.counter(counter),
+            by: *by,
+            max: *max,
+        },
+    }
+}
+
+fn encode(value: &impl borsh::BorshSerialize) -> Vec<u8> {
+    // Writing to a Vec cannot fail; an empty value would only be unreadable.
+    borsh::to_vec(value).unwrap_or_default()
+}
+
+/// `bigint` is signed: moved by 2^63, so that the order of all 64 bits is kept.
+pub(super) fn shifted(at: u64) -> i64 {
+    (at ^ (1 << 63)).cast_signed()
+}
+
+pub(super) fn unshifted(at: i64) -> u64 {
+    at.cast_unsigned() ^ (1 << 63)
+}
+
+/// What the database said about the things a batch names, kept up to date as it is judged.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The time of the newest leaf, in milliseconds; times in the log never go back.
+    pub(super) newest: i64,
+    pub(super) versions: HashMap<Name, i64>,
+    pub(super) counters: HashMap<Name, i64>,
+    pub(super) replays: HashMap<Name, KnownReplay>,
+}
+
+#[derive(Clone)]
+pub(super) struct KnownReplay {
+    pub(super) request: Vec<u8>,
+    pub(super) until: i64,
+    pub(super) index: i64,
+    /// `None` if it does not open.
+    pub(super) reply: Option<Vec<u8>>,
+}
+
+/// How one decision of the batch ends, if the batch is committed.
+#[derive(Clone)]
+pub(super) enum Ruling {
+    /// Its place in the log.
+    Accepted(i64),
+    Moved,
+    Replayed(KnownReplay, bool),
+    Limited,
+}
+
+/// Everything a batch writes.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) rulings: Vec<Ruling>,
+    pub(super) aggregates: BTreeMap<Name, i64>,
+    /// Rows to take away before any are written; class -1 stands for all of them.
+    pub(super) gone: BTreeSet<(Name, [u8; 16], i16)>,
+    pub(super) items: BTreeMap<(Name, [u8; 16], i16), Item>,
+    /// Slots of items that were written and replaced within the batch.
+    pub(super) spare: Vec<i64>,
+    pub(super) unlisted: BTreeSet<(Name, [u8; 16])>,
+    pub(super) listed: BTreeSet<(Name, i64, i64, [u8; 16])>,
+    /// The count, and the time of the leaf that counted last.
+    pub(super) counters: BTreeMap<Name, (i64, i64)>,
+    pub(super) replays: BTreeMap<Name, PlannedReplay>,
+}
+
+pub(super) struct Item {
+    pub(super) slot: i64,
+    pub(super) sealed: Vec<u8>,
+    pub(super) index: i64,
+}
+
+pub(super) struct PlannedReplay {
+    pub(super) request: [u8; 32],
+    pub(super) until: i64,
+    pub(super) index: i64,
+    pub(super) sealed: Vec<u8>,
+}
+
+/// Judges a batch whose first leaf would be `first`.
+pub(super) fn judge(batch: &[Keyed], first: i64, mut known: Known) -> Plan {
+    let mut plan = Plan::default();
+    let mut index = first;
+    for decision in batch {
+        let ruling = rule(decision, index, &mut known);
+        if let Ruling::Accepted(_) = ruling {
+            plan.apply(decision, index, &mut known);
+            index += 1;
+        }
+        plan.rulings.push(ruling);
+    }
+    plan
+}
+
+/// A repeated request is answered again even if what it rested on has moved since, most of all
+/// by itself.
+fn rule(decision: &Keyed, index: i64, known: &mut Known) -> Ruling {
+    let now = decision.leaf.when().millis();
+    if let Some(replay) = &decision.replay
+        && let Some(earlier) = known.replays.get(&replay.key)
+        && earlier.until > now
+    {
+        let same = earlier.request == replay.request;
+        return Ruling::Replayed(earlier.clone(), same);
+    }
+    let current = |of| known.versions.get(of).copied().unwrap_or(0);
+    // Attempts finish out of order: one that began before the last leaf is decided again.
+    let late = now < known.newest;
+    if late || decision.read.iter().any(|(of, seen)| current(of) != *seen) {
+        return Ruling::Moved;
+    }
+    let mut counted: HashMap<Name, i64> = HashMap::new();
+    for write in &decision.writes {
+        if let KeyedWrite::Count { counter, by, max } = write {
+            let before = known.counters.get(counter).copied().unwrap_or(0);
+            let count = counted.entry(*counter).or_insert(before);
+            *count = count.saturating_add(i64::from(*by));
+            if *count > i64::from(*max) {
+                return Ruling::Limited;
+            }
+        }
+    }
+    known.counters.extend(counted);
+    known.newest = now;
+    Ruling::Accepted(index)
+}
+
+impl Plan {
+    pub(super) fn accepted<'a>(&self, batch: &'a [Keyed]) -> Vec<&'a Keyed> {
+        let judged = batch.iter().zip(&self.rulings);
+        let accepted = judged.filter(|(_, ruling)| matches!(ruling, Ruling::Accepted(_)));
+        accepted.map(|(keyed, _)| keyed).collect()
+    }
+
+    fn apply(&mut self, decision: &Keyed, index: i64, known: &mut Known) {
+        let at = decision.leaf.when().millis();
+        for write in &decision.writes {
+            match write {
+                KeyedWrite::Item {
+                    of,
+                    item,
+                    class,
+                    slot,
+                    sealed,
+                } => {
+                    let row = Item {
+                        slot: *slot,
+                        sealed: sealed.clone(),
+                        index,
+                    };
+                    let key = (*of, *item, *class);
+                    self.gone.insert(key);
+                    let replaced = self.items.insert(key, row);
+                    self.spare.extend(replaced.map(|row| row.slot));
+                    self.aggregates.insert(*of, index + 1);
+                    known.versions.insert(*of, index + 1);
+                }
+                KeyedWrite::Remove { of, item } => {
+                    self.gone.insert((*of, *item, -1));
+                    let of_item = (*of, *item, i16::MIN)..=(*of, *item, i16::MAX);
+                    let written = self.items.extract_if(of_item, |_, _| true);
+                    self.spare.extend(written.map(|(_, row)| row.slot));
+                    self.aggregates.insert(*of, index + 1);
+                    known.versions.insert(*of, index + 1);
+                }
+                KeyedWrite::List { list, at, item } => {
+                    self.listed.insert((*list, *at, index, *item));
+                }
+                KeyedWrite::Unlist { list, item } => {
+                    self.listed
+                        .retain(|(of, _, _, entry)| (of, entry) != (list, item));
+                    self.unlisted.insert((*list, *item));
+                }
+                KeyedWrite::Count { counter, .. } => {
+                    let count = known.counters.get(counter).copied().unwrap_or(0);
+                    self.counters.insert(*counter, (count, at));
+                }
+            }
+        }
+        if let Some(replay) = &decision.replay {
+            let planned = PlannedReplay {
+                request: replay.request,
+                until: replay.until,
+                index,
+                sealed: replay.sealed.clone(),
+            };
+            self.replays.insert(replay.key, planned);
+            let earlier = KnownReplay {
+                request: replay.request.to_vec(),
+                until: replay.until,
+                index,
+                reply: Some(replay.reply.clone()),
+            };
+            known.replays.insert(replay.key, earlier);
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The one task of a node that commits: everything that queued while the last commit ran becomes
+//! one SERIALIZABLE transaction, which moves the tree head by compare-and-swap.
+//!
+//! It answers only what is durable. When the connection breaks during a commit it finds out
+//! whether the commit happened before it tries again, so that no attempt is logged twice.
+
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use deadpool_postgres::{ClientWrapper, Object};
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::error::SqlState;
+
+use super::Shared;
+use super::batch::{self, Keyed, Ruling};
+use super::rows::{self, Head};
+use super::tree::{self, Edge, Grown};
+use crate::domain::leaf::Leaf;
+use crate::domain::logged::Inclusion;
+use crate::store::{Committed, Fault};
+
+/// The most decisions in one transaction.
+const BATCH_DECISIONS_MAX: usize = 256;
+/// Ciphertext in one transaction, in bytes; one decision over it may be the last.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often a batch is tried before its callers are told that it cannot be recorded.
+const TRIES_MAX: u32 = 3;
+const TRY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A decision in the queue.
+pub(super) struct Queued {
+    pub(super) keyed: Keyed,
+    pub(super) bytes: usize,
+    pub(super) answer: oneshot::Sender<Result<Committed, Fault>>,
+}
+
+pub(super) struct Batcher {
+    shared: Arc<Shared>,
+    connection: Option<ClientWrapper>,
+    /// A second connection, which holds this node's place in the queue of nodes. Without it a
+    /// node could lose every race for the head to another one.
+    turn: Option<ClientWrapper>,
+    holds_turn: bool,
+    edge: Option<Edge>,
+    doubt: Option<Doubt>,
+}
+
+/// A transaction whose commit was sent and not answered.
+struct Doubt {
+    first: i64,
+    leaf: Leaf,
+    end: i64,
+    verdicts: Vec<Verdict>,
+}
+
+type Verdict = Result<Committed, Fault>;
+
+const TREE: &str = "the hash tree in the database is damaged";
+
+pub(super) enum Trouble {
+    /// Another transaction was faster.
+    Race,
+    /// The connection may not be used any more; whether the commit happened is not known.
+    Lost,
+    /// Trying again does not help.
+    Refused(&'static str),
+}
+
+impl From<tokio_postgres::Error> for Trouble {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(code) = error.code() else {
+            return Self::Lost;
+        };
+        tracing::debug!(sqlstate = code.code(), "the database did not take a batch");
+        match *code {
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Self::Race,
+            SqlState::DISK_FULL => Self::Refused("the database's disk is full"),
+            SqlState::OUT_OF_MEMORY => Self::Refused("the database is out of memory"),
+            SqlState::INSUFFICIENT_PRIVILEGE => Self::Refused("the database role may not write"),
+            // A server that stops or has become a standby: another one may answer next time.
+            _ => Self::Lost,
+        }
+    }
+}
+
+impl Batcher {
+    pub(super) fn new(shared: Arc<Shared>, edge: Edge) -> Self {
+        Self {
+            shared,
+            connection: None,
+            turn: None,
+            holds_turn: false,
+            edge: Some(edge),
+            doubt: None,
+        }
+    }
+
+    /// Runs until the queue is closed and empty.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
+        while let Some(first) = queue.recv().await {
+            let mut bytes = first.bytes;
+            let (mut batch, mut answers) = (vec![first.keyed], vec![first.answer]);
+            // More will be waiting when it is this node's turn.
+            let turn = tokio::time::timeout(TRY_TIMEOUT, self.take_turn()).await;
+            if !matches!(turn, Ok(Ok(()))) {
+                self.forget();
+            }
+            while batch.len() < BATCH_DECISIONS_MAX && bytes < BATCH_BYTES_MAX {
+                let Ok(next) = queue.try_recv() else { break };
+                bytes += next.bytes;
+                batch.push(next.keyed);
+                answers.push(next.answer);
+            }
+            let settled = self.settle(&batch).await;
+            self.shared.silent(settled.is_err());
+            // Whoever asked may have gone away; what was committed stays committed.
+            match settled {
+                Ok(verdicts) => {
+                    for (verdict, answer) in verdicts.into_iter().zip(answers) {
+                        let _ = answer.send(verdict);
+                    }
+                }
+                Err(reason) => {
+                    tracing::error!(reason, decisions = batch.len(), "a batch was not recorded");
+                    for answer in answers {
+                        let _ = answer.send(Err(Fault::CannotRecord(reason)));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn settle(&mut self, batch: &[Keyed]) -> Result<Vec<Verdict>, &'static str> {
+        self.doubt = None;
+        let mut reason = "the database does not answer";
+        for _ in 0..TRIES_MAX {
+            let tried = tokio::time::timeout(TRY_TIMEOUT, self.attempt(batch)).await;
+            self.release_turn();
+            match tried.unwrap_or(Err(Trouble::Lost)) {
+                Ok(verdicts) => return Ok(verdicts),
+                Err(Trouble::Race) => {
+                    reason = "other gateway nodes were faster three times";
+                    let rolled_back = match &self.connection {
+                        Some(connection) => connection.batch_execute("ROLLBACK").await.is_ok(),
+                        None => true,
+                    };
+                    if !rolled_back {
+                        self.forget();
+                    }
+                }
+                Err(Trouble::Lost) => self.forget(),
+                Err(Trouble::Refused(why)) => {
+                    self.forget();
+                    return Err(why);
+                }
+            }
+        }
+        Err(reason)
+    }
+
+    /// Closes the connections, which ends whatever was open on them.
+    fn forget(&mut self) {
+        self.connection = None;
+        self.turn = None;
+        self.holds_turn = false;
+        self.edge = None;
+    }
+
+    async fn attempt(&mut self, batch: &[Keyed]) -> Result<Vec<Verdict>, Trouble> {
+        if !self.holds_turn {
+            self.take_turn().await?;
+        }
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => take(&self.shared).await?,
+        };
+        let connection = &*self.connection.insert(connection);
+        let shared = &self.shared;
+        // Nothing may be awaited after this: what it returns must not get lost.
+        transact(shared, connection, &mut self.edge, &mut self.doubt, batch).await
+    }
+
+    async fn take_turn(&mut self) -> Result<(), Trouble> {
+        let turn = match self.turn.take() {
+            Some(turn) => turn,
+            None => take(&self.shared).await?,
+        };
+        let turn = &*self.turn.insert(turn);
+        let wait = "BEGIN; SELECT one FROM firedoor.turn WHERE one = 1 FOR UPDATE";
+        turn.batch_execute(wait).await?;
+        self.holds_turn = true;
+        Ok(())
+    }
+
+    /// Sends the word that the next node may go on, and waits for no answer: what follows on that
+    /// connection comes after it.
+    fn release_turn(&mut self) {
+        self.holds_turn = false;
+        if let Some(turn) = &self.turn {
+            let mut release = Box::pin(turn.batch_execute("ROLLBACK"));
+            let mut context = Context::from_waker(Waker::noop());
+            let _ = release.as_mut().poll(&mut context);
+        }
+    }
+}
+
+/// A connection for this task alone, so that dropping it closes it.
+async fn take(shared: &Shared) -> Result<ClientWrapper, Trouble> {
+    let pooled = shared.pool.get().await.map_err(|_| Trouble::Lost)?;
+    let connection = Object::take(pooled);
+    // If this machine dies while it holds the head, the other nodes wait this long and no longer.
+    // An engine that does not know the setting has a way of its own.
+    let limit = "SET idle_in_transaction_session_timeout = '15s'";
+    if let Err(error) = connection.batch_execute(limit).await
+        && error.code().is_none()
+    {
+        return Err(Trouble::Lost);
+    }
+    Ok(connection)
+}
+
+async fn transact(
+    shared: &Shared,
+    connection: &ClientWrapper,
+    edge: &mut Option<Edge>,
+    doubt: &mut Option<Doubt>,
+    batch: &[Keyed],
+) -> Result<Vec<Verdict>, Trouble> {
+    let (size, known) = rows::begin(connection, shared, batch).await?;
+    if let Some(doubted) = doubt.as_ref().filter(|doubted| doubted.end <= size)
+        && rows::leaf(connection, doubted.first).await? == Some(doubted.leaf)
+    {
+        // It was committed after all. Taken only after the last await, so that it cannot get lost.
+        connection.batch_execute("ROLLBACK").await?;
+        shared.advanced(doubted.end.cast_unsigned(), doubted.leaf.when());
+        shared.erase.notify_one();
+        return Ok(doubt
+            .take()
+            .map(|doubted| doubted.verdicts)
+            .unwrap_or_default());
+    }
+    // The head's lock is held and the doubted commit is not behind it: it never happened.
+    *doubt = None;
+    let current = match edge.take() {
+        Some(edge) if edge.size() == size.cast_unsigned() => edge,
+        Some(_) | None => load(connection, size).await?,
+    };
+    let plan = batch::judge(batch, size, known);
+    let accepted = plan.accepted(batch);
+    let (Some(first), Some(last)) = (accepted.first(), accepted.last()) else {
+        connection.batch_execute("ROLLBACK").await?;
+        *edge = Some(current);
+        return plan.rulings.into_iter().map(|r| verdict(r, None)).collect();
+    };
+    let end = size + accepted.len() as i64;
+    let mut grown = current.grow(accepted.iter().map(|keyed| keyed.leaf_hash));
+    let root = grown.root().ok_or(Trouble::Refused(TREE))?;
+    let checkpoint = shared.log.sign(end.cast_unsigned(), &root);
+    let mut verdicts = Vec::with_capacity(plan.rulings.len());
+    for ruling in &plan.rulings {
+        verdicts.push(verdict(ruling.clone(), Some((&mut grown, &checkpoint)))?);
+    }
+    let (next, tiles) = grown.finish();
+    let head = Head {
+        from: size,
+        to: end,
+        checkpoint: &checkpoint,
+    };
+    if !rows::write(connection, &plan, &accepted, &tiles, head).await? {
+        return Err(Trouble::Race);
+    }
+    let sent = doubt.insert(Doubt {
+        first: size,
+        leaf: first.leaf,
+        end,
+        verdicts,
+    });
+    if let Err(error) = connection.batch_execute("COMMIT").await {
+        let trouble = Trouble::from(error);
+        if matches!(trouble, Trouble::Race) {
+            // The server itself says that nothing was committed.
+            *doubt = None;
+        }
+        return Err(trouble);
+    }
+    let verdicts = std::mem::take(&mut sent.verdicts);
+    *doubt = None;
+    *edge = Some(next);
+    shared.advanced(end.cast_unsigned(), last.leaf.when());
+    if !plan.gone.is_empty() || !plan.spare.is_empty() {
+        shared.erase.notify_one();
+    }
+    Ok(verdicts)
+}
+
+fn verdict(ruling: Ruling, proof: Option<(&mut Grown, &str)>) -> Result<Verdict, Trouble> {
+    Ok(match ruling {
+        Ruling::Accepted(index) => {
+            let (grown, checkpoint) = proof.ok_or(Trouble::Refused(TREE))?;
+            let index = index.cast_unsigned();
+            Ok(Committed::Durable(Inclusion {
+                index,
+                hashes: grown.inclusion(index).ok_or(Trouble::Refused(TREE))?,
+                checkpoint: checkpoint.to_owned(),
+            }))
+        }
+        Ruling::Moved => Ok(Committed::Moved),
+        Ruling::Limited => Ok(Committed::Limited),
+        Ruling::Replayed(earlier, same_request) => match earlier.reply {
+            Some(reply) => Ok(Committed::Replayed {
+                index: earlier.index.cast_unsigned(),
+                same_request,
+                reply,
+            }),
+            None => Err(Fault::Unreadable("a kept reply is damaged")),
+        },
+    })
+}
+
+/// The right edge as the database has it, within the transaction or outside.
+pub(super) async fn load(connection: &ClientWrapper, size: i64) -> Result<Edge, Trouble> {
+    let asked = tree::missing(size.cast_unsigned());
+    let levels = asked.map(|asked| rows::hashes(connection, asked.level, asked.rows));
+    let levels: Result<Vec<_>, _> = rows::in_order(levels).await.into_iter().collect();
+    let levels = levels?;
+    Edge::new(size.cast_unsigned(), levels).ok_or(Trouble::Refused(TREE))
+}

@@ -1,0 +1,107 @@
+//! Keyed names and the sealing of small rows: what makes the database say nothing by itself.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use borsh::BorshSerialize;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::domain::decision::{Aggregate, Counter, List};
+
+/// How rows are named: the first half of an HMAC.
+pub(super) type Name = [u8; 16];
+
+const NONCE_BYTES: usize = 12;
+
+/// The operating system gives no randomness; nothing can be sealed then.
+#[derive(Debug)]
+pub(super) struct NoRandomness;
+
+pub(super) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
+}
+
+pub(super) struct Names {
+    index_key: Zeroizing<[u8; 32]>,
+    replies: Zeroizing<[u8; 32]>,
+}
+
+impl Names {
+    pub(super) fn new(index_key: Zeroizing<[u8; 32]>) -> Self {
+        let replies = Zeroizing::new(mac(&index_key, b"firedoor reply key v1", &[]));
+        Self { index_key, replies }
+    }
+
+    pub(super) fn aggregate(&self, of: &Aggregate) -> Name {
+        self.name(b"firedoor aggregate v1", of)
+    }
+
+    pub(super) fn list(&self, list: &List) -> Name {
+        self.name(b"firedoor list v1", list)
+    }
+
+    pub(super) fn counter(&self, counter: &Counter) -> Name {
+        self.name(b"firedoor counter v1", counter)
+    }
+
+    /// Says whether two index keys are the same, and nothing else.
+    pub(super) fn check(&self) -> [u8; 32] {
+        mac(&self.index_key, b"firedoor index key check v1", &[])
+    }
+
+    pub(super) fn seal_reply(&self, key: &Name, reply: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+        seal(&self.replies, reply, key)
+    }
+
+    pub(super) fn open_reply(&self, key: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        open(&self.replies, sealed, key).map(|plain| plain.to_vec())
+    }
+
+    fn name(&self, label: &[u8], of: &impl BorshSerialize) -> Name {
+        let mut bytes = Vec::with_capacity(64);
+        // Writing to a Vec cannot fail.
+        let _ = of.serialize(&mut bytes);
+        let full = mac(&self.index_key, label, &bytes);
+        let mut name = Name::default();
+        name.iter_mut().zip(full).for_each(|(to, from)| *to = from);
+        name
+    }
+}
+
+/// HMAC-SHA256 over a label, its end, and `bytes`.
+pub(super) fn mac(key: &[u8; 32], label: &[u8], bytes: &[u8]) -> [u8; 32] {
+    // HMAC pads its key to the block with zeros (RFC 2104), so this is HMAC under the 32 bytes.
+    let mut block = Zeroizing::new([0_u8; 64]);
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
+    mac.update(label);
+    mac.update(&[0]);
+    mac.update(bytes);
+    mac.finalize().into_bytes().into()
+}
+
+/// AES-256-GCM with a random nonce before the ciphertext.
+pub(super) fn seal(key: &[u8; 32], plain: &[u8], place: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+    let nonce: [u8; NONCE_BYTES] = random()?;
+    let payload = Payload {
+        msg: plain,
+        aad: place,
+    };
+    // AES-GCM refuses only messages over 64 GiB; an empty ciphertext never opens.
+    let sealed = Aes256Gcm::new(key.into())
+        .encrypt(&Nonce::from(nonce), payload)
+        .unwrap_or_default();
+    Ok([&nonce[..], &sealed].concat())
+}
+
+pub(super) fn open(key: &[u8; 32], sealed: &[u8], place: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, msg) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+    let payload = Payload { msg, aad: place };
+    Aes256Gcm::new(key.into())
+        .decrypt(&Nonce::from(*nonce), payload)
+        .ok()
+        .map(Zeroizing::new)
+}

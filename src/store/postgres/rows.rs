@@ -1,0 +1,320 @@
+//! The SQL of a commit, in three round trips: what the batch rests on, everything it writes, and
+//! the COMMIT, which is sent only when all of it is known to have been accepted.
+
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
+
+use super::Shared;
+use super::batch::{Keyed, Known, KnownReplay, Plan};
+use super::names::Name;
+use super::tree::Tile;
+use crate::domain::leaf::Leaf;
+use crate::domain::merkle::{Hash, leaf_hash};
+
+const HEAD: &str = "SELECT size FROM firedoor.head WHERE one = 1 FOR UPDATE";
+/// Read under the head's lock, so it is the newest there is.
+const NEWEST: &str = "SELECT leaf FROM firedoor.leaves ORDER BY idx DESC LIMIT 1";
+const VERSIONS: &str = "SELECT key, version FROM firedoor.aggregates WHERE key = ANY($1)";
+const COUNTERS: &str = "SELECT key, count FROM firedoor.counters WHERE key = ANY($1)";
+const REPLAYS: &str =
+    "SELECT key, request, until, idx, reply FROM firedoor.replays WHERE key = ANY($1)";
+
+/// Opens the transaction, takes the head, and reads what the batch rests on. The head's lock comes
+/// first: whoever waits for it while another node commits is told to try again (40001), so what
+/// is read afterwards is never older than the head.
+pub(super) async fn begin(
+    connection: &ClientWrapper,
+    shared: &Shared,
+    batch: &[Keyed],
+) -> Result<(i64, Known), Error> {
+    let read = batch.iter().flat_map(|keyed| &keyed.read);
+    let aggregates = distinct(read.map(|(of, _)| *of));
+    let counters = distinct(batch.iter().flat_map(Keyed::counters));
+    let replays = batch.iter().filter_map(|keyed| keyed.replay.as_ref());
+    let replays = distinct(replays.map(|replay| replay.key));
+    // Prepared before BEGIN, so that the statements go out in one piece.
+    let head = connection.prepare_cached(HEAD).await?;
+    let newest = connection.prepare_cached(NEWEST).await?;
+    let (begun, head, newest, versions, counters, replays) = tokio::join!(
+        biased;
+        connection.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+        connection.query_one(&head, &[]),
+        connection.query_opt(&newest, &[]),
+        some(connection, VERSIONS, &aggregates),
+        some(connection, COUNTERS, &counters),
+        some(connection, REPLAYS, &replays),
+    );
+    begun?;
+    let size = head?.try_get(0)?;
+    let mut known = Known::default();
+    if let Some(row) = newest? {
+        let leaf = Leaf::parse(row.try_get(0)?).ok();
+        known.newest = leaf.map_or(0, |leaf| leaf.when().millis());
+    }
+    for row in versions? {
+        known.versions.insert(name(&row)?, row.try_get(1)?);
+    }
+    for row in counters? {
+        known.counters.insert(name(&row)?, row.try_get(1)?);
+    }
+    for row in replays? {
+        let key = name(&row)?;
+        let replay = KnownReplay {
+            request: row.try_get(1)?,
+            until: row.try_get(2)?,
+            index: row.try_get(3)?,
+            reply: shared.names.open_reply(&key, row.try_get(4)?),
+        };
+        known.replays.insert(key, replay);
+    }
+    Ok((size, known))
+}
+
+async fn some(connection: &ClientWrapper, sql: &str, keys: &[Name]) -> Result<Vec<Row>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    let statement = connection.prepare_cached(sql).await?;
+    connection.query(&statement, &[&keys]).await
+}
+
+fn name(row: &Row) -> Result<Name, Error> {
+    let bytes: &[u8] = row.try_get(0)?;
+    // A name of another length is not one of ours and matches nothing.
+    Ok(bytes.try_into().unwrap_or_default())
+}
+
+fn distinct(names: impl Iterator<Item = Name>) -> Vec<Name> {
+    let mut names: Vec<Name> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+const LEAVES: &str = "INSERT INTO firedoor.leaves (idx, leaf, opening) \
+    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])";
+const TILES: &str = "INSERT INTO firedoor.tiles (level, idx, root, hashes) \
+    SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[])";
+const AGGREGATES: &str = "INSERT INTO firedoor.aggregates (key, version) \
+    SELECT * FROM unnest($1::bytea[], $2::bigint[]) \
+    ON CONFLICT (key) DO UPDATE SET version = excluded.version";
+const GONE: &str = "WITH gone AS ( \
+        DELETE FROM firedoor.items i \
+        USING unnest($1::bytea[], $2::bytea[], $3::smallint[]) AS d (aggregate, item, class) \
+        WHERE i.aggregate = d.aggregate AND i.item = d.item \
+            AND (d.class = -1 OR i.class = d.class) \
+        RETURNING i.slot) \
+    INSERT INTO firedoor.erasures (slot) SELECT slot FROM gone";
+const SPARE: &str = "INSERT INTO firedoor.erasures (slot) SELECT * FROM unnest($1::bigint[])";
+const ITEMS: &str = "INSERT INTO firedoor.items (aggregate, item, class, slot, sealed, idx) \
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::smallint[], $4::bigint[], $5::bytea[], \
+        $6::bigint[])";
+const UNLIST: &str = "DELETE FROM firedoor.lists l \
+    USING unnest($1::bytea[], $2::bytea[]) AS d (list, item) \
+    WHERE l.list = d.list AND l.item = d.item";
+const LISTS: &str = "INSERT INTO firedoor.lists (list, at, idx, item) \
+    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])";
+const COUNTED: &str = "INSERT INTO firedoor.counters (key, count, at) \
+    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) \
+    ON CONFLICT (key) DO UPDATE SET count = excluded.count, at = excluded.at";
+const REPLAYED: &str = "INSERT INTO firedoor.replays (key, request, until, idx, reply) \
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[]) \
+    ON CONFLICT (key) DO UPDATE SET request = excluded.request, until = excluded.until, \
+        idx = excluded.idx, reply = excluded.reply";
+const MOVE_HEAD: &str = "UPDATE firedoor.head SET size = $2, checkpoint = $3 WHERE size = $1";
+
+/// The new head: the size it must still have, the size it gets, and its signed checkpoint.
+pub(super) struct Head<'a> {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) checkpoint: &'a str,
+}
+
+/// Writes everything but the COMMIT. `false` if the head was not where it should be.
+pub(super) async fn write(
+    connection: &ClientWrapper,
+    plan: &Plan,
+    accepted: &[&Keyed],
+    tiles: &[Tile],
+    head: Head<'_>,
+) -> Result<bool, Error> {
+    let indices: Vec<i64> = (head.from..head.to).collect();
+    let leaves = column(accepted.iter().map(|keyed| &keyed.leaf.bytes()[..]));
+    let openings = column(accepted.iter().map(|keyed| &keyed.opening[..]));
+
+    let tile_levels: Vec<i16> = tiles.iter().map(|tile| tile.level as i16).collect();
+    let tile_indices: Vec<i64> = tiles.iter().map(|tile| tile.index.cast_signed()).collect();
+    let tile_roots = column(tiles.iter().map(|tile| &tile.root[..]));
+    let tile_hashes: Vec<Vec<u8>> = tiles.iter().map(|tile| tile.hashes.concat()).collect();
+
+    let aggregates = column(plan.aggregates.keys().map(|of| &of[..]));
+    let versions: Vec<i64> = plan.aggregates.values().copied().collect();
+
+    let gone_of = column(plan.gone.iter().map(|(of, _, _)| &of[..]));
+    let gone_items = column(plan.gone.iter().map(|(_, item, _)| &item[..]));
+    let gone_classes: Vec<i16> = plan.gone.iter().map(|(_, _, class)| *class).collect();
+
+    let item_of = column(plan.items.keys().map(|(of, _, _)| &of[..]));
+    let items = column(plan.items.keys().map(|(_, item, _)| &item[..]));
+    let item_classes: Vec<i16> = plan.items.keys().map(|(_, _, class)| *class).collect();
+    let item_slots: Vec<i64> = plan.items.values().map(|item| item.slot).collect();
+    let item_sealed = column(plan.items.values().map(|item| &item.sealed[..]));
+    let item_indices: Vec<i64> = plan.items.values().map(|item| item.index).collect();
+
+    let unlisted = column(plan.unlisted.iter().map(|(list, _)| &list[..]));
+    let unlisted_items = column(plan.unlisted.iter().map(|(_, item)| &item[..]));
+    let lists = column(plan.listed.iter().map(|(list, _, _, _)| &list[..]));
+    let list_at: Vec<i64> = plan.listed.iter().map(|(_, at, _, _)| *at).collect();
+    let list_indices: Vec<i64> = plan.listed.iter().map(|(_, _, index, _)| *index).collect();
+    let list_items = column(plan.listed.iter().map(|(_, _, _, item)| &item[..]));
+
+    let counters = column(plan.counters.keys().map(|key| &key[..]));
+    let counts: Vec<i64> = plan.counters.values().map(|(count, _)| *count).collect();
+    let counted_at: Vec<i64> = plan.counters.values().map(|(_, at)| *at).collect();
+
+    let replays = column(plan.replays.keys().map(|key| &key[..]));
+    let requests = column(plan.replays.values().map(|replay| &replay.request[..]));
+    let until: Vec<i64> = plan.replays.values().map(|replay| replay.until).collect();
+    let replay_indices: Vec<i64> = plan.replays.values().map(|replay| replay.index).collect();
+    let replies = column(plan.replays.values().map(|replay| &replay.sealed[..]));
+
+    let statements: [(bool, &str, &[&(dyn ToSql + Sync)]); 11] = [
+        (true, LEAVES, &[&indices, &leaves, &openings]),
+        (
+            !tiles.is_empty(),
+            TILES,
+            &[&tile_levels, &tile_indices, &tile_roots, &tile_hashes],
+        ),
+        (
+            !plan.aggregates.is_empty(),
+            AGGREGATES,
+            &[&aggregates, &versions],
+        ),
+        // Rows are taken away before others take their place.
+        (
+            !plan.gone.is_empty(),
+            GONE,
+            &[&gone_of, &gone_items, &gone_classes],
+        ),
+        (!plan.spare.is_empty(), SPARE, &[&plan.spare]),
+        (
+            !plan.items.is_empty(),
+            ITEMS,
+            &[
+                &item_of,
+                &items,
+                &item_classes,
+                &item_slots,
+                &item_sealed,
+                &item_indices,
+            ],
+        ),
+        (
+            !plan.unlisted.is_empty(),
+            UNLIST,
+            &[&unlisted, &unlisted_items],
+        ),
+        (
+            !plan.listed.is_empty(),
+            LISTS,
+            &[&lists, &list_at, &list_indices, &list_items],
+        ),
+        (
+            !plan.counters.is_empty(),
+            COUNTED,
+            &[&counters, &counts, &counted_at],
+        ),
+        (
+            !plan.replays.is_empty(),
+            REPLAYED,
+            &[&replays, &requests, &until, &replay_indices, &replies],
+        ),
+        (true, MOVE_HEAD, &[&head.from, &head.to, &head.checkpoint]),
+    ];
+    let mut prepared = Vec::with_capacity(statements.len());
+    for (wanted, sql, parameters) in statements {
+        if wanted {
+            prepared.push((connection.prepare_cached(sql).await?, parameters));
+        }
+    }
+    let sent = prepared
+        .iter()
+        .map(|(statement, parameters)| connection.execute(statement, parameters));
+    let mut moved = 0;
+    for changed in in_order(sent).await {
+        moved = changed?;
+    }
+    // The last statement moves the head, which is exactly one row.
+    Ok(moved == 1)
+}
+
+fn column<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
+    values.collect()
+}
+
+/// Starts all futures in their order, then waits for all: one round trip for many statements.
+pub(super) async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut pending = false;
+        for (future, done) in &mut waiting {
+            if done.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(output) => *done = Some(output),
+                    std::task::Poll::Pending => pending = true,
+                }
+            }
+        }
+        match pending {
+            true => std::task::Poll::Pending,
+            false => std::task::Poll::Ready(()),
+        }
+    })
+    .await;
+    waiting.into_iter().filter_map(|(_, done)| done).collect()
+}
+
+/// Leaf `index` as the transaction sees it.
+pub(super) async fn leaf(connection: &ClientWrapper, index: i64) -> Result<Option<Leaf>, Error> {
+    let sql = "SELECT leaf FROM firedoor.leaves WHERE idx = $1";
+    let statement = connection.prepare_cached(sql).await?;
+    let row = connection.query_opt(&statement, &[&index]).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Leaf::parse(row.try_get(0)?).ok())
+}
+
+/// Hashes of one tile level that no complete tile holds yet, see [`super::tree::missing`].
+pub(super) async fn hashes(
+    connection: &ClientWrapper,
+    level: u32,
+    rows: std::ops::Range<u64>,
+) -> Result<Vec<Hash>, Error> {
+    let (first, end) = (rows.start.cast_signed(), rows.end.cast_signed());
+    let found = match level.checked_sub(1) {
+        None => {
+            let sql = "SELECT leaf FROM firedoor.leaves WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+            let statement = connection.prepare_cached(sql).await?;
+            connection.query(&statement, &[&first, &end]).await?
+        }
+        Some(below) => {
+            let sql = "SELECT root FROM firedoor.tiles \
+                       WHERE level = $3 AND idx >= $1 AND idx < $2 ORDER BY idx";
+            let statement = connection.prepare_cached(sql).await?;
+            let below = below as i16;
+            connection
+                .query(&statement, &[&first, &end, &below])
+                .await?
+        }
+    };
+    let hash = |row: &Row| {
+        let bytes: &[u8] = row.try_get(0)?;
+        Ok(match level {
+            0 => leaf_hash(bytes),
+            // A root of another length is damage: the zeros that stand for it verify nowhere.
+            _ => bytes.try_into().unwrap_or_default(),
+        })
+    };
+    found.iter().map(hash).collect()
+}

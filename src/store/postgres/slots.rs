@@ -1,0 +1,259 @@
+//! Item keys in the second database: a block is made durable before any of its keys is used, and
+//! deleting a row erases the item that the key opened.
+//!
+//! Keys are never cached for reading: what another node has erased must be gone here too.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::types::ToSql;
+use zeroize::Zeroizing;
+
+use super::connect::SLOTS;
+use super::names::{self, mac, random};
+use super::{Fault, OpenError};
+use crate::domain::seal::{ItemKey, Slot};
+
+/// Keys made durable at once.
+const BLOCK_SLOTS: i64 = 256;
+/// The most keys for one decision.
+pub(super) const RESERVE_SLOTS_MAX: usize = 1024;
+/// A key that was handed out and not committed within this time is handed out again.
+const LEASE: Duration = Duration::from_secs(120);
+
+type Key = Zeroizing<[u8; 32]>;
+
+pub(super) struct Slots {
+    pool: Pool,
+    wrapping: Key,
+    stock: Mutex<Stock>,
+    /// One block at a time, or many waiting reservations would each take one.
+    refill: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Stock {
+    free: Vec<(u64, Key)>,
+    /// Handed out, and when. A commit may only name these, each once.
+    lent: HashMap<u64, (Instant, Key)>,
+    /// The same in order of time; entries that are no longer in `lent` are stale.
+    order: VecDeque<(Instant, u64)>,
+}
+
+/// Slots that one commit took out of their lease.
+pub(super) struct Claimed(Vec<(u64, Key)>);
+
+impl Slots {
+    /// Opens the second database. `twin` names the first one: they belong together for good,
+    /// because beside an empty slots database every record would look erased.
+    pub(super) async fn open(
+        pool: Pool,
+        wrapping: Key,
+        twin: &[u8],
+        main_is_empty: bool,
+    ) -> Result<Self, OpenError> {
+        SLOTS.migrate(&pool).await?;
+        let client = pool.get().await.map_err(OpenError::Unreachable)?;
+        let check = mac(&wrapping, b"firedoor slot key check v1", &[]);
+        if main_is_empty {
+            let sql = "INSERT INTO firedoor_slots.twin (one, id, key_check, next) \
+                       VALUES (1, $1, $2, 1) ON CONFLICT DO NOTHING";
+            client.execute(sql, &[&twin, &&check[..]]).await?;
+        }
+        let sql = "SELECT id, key_check FROM firedoor_slots.twin";
+        let row = client.query_opt(sql, &[]).await?;
+        let row = row.ok_or(OpenError::NotTwins)?;
+        if row.try_get::<_, &[u8]>(0)? != twin {
+            return Err(OpenError::NotTwins);
+        }
+        if row.try_get::<_, &[u8]>(1)? != check {
+            return Err(OpenError::Keys);
+        }
+        drop(client);
+        Ok(Self {
+            pool,
+            wrapping,
+            stock: Mutex::default(),
+            refill: tokio::sync::Mutex::default(),
+        })
+    }
+
+    pub(super) async fn reserve(&self, count: usize) -> Result<Vec<ItemKey>, Fault> {
+        if count > RESERVE_SLOTS_MAX {
+            return Err(Fault::TooLarge);
+        }
+        if let Some(keys) = self.lend(count) {
+            return Ok(keys);
+        }
+        let _turn = self.refill.lock().await;
+        loop {
+            if let Some(keys) = self.lend(count) {
+                return Ok(keys);
+            }
+            let block = self.block().await?;
+            self.stock().free.extend(block);
+        }
+    }
+
+    /// Takes the slots of a decision out of their lease, so that no other decision can name them.
+    /// `None` if one is not lent.
+    pub(super) fn claim(&self, used: &[Slot]) -> Option<Claimed> {
+        let mut stock = self.stock();
+        let mut claimed = Claimed(Vec::with_capacity(used.len()));
+        for Slot(slot) in used {
+            match stock.lent.remove(slot) {
+                Some((_, key)) => claimed.0.push((*slot, key)),
+                None => {
+                    stock.lend(claimed.0);
+                    return None;
+                }
+            }
+        }
+        Some(claimed)
+    }
+
+    /// Takes back what was handed out and not needed.
+    pub(super) fn give_back(&self, slots: &[Slot]) {
+        let mut stock = self.stock();
+        for Slot(slot) in slots {
+            if let Some((_, key)) = stock.lent.remove(slot) {
+                stock.free.push((*slot, key));
+            }
+        }
+    }
+
+    /// The decision was not committed and may be made again with the same keys.
+    pub(super) fn unclaim(&self, claimed: Claimed) {
+        self.stock().lend(claimed.0);
+    }
+
+    /// The keys of these slots that still exist.
+    pub(super) async fn keys(&self, slots: &[i64]) -> Result<HashMap<u64, ItemKey>, Fault> {
+        if slots.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let sql = "SELECT slot, wrapped FROM firedoor_slots.slots WHERE slot = ANY($1)";
+        let rows = query(&self.pool, sql, &[&slots]).await?;
+        let unwrap = |row: &tokio_postgres::Row| {
+            let number: i64 = row.try_get(0).ok()?;
+            let wrapped: &[u8] = row.try_get(1).ok()?;
+            let slot = u64::try_from(number).ok()?;
+            let plain = names::open(&self.wrapping, wrapped, &place(slot))?;
+            let key = Zeroizing::new(<[u8; 32]>::try_from(plain.as_slice()).ok()?);
+            Some((slot, ItemKey::new(Slot(slot), *key)))
+        };
+        rows.iter()
+            .map(|row| unwrap(row).ok_or(Fault::Unreadable("an item key is damaged")))
+            .collect()
+    }
+
+    /// Erases for good. Slots that are gone already are no error.
+    pub(super) async fn erase(&self, slots: &[i64]) -> Result<(), Fault> {
+        let sql = "DELETE FROM firedoor_slots.slots WHERE slot = ANY($1) RETURNING slot";
+        query(&self.pool, sql, &[&slots]).await.map(|_| ())
+    }
+
+    /// Gives the unused part of this node's blocks back to the database.
+    pub(super) async fn close(&self) -> Result<(), Fault> {
+        let free = std::mem::take(&mut self.stock().free);
+        let slots: Vec<i64> = free.iter().map(|(slot, _)| slot.cast_signed()).collect();
+        self.erase(&slots).await
+    }
+
+    fn lend(&self, count: usize) -> Option<Vec<ItemKey>> {
+        let mut stock = self.stock();
+        stock.take_back();
+        let rest = stock.free.len().checked_sub(count)?;
+        let lent = stock.free.split_off(rest);
+        let key = |(slot, key): &(u64, Key)| ItemKey::new(Slot(*slot), **key);
+        let keys = lent.iter().map(key).collect();
+        stock.lend(lent);
+        Some(keys)
+    }
+
+    /// Takes the next numbers and makes a key for each, in one transaction.
+    async fn block(&self) -> Result<Vec<(u64, Key)>, Fault> {
+        const FAILED: Fault = Fault::CannotRecord("no item keys can be made durable");
+        let make = async {
+            let mut client = self.pool.get().await.map_err(|_| FAILED)?;
+            let transaction = client.transaction().await.map_err(|_| FAILED)?;
+            let sql = "UPDATE firedoor_slots.twin SET next = next + $1 RETURNING next";
+            let row = transaction.query_one(sql, &[&BLOCK_SLOTS]).await;
+            let end: i64 = row.and_then(|row| row.try_get(0)).map_err(|_| FAILED)?;
+            let (mut numbers, mut wrapped, mut block) = (Vec::new(), Vec::new(), Vec::new());
+            for number in end - BLOCK_SLOTS..end {
+                let slot = number.cast_unsigned();
+                let key = Zeroizing::new(random().map_err(|_| FAILED)?);
+                let sealed = names::seal(&self.wrapping, &key[..], &place(slot));
+                wrapped.push(sealed.map_err(|_| FAILED)?);
+                numbers.push(number);
+                block.push((slot, key));
+            }
+            let sql = "INSERT INTO firedoor_slots.slots (slot, wrapped) \
+                       SELECT * FROM unnest($1::bigint[], $2::bytea[])";
+            let written = transaction.execute(sql, &[&numbers, &wrapped]).await;
+            written.map_err(|_| FAILED)?;
+            transaction.commit().await.map_err(|_| FAILED)?;
+            Ok(block)
+        };
+        let made = tokio::time::timeout(super::STATEMENT_TIMEOUT, make).await;
+        made.unwrap_or(Err(FAILED))
+    }
+
+    fn stock(&self) -> std::sync::MutexGuard<'_, Stock> {
+        // Every change leaves the stock whole, so a panic elsewhere does not spoil it.
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stock {
+    fn lend(&mut self, keys: Vec<(u64, Key)>) {
+        let now = Instant::now();
+        for (slot, key) in keys {
+            self.order.push_back((now, slot));
+            self.lent.insert(slot, (now, key));
+        }
+    }
+
+    fn take_back(&mut self) {
+        while let Some((at, slot)) = self.order.pop_front_if(|(at, _)| at.elapsed() >= LEASE) {
+            if self.lent.get(&slot).is_some_and(|(since, _)| *since == at)
+                && let Some((_, key)) = self.lent.remove(&slot)
+            {
+                self.free.push((slot, key));
+            }
+        }
+    }
+}
+
+fn place(slot: u64) -> Vec<u8> {
+    [&b"firedoor slot v1"[..], &slot.to_be_bytes()].concat()
+}
+
+/// One statement that reads, which is one moment; `Unreadable` when the database does not answer.
+pub(super) async fn query(
+    pool: &Pool,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<tokio_postgres::Row>, Fault> {
+    const SILENT: Fault = Fault::Unreadable("the database does not answer");
+    let ask = async {
+        let client = pool.get().await.map_err(|_| SILENT)?;
+        let asked = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, parameters).await
+        };
+        match asked.await {
+            Ok(rows) => Ok(rows),
+            Err(_) => {
+                // The next caller gets a fresh connection.
+                drop(Object::take(client));
+                Err(SILENT)
+            }
+        }
+    };
+    let answer = tokio::time::timeout(super::STATEMENT_TIMEOUT, ask).await;
+    answer.unwrap_or(Err(SILENT))
+}

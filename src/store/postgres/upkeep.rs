@@ -1,0 +1,93 @@
+//! What a node does beside its commits: it follows the other nodes, erases the keys of removed
+//! items, and drops what has expired. Everything here may be interrupted and done again, by any
+//! node; no decision waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Shared;
+use super::slots::query;
+use crate::domain::leaf::Leaf;
+use crate::domain::time::When;
+use crate::store::Fault;
+
+/// How often a node looks for what other nodes have committed.
+const POLL: Duration = Duration::from_millis(250);
+/// How often a node looks for erasures that another node did not finish, and drops what expired.
+const SWEEP: Duration = Duration::from_secs(60);
+/// Counters are limits of at most a day.
+const COUNTERS_KEPT_HOURS: i64 = 72;
+const ERASE_SLOTS_MAX: i64 = 1000;
+
+/// Learns of other nodes' commits. Polling and not LISTEN: one small query, on every engine.
+pub(super) async fn follow(shared: Arc<Shared>) {
+    let mut tick = tokio::time::interval(POLL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let followed = shared.follow_once().await;
+        shared.silent(followed.is_err());
+    }
+}
+
+/// Erases right after a commit that removed something, and at start and now and then what others
+/// left behind.
+pub(super) async fn sweep(shared: Arc<Shared>) {
+    let mut tick = tokio::time::interval(SWEEP);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let due = tokio::select! {
+            () = shared.erase.notified() => false,
+            _ = tick.tick() => true,
+        };
+        if let Err(error) = shared.erase_removed().await {
+            tracing::warn!(%error, "keys of removed items are not erased yet; trying again");
+        }
+        if due && let Err(error) = shared.drop_expired().await {
+            tracing::warn!(%error, "expired rows were not dropped; trying again");
+        }
+    }
+}
+
+impl Shared {
+    async fn follow_once(&self) -> Result<(), Fault> {
+        let sql = "SELECT h.size, l.leaf FROM firedoor.head h \
+                   JOIN firedoor.leaves l ON l.idx = h.size - 1 WHERE h.one = 1";
+        let rows = query(&self.pool, sql, &[]).await?;
+        for row in &rows {
+            let damaged = |_| Fault::Unreadable("the head is damaged");
+            let size: i64 = row.try_get(0).map_err(damaged)?;
+            if let Ok(leaf) = Leaf::parse(row.try_get(1).map_err(damaged)?) {
+                self.advanced(size.cast_unsigned(), leaf.when());
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the keys of removed items, then forgets that they were to be deleted. Interrupted
+    /// anywhere, it can be done again, by any node.
+    pub(super) async fn erase_removed(&self) -> Result<(), Fault> {
+        loop {
+            let sql = "SELECT slot FROM firedoor.erasures LIMIT $1";
+            let rows = query(&self.pool, sql, &[&ERASE_SLOTS_MAX]).await?;
+            let slots: Vec<i64> = rows.iter().filter_map(|row| row.try_get(0).ok()).collect();
+            if slots.is_empty() {
+                return Ok(());
+            }
+            self.slots.erase(&slots).await?;
+            let sql = "DELETE FROM firedoor.erasures WHERE slot = ANY($1)";
+            query(&self.pool, sql, &[&slots]).await?;
+        }
+    }
+
+    async fn drop_expired(&self) -> Result<(), Fault> {
+        let now = When::from_millis(self.last_time.load(Ordering::Acquire));
+        let sql = "DELETE FROM firedoor.replays WHERE until <= $1";
+        query(&self.pool, sql, &[&now.millis()]).await?;
+        let sql = "DELETE FROM firedoor.counters WHERE at < $1";
+        let kept = now.plus_hours(-COUNTERS_KEPT_HOURS).millis();
+        query(&self.pool, sql, &[&kept]).await?;
+        Ok(())
+    }
+}

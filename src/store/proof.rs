@@ -1,0 +1,136 @@
+//! An inclusion proof for any leaf of the log, from its tiles: for receipts that are asked for
+//! again. New leaves get theirs from the commit itself.
+
+use super::{Fault, Store};
+use crate::domain::logged::Inclusion;
+use crate::domain::merkle::{Hash, node_hash};
+
+const DAMAGED: Fault = Fault::Unreadable("a hash tile of the log");
+
+/// A complete subtree: `2^level` leaves from `index * 2^level`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Subtree {
+    level: u32,
+    index: u64,
+}
+
+/// The complete subtrees of leaves `from..to`, largest first, where `from` is a multiple of the
+/// largest (RFC 6962 2.1).
+fn cover(from: u64, to: u64) -> Vec<Subtree> {
+    let mut from = from;
+    let mut subtrees = Vec::new();
+    while from < to {
+        let level = (to - from).ilog2();
+        subtrees.push(Subtree {
+            level,
+            index: from >> level,
+        });
+        from += 1 << level;
+    }
+    subtrees
+}
+
+/// The siblings on the way from leaf `index` to the root of `size` leaves, lowest first.
+fn siblings(index: u64, size: u64) -> Vec<Vec<Subtree>> {
+    let (mut from, mut to) = (0, size);
+    let mut path = Vec::new();
+    while to - from > 1 {
+        // The largest power of two smaller than the number of leaves.
+        let left = 1 << (to - from - 1).ilog2();
+        let middle = from + left;
+        if index < middle {
+            path.push(cover(middle, to));
+            to = middle;
+        } else {
+            path.push(cover(from, middle));
+            from = middle;
+        }
+    }
+    path.reverse();
+    path
+}
+
+impl Store {
+    /// The proof that leaf `index` is in the newest signed tree; `None` if there is no such leaf.
+    pub async fn inclusion(&self, index: u64) -> Result<Option<Inclusion>, Fault> {
+        let checkpoint = self.checkpoint().await?;
+        // The size is the second line of the note (C2SP tlog-checkpoint).
+        let size = checkpoint
+            .lines()
+            .nth(1)
+            .and_then(|line| line.parse::<u64>().ok());
+        let Some(size) = size.filter(|size| index < *size) else {
+            return Ok(None);
+        };
+        let mut hashes = Vec::new();
+        for sibling in siblings(index, size) {
+            hashes.push(self.hash_of(&sibling).await?);
+        }
+        Ok(Some(Inclusion {
+            index,
+            hashes,
+            checkpoint,
+        }))
+    }
+
+    async fn hash_of(&self, subtrees: &[Subtree]) -> Result<Hash, Fault> {
+        let mut hash = None;
+        for subtree in subtrees.iter().rev() {
+            let left = self.subtree(*subtree).await?;
+            hash = Some(hash.map_or(left, |right| node_hash(&left, &right)));
+        }
+        hash.ok_or(DAMAGED)
+    }
+
+    /// A tile holds every eighth level; what lies between is hashed again.
+    async fn subtree(&self, subtree: Subtree) -> Result<Hash, Fault> {
+        let (tile_level, within) = (subtree.level / 8, subtree.level % 8);
+        let first = subtree.index << within;
+        let count = 1_u64 << within;
+        let place = first % 256;
+        let level = u8::try_from(tile_level).map_err(|_| DAMAGED)?;
+        let width = u16::try_from(place + count).map_err(|_| DAMAGED)?;
+        let bytes = self.tile(level, first / 256, width).await?.ok_or(DAMAGED)?;
+        let skip = usize::try_from(place).map_err(|_| DAMAGED)?;
+        let (rows, _) = bytes.as_chunks::<32>();
+        let mut row: Vec<Hash> = rows.iter().skip(skip).copied().collect();
+        while row.len() > 1 {
+            let (pairs, _) = row.as_chunks::<2>();
+            row = pairs
+                .iter()
+                .map(|[left, right]| node_hash(left, right))
+                .collect();
+        }
+        row.first().copied().ok_or(DAMAGED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::merkle::{Tree, leaf_hash};
+    use proptest::prelude::*;
+
+    fn hash(tree: &Tree, subtrees: &[Subtree]) -> Hash {
+        let mut of = subtrees
+            .iter()
+            .rev()
+            .map(|subtree| tree.row(subtree.level, subtree.index, 1).unwrap()[0]);
+        let last = of.next().unwrap();
+        of.fold(last, |right, left| node_hash(&left, &right))
+    }
+
+    proptest! {
+        #[test]
+        fn siblings_are_those_of_the_whole_tree(size in 1_u64..600, at in 0_u64..600) {
+            let index = at % size;
+            let mut tree = Tree::new();
+            for leaf in 0..size {
+                tree.append_hash(leaf_hash(&leaf.to_be_bytes()));
+            }
+            let path: Vec<Hash> =
+                siblings(index, size).iter().map(|sibling| hash(&tree, sibling)).collect();
+            prop_assert_eq!(Some(path), tree.inclusion(index, size));
+        }
+    }
+}
