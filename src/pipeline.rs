@@ -1,1 +1,860 @@
-//! The life of a request, top to bottom: one line per stage.
+//! READ FIRST. The life of a request, top to bottom.
+//!
+//! The edge makes an [`Attempt`] of a verified [`Peer`](crate::domain::peer::Peer) and parsed
+//! input. Here, for every attempt:
+//!
+//! 1. *resolve*: identifiers become keyed tokens ([`Gateway::resolve`]);
+//! 2. *facts*: what the decision rests on is read, each at its version;
+//! 3. *decide*: a pure function of [`crate::domain::journey`] asks policy (`Permitted`), screens
+//!    (`Screened`) and seals (`SealedPart`);
+//! 4. *commit*: record, leaf and checkpoint in one durable write; if a fact moved meanwhile,
+//!    decide again;
+//! 5. *open*: only now, and only what the logged decision names.
+//!
+//! Nothing leaves but an [`Answered`], and only a `Logged` decision makes one.
+
+mod auditing;
+mod governing;
+mod timing;
+
+pub use auditing::Page;
+pub use governing::Unfounded;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use arc_swap::ArcSwap;
+
+use crate::domain::alias::AliasKind;
+use crate::domain::answer::Answer;
+use crate::domain::attempt::{Attempt, Entropy};
+use crate::domain::audit::{VisibleEntry, visible};
+use crate::domain::codes::{Action, Role};
+use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
+use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, ServiceId};
+use crate::domain::journey;
+use crate::domain::journey::subject::{Named, Subject};
+use crate::domain::journey::{
+    answering, assessing, consenting, emergency, offering, querying, reading, revoking, withdrawing,
+};
+use crate::domain::known::Known;
+use crate::domain::leaf::Leaf;
+use crate::domain::logged::{Inclusion, Logged};
+use crate::domain::opening::{Opening, Part};
+use crate::domain::organisation::Service;
+use crate::domain::peer::Peer;
+use crate::domain::person::{
+    FieldError, Identity, Person, RawIdentifier, TaggedToken, Token, resolve,
+};
+use crate::domain::receipt::{Proof, Receipt};
+use crate::domain::refusal::Refusal;
+use crate::domain::rules::Rules;
+use crate::domain::ruling::{BadRuling, Ruled, Ruling};
+use crate::domain::seal::Keys;
+use crate::domain::time::When;
+use crate::store::{Discloses, Outcome, ReadsLog, Store};
+
+// The edge speaks to the store only through what comes back from here.
+pub use crate::store::{Fault, OpenedItem};
+
+/// A decision whose facts moved is made again this often.
+const TRIES_MAX: u32 = 3;
+/// Item keys for the largest decision: a withdrawal that reaches many records.
+const KEYS_A_DECISION: usize = 192;
+
+/// The gateway: its store, the rules in force, and where time and randomness come from.
+pub struct Gateway {
+    pub store: Store,
+    pub rules: ArcSwap<Rules>,
+    pub now: fn() -> When,
+    /// The latest time of an attempt that was logged since the start, in milliseconds; 0 at first.
+    pub latest: AtomicI64,
+    pub random: fn() -> [u8; 32],
+}
+
+/// Facts that a decision rests on, beyond its caller. Read in order: each may follow from those
+/// before it.
+pub enum Read<'a> {
+    Of(&'a [Aggregate]),
+    /// The organisation that runs a service.
+    Service(&'a ServiceId),
+    /// A person's tokens, the records that carry them, and what was withdrawn.
+    Tokens(&'a [TaggedToken]),
+    /// A referral by the caller's alias, with both its parties and the person.
+    Referral(Id),
+    /// The referrals that the caller's organisation sent about the people read so far.
+    OwnReferrals,
+    ReferralsOfPeople,
+    /// The referrals that a sender's own names stand for.
+    Externals(&'a [Token]),
+    /// An organisation that a change is about, and the user if it names one.
+    Target(&'a OrgId, Option<&'a str>),
+    /// A proposal by the caller's alias, with what it would change.
+    Proposal(Id),
+    /// The caller's own record of whom it means, and the records that carry the same tokens.
+    Subject(&'a Subject),
+    /// The withdrawals set on any token of the records read so far.
+    Withdrawals,
+    /// Who received the referrals read so far.
+    Receivers,
+    /// Whether the caller named this person in a window before, so that she counts once.
+    Counted(&'a Subject, fn(When) -> Window),
+}
+
+/// What may be told to the caller: a logged answer, what it opened, and the receipt.
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "`non_exhaustive` binds other crates only; this binds other modules too"
+)]
+pub struct Answered {
+    pub answer: Answer,
+    pub opened: Vec<OpenedItem>,
+    pub entries: Vec<Entry>,
+    pub receipt: Receipt,
+    pub at: When,
+    /// Private, so that only a logged decision becomes one, in [`Gateway::answer`].
+    _logged: (),
+}
+
+/// A log entry, as far as its reader may see it; her reading is itself logged.
+pub struct Entry {
+    pub index: u64,
+    /// Rounded down to ten seconds, as in the leaf.
+    pub at: When,
+    pub seen: VisibleEntry,
+}
+
+impl Discloses for Ruled {
+    fn parts(&self) -> &[crate::domain::decision::PartRef] {
+        self.answer.parts()
+    }
+}
+
+impl ReadsLog for Ruled {
+    fn indices(&self) -> &[u64] {
+        match &self.answer {
+            Answer::Replayed { index, .. } => index,
+            Answer::Entries(reading) => &reading.indices,
+            _ => &[],
+        }
+    }
+}
+
+impl Gateway {
+    pub fn entropy(&self) -> Entropy {
+        Entropy::new((self.random)())
+    }
+
+    /// Identifiers become tokens and an identity that only sealing consumes.
+    pub fn resolve(
+        &self,
+        raw: RawIdentifier,
+        when: When,
+    ) -> Result<(Person, Identity), Vec<FieldError>> {
+        let rules = self.rules.load();
+        let today = rules.clock.date(when).map_err(|_| {
+            vec![FieldError {
+                field: "birth_date",
+                message: "today's date cannot be reckoned",
+            }]
+        })?;
+        resolve(raw, &rules.tokens, today)
+    }
+
+    /// Whom a caller means, without anything that could be read.
+    pub fn subject(&self, named: Named, when: When) -> Result<Subject, Vec<FieldError>> {
+        Ok(match named {
+            Named::Referral(alias) => Subject::Referral(alias),
+            Named::Person(alias) => Subject::Person(alias),
+            Named::Identity(raw) => {
+                let (person, _) = self.resolve(*raw, when)?;
+                Subject::Tokens(person.tokens().to_vec())
+            }
+        })
+    }
+
+    /// One referral: offered, or refused with a reason, or recorded as declined by her.
+    pub async fn offer(&self, attempt: Attempt, offer: offering::Offer) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[
+                Read::Service(&offer.service),
+                Read::Tokens(offer.person.tokens()),
+                Read::OwnReferrals,
+            ],
+            |rules, attempt, known, keys| offering::offer(rules, attempt, known, keys, &offer),
+        )
+        .await
+    }
+
+    /// The receiving service accepts, declines, waits, closes, or reads again.
+    pub async fn respond(
+        &self,
+        attempt: Attempt,
+        alias: Id,
+        response: answering::Response,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Referral(alias)],
+            |rules, attempt, known, keys| {
+                answering::respond(rules, attempt, known, keys, alias, &response)
+            },
+        )
+        .await
+    }
+
+    /// Status, note or update of one referral.
+    pub async fn referral(
+        &self,
+        attempt: Attempt,
+        alias: Id,
+        ask: reading::Ask<'_>,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Referral(alias)],
+            |rules, attempt, known, keys| {
+                reading::referral(rules, attempt, known, keys, alias, &ask)
+            },
+        )
+        .await
+    }
+
+    /// A page of the caller's own list: sent, inbox or events.
+    pub async fn list(
+        &self,
+        attempt: Attempt,
+        list: List,
+        after: Option<Listed>,
+        max: u16,
+    ) -> Result<(Answered, Vec<Listed>), Fault> {
+        let entries = self.store.list(&list, after, max).await?;
+        let referrals: Vec<Aggregate> = entries
+            .iter()
+            .map(|entry| Aggregate::Referral(ReferralId(entry.item)))
+            .collect();
+        let answered = self
+            .run(
+                attempt,
+                &[Read::Of(&referrals)],
+                |rules, attempt, known, keys| reading::list(rules, attempt, known, keys, &entries),
+            )
+            .await?;
+        Ok((answered, entries))
+    }
+
+    /// What the text screen would hold, while writing.
+    pub async fn screen_text(&self, attempt: Attempt, text: &str) -> Result<Answered, Fault> {
+        self.run(attempt, &[], |rules, attempt, known, keys| {
+            reading::screen_text(rules, attempt, known, keys, text)
+        })
+        .await
+    }
+
+    /// Consent recorded on the caller's own record of a person.
+    pub async fn record_consent(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        consent: &crate::domain::consent::Consent,
+    ) -> Result<Answered, Fault> {
+        let person = self.inward(&attempt, AliasKind::Person, person);
+        self.run(
+            attempt,
+            &[Read::Of(&[Aggregate::Person(PersonId(person))])],
+            |rules, attempt, known, keys| {
+                consenting::record(rules, attempt, known, keys, PersonId(person), consent)
+            },
+        )
+        .await
+    }
+
+    /// Takes back one consent.
+    pub async fn withdraw_consent(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        consent: Id,
+    ) -> Result<Answered, Fault> {
+        let person = self.inward(&attempt, AliasKind::Person, person);
+        self.run(
+            attempt,
+            &[Read::Of(&[Aggregate::Person(PersonId(person))])],
+            |rules, attempt, known, keys| {
+                consenting::withdraw(rules, attempt, known, keys, PersonId(person), consent)
+            },
+        )
+        .await
+    }
+
+    /// She withdraws, at any service. `services` are those that she named.
+    pub async fn withdraw(
+        &self,
+        attempt: Attempt,
+        tokens: &[TaggedToken],
+        wish: withdrawing::Wish,
+        services: &[ServiceId],
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Tokens(tokens), Read::ReferralsOfPeople],
+            |rules, attempt, known, keys| {
+                let wish = wish.naming(known, services);
+                withdrawing::withdraw(rules, attempt, known, keys, tokens, &wish)
+            },
+        )
+        .await
+    }
+
+    /// The same for a person whom the caller's organisation already knows.
+    pub async fn withdraw_known(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        wish: withdrawing::Wish,
+        services: &[ServiceId],
+    ) -> Result<Answered, Fault> {
+        let person = PersonId(self.inward(&attempt, AliasKind::Person, person));
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::Person(person)]).await?;
+        let tokens = consenting::own_tokens(&known, &attempt, person).unwrap_or_default();
+        self.withdraw(attempt, &tokens, wish, services).await
+    }
+
+    /// A sender takes back its own offers, under the names that it gave them.
+    pub async fn revoke(&self, attempt: Attempt, names: &[String]) -> Result<Answered, Fault> {
+        let rules = self.rules.load_full();
+        let own = attempt.organisation().as_str().to_owned();
+        let tokens: Vec<Token> = names
+            .iter()
+            .map(|name| rules.external(&own, name))
+            .collect();
+        self.run(
+            attempt,
+            &[Read::Externals(&tokens)],
+            |rules, attempt, known, keys| revoking::revoke(rules, attempt, known, keys, &tokens),
+        )
+        .await
+    }
+
+    /// An assessment, told once, on the caller's own record of her.
+    pub async fn record_assessment(
+        &self,
+        attempt: Attempt,
+        subject: &Subject,
+        draft: &assessing::Draft,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Subject(subject)],
+            |rules, attempt, known, keys| {
+                assessing::record(rules, attempt, known, keys, subject, draft)
+            },
+        )
+        .await
+    }
+
+    /// Has she been assessed before?
+    pub async fn query_assessments(
+        &self,
+        attempt: Attempt,
+        query: &querying::Query,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[
+                Read::Subject(&query.subject),
+                Read::Withdrawals,
+                Read::ReferralsOfPeople,
+                Read::Counted(&query.subject, Window::day),
+            ],
+            |rules, attempt, known, keys| querying::query(rules, attempt, known, keys, query),
+        )
+        .await
+    }
+
+    /// What became of an assessment that was shown.
+    pub async fn rely_on(
+        &self,
+        attempt: Attempt,
+        alias: Id,
+        used: &querying::Use,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[
+                Read::Subject(&used.subject),
+                Read::Withdrawals,
+                Read::ReferralsOfPeople,
+            ],
+            |rules, attempt, known, keys| {
+                querying::rely_on(rules, attempt, known, keys, alias, used)
+            },
+        )
+        .await
+    }
+
+    /// The glass is broken, or its breaking is asked to be confirmed.
+    pub async fn break_glass(
+        &self,
+        attempt: Attempt,
+        glass: &emergency::Glass,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[
+                Read::Subject(&glass.subject),
+                Read::Withdrawals,
+                Read::ReferralsOfPeople,
+                Read::Receivers,
+                Read::Counted(&glass.subject, Window::half_day),
+            ],
+            |rules, attempt, known, keys| {
+                emergency::break_glass(rules, attempt, known, keys, glass)
+            },
+        )
+        .await
+    }
+
+    /// The service with this number in the health directory.
+    pub async fn service_of(&self, dos_service_id: &str) -> Result<Option<Service>, Fault> {
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::Settings]).await?;
+        Ok(known.directory.by_dos(dos_service_id).cloned())
+    }
+
+    /// What is enrolled of a caller, for what is told to her about herself.
+    pub async fn enrolled(&self, peer: &Peer) -> Result<Known, Fault> {
+        let mut known = Known::default();
+        let own = Aggregate::Organisation(peer.name().organisation.clone());
+        self.read(&mut known, &[own, Aggregate::Settings]).await?;
+        Ok(known)
+    }
+
+    /// The roles that a certificate may take, in the order of its enrolment.
+    pub async fn roles(&self, peer: &Peer) -> Result<Vec<Role>, Fault> {
+        let known = self.enrolled(peer).await?;
+        let organisation = known.organisations.get(&peer.name().organisation);
+        Ok(organisation
+            .and_then(|organisation| organisation.certificate(peer.spki_sha256(), self.time()))
+            .map(|certificate| certificate.roles.clone())
+            .unwrap_or_default())
+    }
+
+    /// How many leaves there are, to wait for the next.
+    pub fn position(&self) -> u64 {
+        self.store.health().leaves
+    }
+
+    /// An attempt that the edge refused: unknown route, unreadable body, too many calls.
+    pub async fn refuse(&self, attempt: Attempt, refusal: Refusal) -> Result<Answered, Fault> {
+        self.run(attempt, &[], |rules, attempt, known, keys| {
+            Ruling::new(rules, attempt, known, keys).refuse(refusal.clone())
+        })
+        .await
+    }
+
+    /// The id behind an alias of the caller's organisation.
+    fn inward(&self, attempt: &Attempt, kind: AliasKind, alias: Id) -> Id {
+        self.rules
+            .load()
+            .aliases
+            .inward(attempt.organisation(), kind, alias)
+    }
+
+    /// Facts, decision, commit: again while the facts move, at most three times.
+    async fn run(
+        &self,
+        attempt: Attempt,
+        reads: &[Read<'_>],
+        decide: impl Fn(&Rules, &Attempt, &Known, Keys) -> Result<Decision<Ruled>, BadRuling>
+        + Send
+        + Sync,
+    ) -> Result<Answered, Fault> {
+        let rules = self.rules.load_full();
+        let mut attempt = attempt;
+        let mut wanted = keys_for(attempt.action);
+        for _ in 0..TRIES_MAX {
+            attempt = attempt.again("try");
+            attempt.when = self.time();
+            let known = self.facts(&attempt, reads).await?;
+            let keys = self.store.reserve(wanted).await?;
+            let keys = Keys::new(keys, attempt.entropy.branch("nonces"));
+            let decision = match decide(&rules, &attempt, &known, keys) {
+                Err(BadRuling::OutOfKeys(_)) if wanted < KEYS_A_DECISION => {
+                    wanted = KEYS_A_DECISION;
+                    continue;
+                }
+                decided => decided.map_err(unsealed)?,
+            };
+            match self.store.commit(decision).await? {
+                Outcome::Logged(logged) => return self.logged(attempt.when, logged).await,
+                Outcome::Moved => {}
+                Outcome::Replayed {
+                    index,
+                    same_request,
+                    reply,
+                } => {
+                    return self
+                        .replayed(&rules, &attempt, index, same_request, &reply)
+                        .await;
+                }
+                Outcome::Limited => return self.limited(&rules, attempt).await,
+            }
+        }
+        Err(Fault::CannotRecord("the facts kept moving; try again"))
+    }
+
+    /// Opens what the logged decision names, and makes the receipt.
+    async fn answer(&self, at: When, logged: Logged<Ruled>) -> Result<Answered, Fault> {
+        let opened = self.store.open(&logged).await?;
+        let entries = self.open_entries(&logged).await?;
+        let first = self.first_receipt(&logged).await?;
+        let (ruled, leaf, inclusion) = logged.into_parts();
+        let receipt = first.unwrap_or_else(|| receipt(leaf, inclusion, &ruled.opening));
+        Ok(Answered {
+            answer: ruled.answer,
+            opened,
+            entries,
+            receipt,
+            at,
+            _logged: (),
+        })
+    }
+
+    /// For a request made before: the receipt of the first time, with a proof of today.
+    async fn first_receipt(&self, logged: &Logged<Ruled>) -> Result<Option<Receipt>, Fault> {
+        let Answer::Replayed { index: [index], .. } = logged.value().answer else {
+            return Ok(None);
+        };
+        let opened = self.store.entries(logged).await?;
+        let proof = self.store.inclusion(index).await?;
+        let Some(((_, leaf, bytes), inclusion)) = opened.into_iter().next().zip(proof) else {
+            // Its opening was erased since: the receipt of this attempt has to do.
+            return Ok(None);
+        };
+        let opening =
+            Opening::parse(&bytes).map_err(|_| Fault::Unreadable("a log entry's opening"))?;
+        Ok(Some(receipt(leaf, inclusion, &opening)))
+    }
+
+    async fn open_entries(&self, logged: &Logged<Ruled>) -> Result<Vec<Entry>, Fault> {
+        let Answer::Entries(reading) = &logged.value().answer else {
+            return Ok(Vec::new());
+        };
+        let opened = self.store.entries(logged).await?;
+        let rules = self.rules.load();
+        let mut entries = Vec::new();
+        for (index, leaf, bytes) in opened {
+            let opening =
+                Opening::parse(&bytes).map_err(|_| Fault::Unreadable("a log entry's opening"))?;
+            let at = leaf.when();
+            // No opening leaves here: only what this reader may see of it.
+            let seen = visible(&reading.viewer, &rules.aliases, &opening)
+                .filter(|seen| reading.filter.keeps(at, seen));
+            entries.extend(seen.map(|seen| Entry { index, at, seen }));
+        }
+        Ok(entries)
+    }
+
+    /// The same request again: the same status and receipt, never data again.
+    async fn replayed(
+        &self,
+        rules: &Arc<Rules>,
+        attempt: &Attempt,
+        index: u64,
+        same_request: bool,
+        reply: &[u8],
+    ) -> Result<Answered, Fault> {
+        let mut attempt = attempt.again("replayed");
+        attempt.idempotency = None;
+        for _ in 0..TRIES_MAX {
+            attempt = attempt.again("try");
+            // Another attempt may have been logged later meanwhile; the log never goes back.
+            attempt.when = self.time();
+            let known = self.caller(&attempt).await?;
+            let keys = self.store.reserve(KEYS_A_DECISION).await?;
+            let keys = Keys::new(keys, attempt.entropy.branch("nonces"));
+            let mut ruling = Ruling::new(rules, &attempt, &known, keys);
+            ruling.note("replayed");
+            // Who may no longer call is not answered from what she once sent.
+            let decision = match journey::standing(&known, &attempt) {
+                Err(refusal) => ruling.refuse(refusal),
+                Ok(()) if same_request => ruling.finish(Answer::replayed(index, reply)),
+                Ok(()) => ruling.refuse(Refusal::AlreadySent),
+            };
+            match self.store.commit(decision.map_err(unsealed)?).await? {
+                Outcome::Logged(logged) => return self.answer(attempt.when, logged).await,
+                Outcome::Moved => {}
+                Outcome::Replayed { .. } | Outcome::Limited => break,
+            }
+        }
+        Err(Fault::CannotRecord("the facts kept moving; try again"))
+    }
+
+    /// A daily limit is reached: the same words for every person (3.0.5).
+    async fn limited(&self, rules: &Arc<Rules>, attempt: Attempt) -> Result<Answered, Fault> {
+        let mut attempt = attempt.again("limited");
+        attempt.idempotency = None;
+        // Nothing but the refusal is written, so the caller need not be known here.
+        let known = Known::default();
+        for _ in 0..TRIES_MAX {
+            attempt = attempt.again("try");
+            attempt.when = self.time();
+            let keys = self.store.reserve(KEYS_A_DECISION).await?;
+            let keys = Keys::new(keys, attempt.entropy.branch("nonces"));
+            let decision = Ruling::new(rules, &attempt, &known, keys)
+                .refuse(Refusal::SlowDown {
+                    retry_after_s: 3_600,
+                })
+                .map_err(unsealed)?;
+            match self.store.commit(decision).await? {
+                Outcome::Logged(logged) => return self.answer(attempt.when, logged).await,
+                Outcome::Moved => {}
+                Outcome::Replayed { .. } | Outcome::Limited => break,
+            }
+        }
+        Err(Fault::CannotRecord("the facts kept moving; try again"))
+    }
+
+    /// All the facts of one decision.
+    async fn facts(&self, attempt: &Attempt, reads: &[Read<'_>]) -> Result<Known, Fault> {
+        let mut known = self.caller(attempt).await?;
+        for read in reads {
+            match read {
+                Read::Of(of) => self.read(&mut known, of).await?,
+                Read::Service(service) => {
+                    let service = known.directory.service(service);
+                    if let Some(receiver) = service.map(|service| service.organisation.clone()) {
+                        self.read(&mut known, &[Aggregate::Organisation(receiver)])
+                            .await?;
+                    }
+                }
+                Read::Tokens(tokens) => self.read_person(&mut known, tokens).await?,
+                Read::Referral(alias) => self.read_referral(&mut known, attempt, *alias).await?,
+                Read::OwnReferrals => {
+                    self.read_own_referrals(&mut known, attempt.organisation())
+                        .await?;
+                }
+                Read::Target(organisation, user) => {
+                    self.read_target(&mut known, organisation, *user).await?;
+                }
+                Read::Proposal(alias) => {
+                    let id = ProposalId(self.inward(attempt, AliasKind::Proposal, *alias));
+                    self.read(&mut known, &[Aggregate::Proposal(id)]).await?;
+                    if let Some(proposal) = known.proposals.get(&id) {
+                        let widening = proposal.widening.clone();
+                        self.read_target(&mut known, widening.organisation(), widening.user())
+                            .await?;
+                    }
+                }
+                Read::ReferralsOfPeople => self.read_referrals_of_people(&mut known).await?,
+                Read::Externals(names) => {
+                    let of: Vec<Aggregate> =
+                        names.iter().map(|name| Aggregate::Token(*name)).collect();
+                    self.read(&mut known, &of).await?;
+                    let named = known.externals.values().flatten();
+                    let of: Vec<Aggregate> = named
+                        .map(|referral| Aggregate::Referral(*referral))
+                        .collect();
+                    self.read(&mut known, &of).await?;
+                }
+                Read::Subject(subject) => self.read_subject(&mut known, attempt, subject).await?,
+                Read::Withdrawals => self.read_withdrawals(&mut known).await?,
+                Read::Receivers => {
+                    let receivers = known.referrals.values().map(|sent| sent.recipient.clone());
+                    let of: Vec<Aggregate> = receivers.map(Aggregate::Organisation).collect();
+                    self.read(&mut known, &of).await?;
+                }
+                Read::Counted(subject, window) => {
+                    let rules = self.rules.load_full();
+                    let window = window(attempt.when);
+                    let counter = subject.same_person(&rules, attempt, &known, window);
+                    let count = self.store.counted(&counter).await?;
+                    known.counted.push((counter, count));
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    /// What every decision needs: who calls, and what belongs to no one.
+    async fn caller(&self, attempt: &Attempt) -> Result<Known, Fault> {
+        let mut known = Known::default();
+        let own = attempt.organisation().clone();
+        let user = attempt.user.as_str().to_owned();
+        self.read(
+            &mut known,
+            &[
+                Aggregate::Organisation(own.clone()),
+                Aggregate::User(own, user),
+                Aggregate::Settings,
+            ],
+        )
+        .await?;
+        Ok(known)
+    }
+
+    /// Reads what is not read yet, so that a decision sees one version of each.
+    async fn read(&self, known: &mut Known, of: &[Aggregate]) -> Result<(), Fault> {
+        let mut wanted: Vec<Aggregate> = of
+            .iter()
+            .filter(|aggregate| !known.has(aggregate))
+            .cloned()
+            .collect();
+        wanted.sort();
+        wanted.dedup();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let facts = self.store.facts(&wanted).await?;
+        known
+            .add(facts)
+            .map_err(|_| Fault::Unreadable("a fact of an unknown form"))
+    }
+
+    /// Her tokens, the records that carry them, and what was withdrawn.
+    async fn read_person(&self, known: &mut Known, tokens: &[TaggedToken]) -> Result<(), Fault> {
+        let of: Vec<Aggregate> = tokens
+            .iter()
+            .map(|tagged| Aggregate::Token(tagged.token))
+            .collect();
+        self.read(known, &of).await?;
+        let people: Vec<Aggregate> = known
+            .holders_of(tokens)
+            .into_iter()
+            .map(Aggregate::Person)
+            .collect();
+        self.read(known, &people).await
+    }
+
+    /// One referral with both its parties and what is known of the person.
+    async fn read_referral(
+        &self,
+        known: &mut Known,
+        attempt: &Attempt,
+        alias: Id,
+    ) -> Result<(), Fault> {
+        let id = ReferralId(self.inward(attempt, AliasKind::Referral, alias));
+        self.read(known, &[Aggregate::Referral(id)]).await?;
+        let Some(referral) = known.referrals.get(&id) else {
+            return Ok(());
+        };
+        let (sender, recipient) = (referral.sender.clone(), referral.recipient.clone());
+        let tokens = referral.tokens.clone();
+        self.read(
+            known,
+            &[
+                Aggregate::Organisation(sender),
+                Aggregate::Organisation(recipient),
+            ],
+        )
+        .await?;
+        self.read_person(known, &tokens).await
+    }
+
+    /// The caller's own record of whom it means, and the records that carry the same tokens.
+    async fn read_subject(
+        &self,
+        known: &mut Known,
+        attempt: &Attempt,
+        subject: &Subject,
+    ) -> Result<(), Fault> {
+        let rules = self.rules.load_full();
+        self.read(known, &subject.begins_at(&rules, attempt))
+            .await?;
+        if let Subject::Tokens(tokens) = subject {
+            self.read_person(known, tokens).await?;
+        }
+        let record = subject.record(&rules, attempt, known);
+        let record: Vec<Aggregate> = record.into_iter().map(Aggregate::Person).collect();
+        self.read(known, &record).await?;
+        if let Some(found) = subject.find(&rules, attempt, known) {
+            self.read_person(known, &found.tokens).await?;
+        }
+        Ok(())
+    }
+
+    /// Withdrawals on tokens that only another organisation's record of her carries.
+    async fn read_withdrawals(&self, known: &mut Known) -> Result<(), Fault> {
+        let records = known.people.values().filter_map(|one| one.record.as_ref());
+        let of: Vec<Aggregate> = records
+            .flat_map(|record| &record.tokens)
+            .map(|tagged| Aggregate::Token(tagged.token))
+            .collect();
+        self.read(known, &of).await
+    }
+
+    /// The referrals that `organisation` itself sent about the people read so far.
+    async fn read_own_referrals(
+        &self,
+        known: &mut Known,
+        organisation: &OrgId,
+    ) -> Result<(), Fault> {
+        let of: Vec<Aggregate> = known
+            .people
+            .values()
+            .filter(|person| {
+                person
+                    .record
+                    .as_ref()
+                    .is_some_and(|record| record.organisation == *organisation)
+            })
+            .flat_map(|person| &person.referrals)
+            .filter(|link| link.sent)
+            .map(|link| Aggregate::Referral(link.referral))
+            .collect();
+        self.read(known, &of).await
+    }
+
+    async fn read_referrals_of_people(&self, known: &mut Known) -> Result<(), Fault> {
+        let of: Vec<Aggregate> = known
+            .people
+            .values()
+            .flat_map(|person| &person.referrals)
+            .map(|link| Aggregate::Referral(link.referral))
+            .collect();
+        self.read(known, &of).await
+    }
+}
+
+/// What the caller keeps: its entry, the proof, and what it asked. What was decided, and on what
+/// it rests, is not the asker's to open.
+fn receipt(leaf: Leaf, inclusion: Inclusion, opening: &Opening) -> Receipt {
+    Receipt {
+        leaf,
+        proof: Proof {
+            index: inclusion.index,
+            path: inclusion.hashes,
+            checkpoint: inclusion.checkpoint,
+        },
+        request_salt: opening.request_salt,
+        opened: vec![
+            opening.open(Part::Who),
+            opening.open(Part::Why),
+            opening.open(Part::What),
+        ],
+    }
+}
+
+/// Item keys that an action usually needs; one that needs more is decided again with all.
+const fn keys_for(action: Action) -> usize {
+    match action {
+        Action::OfferReferral
+        | Action::AcceptReferral
+        | Action::Withdraw
+        | Action::RecordAssessment
+        | Action::BreakGlass
+        | Action::Approve => 64,
+        _ => 12,
+    }
+}
+
+// A decision that cannot be put together is answered by nothing at all (P2).
+fn unsealed(bad: BadRuling) -> Fault {
+    match bad {
+        BadRuling::OutOfKeys(_) => Fault::TooLarge,
+        BadRuling::Opening(_) => Fault::CannotRecord("the log entry is over its limits"),
+    }
+}

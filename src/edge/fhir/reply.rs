@@ -1,0 +1,278 @@
+//! What the sender gets: the BaRS response message, or an `OperationOutcome`, written as it wrote.
+//!
+//! Neither holds anything about the person: not a version, a count or a time of hers. What is said
+//! depends only on what the sender itself sent and on the ids handed in.
+
+use quick_xml::escape::escape;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::domain::time::When;
+
+use super::Format;
+use super::problem::Problem;
+
+/// What an accepted message is answered with. The ids are random and made by the caller.
+pub struct Acceptance<'a> {
+    /// UUID of the reply.
+    pub bundle_id: &'a str,
+    /// UUID of its header.
+    pub header_id: &'a str,
+    /// UUID of the outcome in it.
+    pub outcome_id: &'a str,
+    /// UUID of the planned encounter in it, which stands for the offer.
+    pub encounter_id: &'a str,
+    pub at: When,
+    /// `Bundle.id` of the request; what BaRS wants named.
+    pub message_id: Option<&'a str>,
+    /// The request's `source.endpoint`.
+    pub reply_to: Option<&'a str>,
+    /// The service id that the request was for.
+    pub destination_dos: &'a str,
+    /// The sender's alias of the referral; absent where the reply must not tell.
+    pub referral: Option<&'a str>,
+    /// The receipt in one line, if the reply carries it.
+    pub receipt: Option<&'a str>,
+    pub support_code: &'a str,
+    /// FHIR paths of what was given and has no place here.
+    pub left_behind: &'a [String],
+}
+
+/// The reply to a message that was taken: a message of its own, event `servicerequest-response`.
+pub fn accepted(with: &Acceptance<'_>, format: Format) -> Vec<u8> {
+    let urn = |id: &str| format!("urn:uuid:{id}");
+    let mut header = vec![("id", Part::text(with.header_id))];
+    if let Some(receipt) = with.receipt {
+        let extension = Part::Object(vec![
+            ("url", Part::text("urn:firedoor:receipt")),
+            ("valueString", Part::text(receipt)),
+        ]);
+        header.push(("extension", Part::List(vec![extension])));
+    }
+    header.push((
+        "eventCoding",
+        coding(
+            "https://fhir.nhs.uk/CodeSystem/message-events-bars",
+            "servicerequest-response",
+        ),
+    ));
+    if let Some(endpoint) = with.reply_to {
+        let destination = Part::Object(vec![("endpoint", Part::text(endpoint))]);
+        header.push(("destination", Part::List(vec![destination])));
+    }
+    let source = format!(
+        "https://fhir.nhs.uk/Id/dos-service-id|{}",
+        with.destination_dos
+    );
+    header.push((
+        "source",
+        Part::Object(vec![("endpoint", Part::text(&source))]),
+    ));
+    let reason = coding("https://fhir.nhs.uk/CodeSystem/message-reason-bars", "new");
+    header.push((
+        "reason",
+        Part::Object(vec![("coding", Part::List(vec![reason]))]),
+    ));
+    let details = Part::Object(vec![("reference", Part::text(&urn(with.outcome_id)))]);
+    header.push((
+        "response",
+        Part::Object(vec![
+            (
+                "identifier",
+                Part::text(with.message_id.unwrap_or("unknown")),
+            ),
+            ("code", Part::text("ok")),
+            ("details", details),
+        ]),
+    ));
+    if with.referral.is_some() {
+        let focus = Part::Object(vec![("reference", Part::text(&urn(with.encounter_id)))]);
+        header.push(("focus", Part::List(vec![focus])));
+    }
+    let entry = |id: &str, kind, fields| {
+        Part::Object(vec![
+            ("fullUrl", Part::text(&urn(id))),
+            ("resource", Part::Resource(kind, fields)),
+        ])
+    };
+    let mut entries = vec![entry(with.header_id, "MessageHeader", header)];
+    entries.extend(
+        with.referral
+            .map(|referral| entry(with.encounter_id, "Encounter", planned(with, referral))),
+    );
+    let outcome = vec![
+        ("id", Part::text(with.outcome_id)),
+        ("issue", Part::List(notes(with))),
+    ];
+    entries.push(entry(with.outcome_id, "OperationOutcome", outcome));
+    let bundle = vec![
+        ("id", Part::text(with.bundle_id)),
+        ("type", Part::text("message")),
+        ("timestamp", Part::text(&with.at.rfc3339())),
+        ("entry", Part::List(entries)),
+    ];
+    written(&Part::Resource("Bundle", bundle), format)
+}
+
+/// What BaRS answers a referral with: an encounter that has been planned, here under the sender's
+/// alias of the referral. It names no one.
+fn planned(with: &Acceptance<'_>, referral: &str) -> Members {
+    let identifier = Part::Object(vec![
+        ("system", Part::text("urn:firedoor:referral")),
+        ("value", Part::text(referral)),
+    ]);
+    vec![
+        ("id", Part::text(with.encounter_id)),
+        ("identifier", Part::List(vec![identifier])),
+        ("status", Part::text("planned")),
+        (
+            "class",
+            coding("http://terminology.hl7.org/CodeSystem/v3-ActCode", "VR"),
+        ),
+    ]
+}
+
+/// One line that it was taken, and one for what was left behind, which names every element.
+fn notes(with: &Acceptance<'_>) -> Vec<Part> {
+    let mut notes = vec![Part::Object(vec![
+        ("severity", Part::text("information")),
+        ("code", Part::text("informational")),
+        (
+            "diagnostics",
+            Part::text(&format!("recorded; support code {}", with.support_code)),
+        ),
+    ])];
+    if !with.left_behind.is_empty() {
+        let paths = with.left_behind.iter().map(|path| Part::text(path));
+        notes.push(Part::Object(vec![
+            ("severity", Part::text("information")),
+            ("code", Part::text("suppressed")),
+            (
+                "diagnostics",
+                Part::text(
+                    "these elements have no place here: they were not read, not kept and not \
+                     passed on",
+                ),
+            ),
+            ("expression", Part::List(paths.collect())),
+        ]));
+    }
+    notes
+}
+
+/// A refusal as FHIR and BaRS have it. `id` is a random UUID.
+pub fn outcome(problem: &Problem, id: &str, support_code: &str, format: Format) -> Vec<u8> {
+    let kind = problem.kind();
+    let mut issue = vec![
+        ("severity", Part::text("error")),
+        ("code", Part::text(kind.issue_type())),
+    ];
+    if let Some(code) = kind.nhs_code() {
+        let code = coding("https://fhir.nhs.uk/CodeSystem/http-error-codes", code);
+        let coding = Part::List(vec![code]);
+        issue.push(("details", Part::Object(vec![("coding", coding)])));
+    }
+    let says = format!("{problem} (support code {support_code})");
+    issue.push(("diagnostics", Part::text(&says)));
+    if let Some(element) = problem.element() {
+        issue.push(("expression", Part::List(vec![Part::text(element)])));
+    }
+    let outcome = vec![
+        ("id", Part::text(id)),
+        ("issue", Part::List(vec![Part::Object(issue)])),
+    ];
+    written(&Part::Resource("OperationOutcome", outcome), format)
+}
+
+fn coding(system: &str, code: &str) -> Part {
+    Part::Object(vec![
+        ("system", Part::text(system)),
+        ("code", Part::text(code)),
+    ])
+}
+
+type Members = Vec<(&'static str, Part)>;
+
+/// A reply before it is written; members in the order that FHIR XML wants.
+enum Part {
+    Text(String),
+    List(Vec<Self>),
+    Object(Members),
+    Resource(&'static str, Members),
+}
+
+impl Part {
+    fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let (kind, members) = match self {
+            Self::Text(text) => return out.serialize_str(text),
+            Self::List(items) => return out.collect_seq(items),
+            Self::Object(members) => (None, members),
+            Self::Resource(kind, members) => (Some(kind), members),
+        };
+        let mut map = out.serialize_map(None)?;
+        if let Some(kind) = kind {
+            map.serialize_entry("resourceType", kind)?;
+        }
+        for (name, part) in members {
+            map.serialize_entry(name, part)?;
+        }
+        map.end()
+    }
+}
+
+fn written(part: &Part, format: Format) -> Vec<u8> {
+    match format {
+        // Texts and lists with text keys: there is nothing that JSON could not hold.
+        Format::Json => serde_json::to_vec(part).unwrap_or_default(),
+        Format::Xml => {
+            let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+            if let Part::Resource(kind, members) = part {
+                element(kind, " xmlns=\"http://hl7.org/fhir\"", members, &mut out);
+            }
+            out.into_bytes()
+        }
+    }
+}
+
+fn element(name: &str, attributes: &str, members: &Members, out: &mut String) {
+    out.push_str(&format!("<{name}{attributes}>"));
+    for (name, part) in members {
+        match part {
+            Part::List(items) => items.iter().for_each(|item| member(name, item, out)),
+            Part::Text(_) | Part::Object(_) | Part::Resource(..) => member(name, part, out),
+        }
+    }
+    out.push_str(&format!("</{name}>"));
+}
+
+fn member(name: &str, part: &Part, out: &mut String) {
+    match part {
+        Part::Text(text) => out.push_str(&format!("<{name} value=\"{}\"/>", escape(text.as_str()))),
+        // FHIR has no list directly in a list.
+        Part::List(items) => items.iter().for_each(|item| member(name, item, out)),
+        Part::Object(members) => {
+            // The address of an extension is the one attribute besides `value`.
+            let (attributes, rest): (Vec<_>, Vec<_>) =
+                members.iter().partition(|(inner, _)| *inner == "url");
+            let url = attributes.first().and_then(|(_, part)| match part {
+                Part::Text(text) => Some(format!(" url=\"{}\"", escape(text.as_str()))),
+                Part::List(_) | Part::Object(_) | Part::Resource(..) => None,
+            });
+            out.push_str(&format!("<{name}{}>", url.unwrap_or_default()));
+            for (inner, part) in rest {
+                member(inner, part, out);
+            }
+            out.push_str(&format!("</{name}>"));
+        }
+        Part::Resource(kind, members) => {
+            out.push_str(&format!("<{name}>"));
+            element(kind, "", members, out);
+            out.push_str(&format!("</{name}>"));
+        }
+    }
+}

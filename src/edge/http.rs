@@ -1,0 +1,171 @@
+//! Routes. A handler parses, calls one function of the pipeline, and renders what was logged.
+//!
+//! Every reply under `/v1` has the same shape, is filled up to a multiple of 16 KiB and leaves at
+//! the first tenth of a second after the request was received by which it is ready, so that
+//! neither size nor time tells whether something is held (P5).
+
+pub mod assessments;
+pub mod call;
+pub mod codes;
+pub mod fhir;
+pub mod governance;
+pub mod log;
+mod more;
+pub mod referrals;
+pub mod reply;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::{Ref, RefOr};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::limits::{CountedCalls, Rate, RequestRates, SlowDown};
+use super::metrics::Metrics;
+use crate::domain::attempt::UserName;
+use crate::domain::id::UserId;
+use crate::domain::peer::{Peer, SpiffeName};
+use crate::pipeline::Gateway;
+
+/// The version of the API; a request may pin it with `Firedoor-Version`.
+pub const API_VERSION: &str = "2026-11-21";
+
+/// What the handlers share.
+pub struct App {
+    pub gateway: Gateway,
+    rates: Mutex<RequestRates>,
+    counted: Mutex<CountedCalls<SpiffeName>>,
+    pub metrics: Arc<Metrics>,
+    pub settings: Settings,
+}
+
+/// What the operator may set about requests.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub per_user: Rate,
+    pub per_organisation: Rate,
+    /// Replies are released at multiples of this after the request was received.
+    pub boundary: std::time::Duration,
+}
+
+impl App {
+    pub fn new(gateway: Gateway, metrics: Arc<Metrics>, settings: Settings) -> Arc<Self> {
+        let rates = Mutex::new(RequestRates::new(
+            settings.per_user,
+            settings.per_organisation,
+        ));
+        Arc::new(Self {
+            gateway,
+            rates,
+            counted: Mutex::default(),
+            metrics,
+            settings,
+        })
+    }
+
+    /// Whether a call that is only counted makes a leaf: the first of its caller in the minute.
+    pub fn counts(&self, peer: &Peer) -> bool {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.first(peer.name().clone(), self.gateway.time())
+    }
+
+    /// One request of a user and her organisation; how long to wait if it is too many.
+    pub fn take(&self, peer: &Peer, user: &UserName, now: Instant) -> Result<(), SlowDown> {
+        // A user that a system asserts has her own allowance, within her organisation's.
+        let user = UserId::parse(user.as_str()).ok();
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.take(&peer.name().organisation, user.as_ref(), now)
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Firedoor",
+    version = "2026-11-21",
+    description = "Exchange referrals of victims of crime and ask for prior assessments. TLS 1.3 \
+                   with a client certificate. There is no field for immigration status."
+))]
+struct Document;
+
+/// All routes, and the description of them.
+pub fn router(app: Arc<App>) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(referrals::offer, referrals::sent))
+        .routes(routes!(referrals::status))
+        .routes(routes!(referrals::update))
+        .routes(routes!(referrals::note))
+        .routes(routes!(referrals::inbox))
+        .routes(routes!(referrals::opened))
+        .routes(routes!(referrals::accept))
+        .routes(routes!(referrals::decline))
+        .routes(routes!(referrals::wait))
+        .routes(routes!(referrals::close))
+        .routes(routes!(referrals::events))
+        .routes(routes!(referrals::screen))
+        .routes(routes!(referrals::consent))
+        .routes(routes!(referrals::withdraw_consent))
+        .routes(routes!(referrals::withdraw))
+        .routes(routes!(assessments::record))
+        .routes(routes!(assessments::query))
+        .routes(routes!(assessments::relied_on))
+        .routes(routes!(assessments::emergency))
+        .routes(routes!(governance::propose, governance::proposals))
+        .routes(routes!(governance::approve))
+        .routes(routes!(governance::narrow))
+        .routes(routes!(governance::second_factor))
+        .routes(routes!(governance::entries))
+        .routes(routes!(governance::subjects))
+        .routes(routes!(governance::queue))
+        .routes(routes!(governance::decide))
+        .routes(routes!(fhir::process_message))
+        .routes(routes!(codes::me))
+        .routes(routes!(codes::codes))
+        .split_for_parts();
+    let document = Arc::new(problems_everywhere(document));
+    router
+        .route(
+            "/v1/openapi.json",
+            axum::routing::get(move || {
+                let document = document.clone();
+                async move { described(&document) }
+            }),
+        )
+        .merge(log::router())
+        .fallback(call::absent)
+        .method_not_allowed_fallback(call::wrong_method)
+        .with_state(app)
+}
+
+/// Any operation may end in a problem (RFC 9457); said once, here, for all of them.
+fn problems_everywhere(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let problem = ResponseBuilder::new()
+        .description("RFC 9457: what is wrong with the call and what to do")
+        .content(
+            "application/problem+json",
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .build(),
+        )
+        .build();
+    for path in document.paths.paths.values_mut() {
+        for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".to_owned(), RefOr::T(problem.clone()));
+        }
+    }
+    document
+}
+
+fn described(document: &utoipa::openapi::OpenApi) -> Response {
+    match document.to_json() {
+        Ok(json) => ([("content-type", "application/json")], json).into_response(),
+        Err(_) => axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,151 @@
+//! What the caller is, and the code lists. About the caller only, so not an attempt.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::{Value, json};
+
+use super::App;
+use super::reply;
+use crate::domain::codes::{
+    Action, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength, DataClass,
+    DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, Instrument, Interpreter,
+    ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
+    ReportedToPolice, Role, ServiceFamily, Taint, UpdateCode, WithdrawalScope, WorkerGender,
+    YesNoUnknown,
+};
+use crate::domain::organisation::ATTESTATION_DAYS;
+use crate::domain::peer::Peer;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::When;
+
+/// What you are: organisation, team, roles, the services you may refer to, and what ends when.
+#[utoipa::path(get, path = "/v1/me", tag = "start",
+    responses((status = 200, description = "about the caller only")))]
+pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+        return reply::bare(&Refusal::CertificateNotAccepted);
+    };
+    let theirs = request
+        .headers()
+        .get("firedoor-clock")
+        .and_then(|value| value.to_str().ok())
+        .and_then(When::parse);
+    let known = match app.gateway.enrolled(&peer).await {
+        Ok(known) => known,
+        Err(_) => return axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    };
+    let name = peer.name();
+    let now = app.gateway.time();
+    let enrolled = known.organisations.get(&name.organisation);
+    let certificate =
+        enrolled.and_then(|organisation| organisation.certificate(peer.spki_sha256(), now));
+    let Some((organisation, certificate)) = enrolled.zip(certificate) else {
+        return reply::bare(&Refusal::CertificateNotAccepted);
+    };
+    let days = |until: When| (until.millis() - now.millis()).div_euclid(86_400_000);
+    let attested = organisation
+        .team(&name.team)
+        .and_then(|team| team.attestation.as_ref());
+    let roles: Vec<&str> = certificate.roles.iter().map(|role| role.code()).collect();
+    let agreements: Vec<Value> = organisation
+        .agreements
+        .iter()
+        .map(|agreement| {
+            json!({
+                "reference": agreement.reference,
+                "from": agreement.from.rfc3339(),
+                "to": agreement.to.rfc3339(),
+                "in_date": agreement.in_date(now),
+            })
+        })
+        .collect();
+    let services: Vec<Value> = known
+        .directory
+        .services
+        .iter()
+        .map(|service| {
+            json!({
+                "id": service.id.as_str(),
+                "name": service.public_name,
+                "family": service.family.code(),
+                "area": service.area,
+                "takes_referrals": service.takes_referrals,
+            })
+        })
+        .collect();
+    Json(json!({
+        "organisation": organisation.id.as_str(),
+        "kind": organisation.kind.code(),
+        "team": name.team.as_str(),
+        "user": name.user.as_ref().map(|user| user.as_str()),
+        "roles": roles,
+        "custody": organisation.custody.code(),
+        "team_may_be_told": !organisation.tainted(&name.team, now),
+        "attestation_days_left": attested
+            .map(|attestation| days(attestation.at.plus_days(ATTESTATION_DAYS))),
+        "certificate_days_left": days(peer.not_after()),
+        "agreements": agreements,
+        "services": services,
+        "limits": {
+            "people_a_day": organisation.people_a_day(now),
+            "body_bytes": crate::edge::server::BODY_BYTES_MAX,
+            "batch_lines": 1_000,
+            "requests_a_minute": app.settings.per_user.per_minute,
+        },
+        "clock": now.rfc3339(),
+        "clock_skew_ms": theirs.map(|theirs| theirs.millis() - now.millis()),
+    }))
+    .into_response()
+}
+
+macro_rules! lists {
+    ($($name:literal: $kind:ty),+ $(,)?) => {{
+        let mut map = serde_json::Map::new();
+        $(
+            let codes: Vec<&str> = <$kind>::ALL.iter().map(|code| code.code()).collect();
+            map.insert($name.to_owned(), json!(codes));
+        )+
+        map
+    }};
+}
+
+/// The closed code lists. What is not in them is refused.
+#[utoipa::path(get, path = "/v1/codes", tag = "start",
+    responses((status = 200, description = "the code lists")))]
+pub async fn codes() -> Response {
+    Json(Value::Object(lists! {
+        "action": Action,
+        "article6": Article6,
+        "close_outcome": CloseOutcome,
+        "consent_decision": ConsentDecision,
+        "consent_how": ConsentHow,
+        "consent_strength": ConsentStrength,
+        "data_class": DataClass,
+        "decline_reason": DeclineReason,
+        "direction": Direction,
+        "emergency_reason": EmergencyReason,
+        "given_by": GivenBy,
+        "grade": Grade,
+        "grade_basis": GradeBasis,
+        "instrument": Instrument,
+        "interpreter": Interpreter,
+        "item_answer": ItemAnswer,
+        "need": Need,
+        "offence_group": OffenceGroup,
+        "organisation_kind": OrgKind,
+        "party_role": PartyRole,
+        "priority_category": PriorityCategory,
+        "purpose": Purpose,
+        "reported_to_police": ReportedToPolice,
+        "role": Role,
+        "service_family": ServiceFamily,
+        "taint": Taint,
+        "update_code": UpdateCode,
+        "withdrawal_scope": WithdrawalScope,
+        "worker_gender": WorkerGender,
+        "yes_no_unknown": YesNoUnknown,
+    }))
+    .into_response()
+}

@@ -1,0 +1,64 @@
+//! Renders the answers of assessments, emergencies, governance and the log.
+
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::{assessments, governance};
+use crate::domain::answer::Answer;
+use crate::pipeline::{Entry, OpenedItem};
+
+/// Status and fields of one answer, beyond those that [`super::reply`] renders itself.
+pub fn body(
+    call: &Call,
+    answer: Answer,
+    opened: &[OpenedItem],
+    entries: &[Entry],
+) -> (u16, Map<String, Value>) {
+    let told = answer.told();
+    let (status, mut map) = match answer {
+        Answer::Assessed { assessment, ticks } => (
+            201,
+            fields(json!({ "id": assessment.id().to_string(), "ticks": ticks })),
+        ),
+        Answer::Assessments(list, _) => (200, assessments::shown(call, &list, opened)),
+        Answer::Emergency(list, lines, _) => {
+            (200, assessments::emergency_view(&list, &lines, opened))
+        }
+        Answer::Entries(_) => {
+            let list: Vec<Value> = entries.iter().map(governance::entry_json).collect();
+            (200, fields(json!({ "entries": list })))
+        }
+        Answer::Queue(items) => (200, governance::queue_body(&items)),
+        Answer::Proposed(id) => {
+            let says = "Nothing changes until a second person of another organisation approves.";
+            (
+                201,
+                fields(json!({ "id": id.id().to_string(), "says": says })),
+            )
+        }
+        Answer::Proposals(list) => {
+            let list: Vec<Value> = list.iter().map(governance::proposal_json).collect();
+            (200, fields(json!({ "proposals": list })))
+        }
+        Answer::Approved(id) => (200, fields(json!({ "id": id.id().to_string() }))),
+        Answer::SessionOpened { until } => {
+            let session = call.opened_session();
+            (
+                200,
+                fields(json!({ "session": session, "until": until.rfc3339() })),
+            )
+        }
+        _ => (200, Map::new()),
+    };
+    map.insert("result".to_owned(), json!(told));
+    (status, map)
+}
+
+fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}

@@ -1,0 +1,792 @@
+//! Referrals, consent and withdrawal: the handlers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::App;
+use super::call::{Call, Halt, NDJSON_BYTES_MAX, Route, content_type, field, handle, parse_json};
+use super::reply::{Rendered, envelope, finish, released_json, render, render_sealed};
+use crate::domain::alias::AliasKind;
+use crate::domain::answer::Answer;
+use crate::domain::codes::{Action, CloseOutcome, DataClass, DeclineReason, Purpose, UpdateCode};
+use crate::domain::custody;
+use crate::domain::decision::{List, Listed};
+use crate::domain::id::Id;
+use crate::domain::journey::answering::Response as Answering;
+use crate::domain::journey::offering::Offer;
+use crate::domain::journey::reading;
+use crate::domain::refusal::Refusal;
+use crate::edge::wire::{ConsentIn, NOTE_CHARS_MAX, ReferralIn, Secret, WithdrawalIn};
+use crate::pipeline::{Answered, Fault};
+
+/// Lines of one batch, and how many are decided at once.
+const LINES_MAX: usize = 1_000;
+const LINE_BYTES_MAX: usize = 16 * 1024;
+const LINES_AT_ONCE: usize = 32;
+/// Entries of one page.
+const PAGE_MAX: u16 = 50;
+/// The longest that a request for events waits, in seconds.
+const WAIT_S_MAX: u64 = 60;
+
+/// Offers a referral (JSON), or many (NDJSON, one a line, each with its own outcome).
+#[utoipa::path(
+    post, path = "/v1/referrals", tag = "referrals", request_body = ReferralIn,
+    params(
+        ("Idempotency-Key" = String, Header, description = "your key for doing this once"),
+        ("Firedoor-User" = Option<String>, Header, description = "from a system: ref=...;role=..."),
+        ("Prefer" = Option<String>, Header, description = "handling=strict refuses a held note"),
+        ("check" = Option<String>, Query, description = "only: decide and explain, store nothing"),
+    ),
+    responses(
+        (status = 201, description = "recorded", body = Reply),
+        (status = 422, description = "check your answers", body = Problem),
+    )
+)]
+pub async fn offer(State(app): State<Arc<App>>, request: Request) -> Response {
+    let kind = content_type(request.headers());
+    if kind.as_deref() == Some("application/x-ndjson") {
+        let route = Route {
+            body_bytes_max: NDJSON_BYTES_MAX,
+            ..Route::create(Action::OfferReferral)
+        };
+        return handle(app, request, route, async |call| batch(call).await).await;
+    }
+    handle(
+        app,
+        request,
+        Route::create(Action::OfferReferral),
+        async |call| {
+            let input: ReferralIn = call.json()?;
+            let attempt = call.attempt()?;
+            let shared = Arc::new(call.share());
+            Ok(render(call, offer_one(shared, attempt, input).await?))
+        },
+    )
+    .await
+}
+
+async fn offer_one(
+    call: Arc<Call>,
+    attempt: crate::domain::attempt::Attempt,
+    input: ReferralIn,
+) -> Result<Answered, Halt> {
+    let strict = call
+        .header("prefer")
+        .is_some_and(|value| value.contains("handling=strict"));
+    let mut draft = input.parse(&attempt, strict)?;
+    let gateway = &call.app.gateway;
+    let raw = std::mem::replace(&mut draft.identity, empty_identifier());
+    let resolved = gateway.resolve(raw, attempt.when)?;
+    let offer = Offer::of(draft, resolved, attempt.when)?;
+    Ok(gateway.offer(attempt, offer).await?)
+}
+
+fn empty_identifier() -> crate::domain::person::RawIdentifier {
+    crate::domain::person::RawIdentifier::new(crate::domain::person::RawFields::default())
+}
+
+/// Each line has its own attempt, leaf and outcome; one bad line never sinks the rest.
+async fn batch(call: &Call) -> Result<Rendered, Halt> {
+    let lines: Vec<Bytes> = call
+        .body
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .map(|line| call.body.slice_ref(line))
+        .collect();
+    if lines.is_empty() || lines.len() > LINES_MAX {
+        return Err(field("body", "send 1 to 1,000 lines, each one referral").into());
+    }
+    let shared = Arc::new(call.share());
+    let mut outcomes: Vec<Value> = vec![Value::Null; lines.len()];
+    let mut running = JoinSet::new();
+    let mut waiting = lines.iter().cloned().enumerate();
+    loop {
+        while running.len() < LINES_AT_ONCE {
+            let Some((place, bytes)) = waiting.next() else {
+                break;
+            };
+            let call = shared.clone();
+            running.spawn(async move { (place, line(call, bytes, place).await) });
+        }
+        let Some(done) = running.join_next().await else {
+            break;
+        };
+        if let Ok((place, Ok(outcome))) = done
+            && let Some(slot) = outcomes.get_mut(place)
+        {
+            *slot = outcome;
+        }
+    }
+    // Lines about one household move each other's facts, and one may have lost each time. Nothing
+    // of it was recorded, so it is decided again, now alone.
+    let again = outcomes.iter_mut().zip(lines).enumerate();
+    for (place, (slot, bytes)) in again.filter(|(_, (slot, _))| slot.is_null()) {
+        // In a task, because what failed may fail again; it was not acknowledged.
+        match tokio::spawn(line(shared.clone(), bytes, place)).await {
+            Ok(Ok(outcome)) => *slot = outcome,
+            Ok(Err(fault)) => {
+                faulted(call, &fault);
+                break;
+            }
+            Err(_) => {}
+        }
+    }
+    let mut body = Vec::new();
+    for (number, outcome) in outcomes.into_iter().enumerate() {
+        let outcome = if outcome.is_null() {
+            unrecorded(number + 1)
+        } else {
+            outcome
+        };
+        body.extend_from_slice(outcome.to_string().as_bytes());
+        body.push(b'\n');
+    }
+    Ok(Rendered {
+        status: StatusCode::OK,
+        kind: "application/x-ndjson",
+        body,
+        retry_after_s: None,
+        session: None,
+        padded: true,
+    })
+}
+
+/// One line, by its place from 0; people count from 1.
+async fn line(call: Arc<Call>, bytes: Bytes, place: usize) -> Result<Value, Fault> {
+    let number = place + 1;
+    let answered = match offer_line(call.clone(), &bytes, number).await {
+        Ok(answered) => answered,
+        Err(Halt::Fault(fault)) => return Err(fault),
+        Err(Halt::Refuse(refusal)) => {
+            match refuse_line(call.clone(), &bytes, number, refusal).await {
+                Ok(answered) => answered,
+                Err(Halt::Fault(fault)) => return Err(fault),
+                Err(Halt::Refuse(_)) => return Ok(unrecorded(number)),
+            }
+        }
+    };
+    let (status, mut value) = envelope(&call, answered);
+    if let Value::Object(map) = &mut value {
+        map.insert("line".to_owned(), json!(number));
+        map.insert("status_code".to_owned(), json!(status));
+    }
+    Ok(value)
+}
+
+async fn offer_line(call: Arc<Call>, bytes: &[u8], number: usize) -> Result<Answered, Halt> {
+    if bytes.len() > LINE_BYTES_MAX {
+        return Err(field("line", "a line is at most 16 KiB").into());
+    }
+    let attempt = call.line(bytes, number)?;
+    let input: ReferralIn = parse_json(bytes)?;
+    offer_one(call, attempt, input).await
+}
+
+async fn refuse_line(
+    call: Arc<Call>,
+    bytes: &[u8],
+    number: usize,
+    refusal: Refusal,
+) -> Result<Answered, Halt> {
+    let mut attempt = call.line(bytes, number)?;
+    attempt.idempotency = None;
+    Ok(call.app.gateway.refuse(attempt, refusal).await?)
+}
+
+/// The operator is told why, as of a request of its own; the caller is not.
+fn faulted(call: &Call, fault: &Fault) {
+    call.app.metrics.faulted();
+    tracing::error!(%fault, "lines of a batch could not be recorded");
+}
+
+fn unrecorded(number: usize) -> Value {
+    json!({
+        "line": number,
+        "status_code": 503,
+        "type": "https://firedoor.example/problems/cannot-record",
+        "title": "cannot-record",
+        "detail": "This line was not recorded. Send it again.",
+    })
+}
+
+/// Your own referrals, in the order sent: three words each, nothing about where they went.
+#[utoipa::path(get, path = "/v1/referrals", tag = "referrals",
+    params(("after" = Option<String>, Query, description = "cursor from the page before")),
+    responses((status = 200, description = "a page", body = Reply)))]
+pub async fn sent(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(
+        app,
+        request,
+        Route::read(Action::ReadReferralStatus),
+        async |call| {
+            let list = List::Sent(call.peer.name().organisation.clone());
+            page(call, list).await
+        },
+    )
+    .await
+}
+
+/// One of your own referrals: recorded, with a service, or closed.
+#[utoipa::path(get, path = "/v1/referrals/{id}", tag = "referrals",
+    params(("id" = String, Path)), responses((status = 200, description = "status", body = Reply)))]
+pub async fn status(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::read(Action::ReadReferralStatus),
+        async |call| {
+            let alias = call.id(&id)?;
+            let attempt = call.attempt()?;
+            let answered = call
+                .app
+                .gateway
+                .referral(attempt, alias, reading::Ask::Status)
+                .await?;
+            Ok(render(call, answered))
+        },
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateIn {
+    pub code: String,
+    /// To police only: life is at risk.
+    #[serde(default)]
+    pub life_at_risk: bool,
+}
+
+/// A closed update code, both ways.
+#[utoipa::path(post, path = "/v1/referrals/{id}/updates", tag = "referrals",
+    params(("id" = String, Path)), request_body = UpdateIn,
+    responses((status = 200, description = "taken", body = Reply)))]
+pub async fn update(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::UpdateReferral),
+        async |call| {
+            let input: UpdateIn = call.json()?;
+            let alias = call.id(&id)?;
+            let code = UpdateCode::parse(&input.code)
+                .ok_or_else(|| field("code", "no such update; see GET /v1/codes"))?;
+            let ask = reading::Ask::Update {
+                code,
+                life_at_risk: input.life_at_risk,
+            };
+            let answered = call
+                .app
+                .gateway
+                .referral(call.attempt()?, alias, ask)
+                .await?;
+            Ok(render(call, answered))
+        },
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoteIn {
+    pub note: Secret,
+}
+
+/// The note, reworded after a hold or added later.
+#[utoipa::path(post, path = "/v1/referrals/{id}/note", tag = "referrals",
+    params(("id" = String, Path)), request_body = NoteIn,
+    responses((status = 200, description = "taken", body = Reply)))]
+pub async fn note(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(app, request, Route::create(Action::AddNote), async |call| {
+        let input: NoteIn = call.json()?;
+        let alias = call.id(&id)?;
+        let text = note_text(&input.note)?;
+        let ask = reading::Ask::Note(&text);
+        let answered = call
+            .app
+            .gateway
+            .referral(call.attempt()?, alias, ask)
+            .await?;
+        Ok(render(call, answered))
+    })
+    .await
+}
+
+fn note_text(note: &Secret) -> Result<Zeroizing<String>, Refusal> {
+    let text = Zeroizing::new(note.text().to_owned());
+    if text.trim().is_empty() || text.chars().count() > NOTE_CHARS_MAX {
+        return Err(field("note", "1 to 1,000 characters"));
+    }
+    Ok(text)
+}
+
+/// Offers to your team, by contact-by; no identity in them.
+#[utoipa::path(get, path = "/v1/inbox", tag = "referrals",
+    params(("after" = Option<String>, Query, description = "cursor from the page before")),
+    responses((status = 200, description = "a page", body = Reply)))]
+pub async fn inbox(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(app, request, Route::read(Action::ReadInbox), async |call| {
+        let list = List::Inbox(call.peer.name().organisation.clone());
+        page(call, list).await
+    })
+    .await
+}
+
+/// What was released to you on acceptance, again.
+#[utoipa::path(get, path = "/v1/inbox/{id}", tag = "referrals",
+    params(("id" = String, Path)), responses((status = 200, description = "released", body = Reply)))]
+pub async fn opened(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::read(Action::ReadReferral),
+        async |call| respond(call, &id, Answering::Read).await,
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptIn {
+    /// The named worker, as your organisation names her.
+    pub worker: String,
+    /// "You may not pass this on for immigration purposes": `true` accepts it.
+    #[serde(default)]
+    pub onward_rule_accepted: bool,
+}
+
+/// Accepts an offer: identity and safe contact are released.
+#[utoipa::path(post, path = "/v1/referrals/{id}/accept", tag = "referrals",
+    params(("id" = String, Path)), request_body = AcceptIn,
+    responses((status = 200, description = "released", body = Reply)))]
+pub async fn accept(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::AcceptReferral),
+        async |call| {
+            let input: AcceptIn = call.json()?;
+            let worker = crate::domain::attempt::UserName::parse(&input.worker)
+                .map_err(|_| field("worker", "1 to 64 letters, digits and . _ @ -"))?;
+            let response = Answering::Accept {
+                worker: worker.as_str().to_owned(),
+                onward_rule_accepted: input.onward_rule_accepted,
+            };
+            respond(call, &id, response).await
+        },
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeclineIn {
+    pub reason: String,
+}
+
+/// Not for us, with the reason. Nothing changes for the referrer.
+#[utoipa::path(post, path = "/v1/referrals/{id}/decline", tag = "referrals",
+    params(("id" = String, Path)), request_body = DeclineIn,
+    responses((status = 200, description = "declined", body = Reply)))]
+pub async fn decline(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::DeclineReferral),
+        async |call| {
+            let input: DeclineIn = call.json()?;
+            let reason = DeclineReason::parse(&input.reason)
+                .ok_or_else(|| field("reason", "no such reason; see GET /v1/codes"))?;
+            respond(call, &id, Answering::Decline { reason }).await
+        },
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaitIn {}
+
+/// Puts an offer on the waiting list.
+#[utoipa::path(post, path = "/v1/referrals/{id}/wait", tag = "referrals",
+    params(("id" = String, Path)), request_body = WaitIn,
+    responses((status = 200, description = "waiting", body = Reply)))]
+pub async fn wait(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::WaitReferral),
+        async |call| {
+            let WaitIn {} = call.json()?;
+            respond(call, &id, Answering::Wait).await
+        },
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseIn {
+    #[serde(default)]
+    pub outcomes: Vec<String>,
+}
+
+/// Closes an accepted referral, with its outcomes.
+#[utoipa::path(post, path = "/v1/referrals/{id}/close", tag = "referrals",
+    params(("id" = String, Path)), request_body = CloseIn,
+    responses((status = 200, description = "closed", body = Reply)))]
+pub async fn close(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::CloseReferral),
+        async |call| {
+            let input: CloseIn = call.json()?;
+            let outcomes: Option<Vec<CloseOutcome>> = input
+                .outcomes
+                .iter()
+                .take(16)
+                .map(|code| CloseOutcome::parse(code))
+                .collect();
+            let outcomes =
+                outcomes.ok_or_else(|| field("outcomes", "no such outcome; see GET /v1/codes"))?;
+            respond(call, &id, Answering::Close { outcomes }).await
+        },
+    )
+    .await
+}
+
+async fn respond(call: &Call, id: &str, response: Answering) -> Result<Rendered, Halt> {
+    let alias = call.id(id)?;
+    let gateway = &call.app.gateway;
+    let answered = gateway.respond(call.attempt()?, alias, response).await?;
+    let Some((key, plain)) = to_reseal(&answered) else {
+        return Ok(render(call, answered));
+    };
+    // Custody `own`: the caller is given the box, and from now on so is everyone who reads.
+    let entropy = gateway.entropy();
+    let boxed = custody::reseal(&key, alias, &plain, &entropy).map_err(|_| {
+        field(
+            "custody",
+            "your organisation's key is not an X25519 public key",
+        )
+    })?;
+    let mut attempt = call.attempt()?;
+    attempt.idempotency = None;
+    attempt.action = Action::ReadReferral;
+    gateway
+        .respond(
+            attempt,
+            alias,
+            Answering::Reseal {
+                boxed: boxed.clone(),
+            },
+        )
+        .await?;
+    Ok(render_sealed(call, answered, &boxed))
+}
+
+/// What was released in the clear to an organisation that keeps its own custody, once.
+fn to_reseal(answered: &Answered) -> Option<([u8; 32], Zeroizing<Vec<u8>>)> {
+    let Answer::Released(referral, _) = &answered.answer else {
+        return None;
+    };
+    let key = referral
+        .custody_key
+        .filter(|_| referral.resealed_item.is_none())?;
+    let released = released_json(referral, &answered.opened).to_string();
+    Some((key, Zeroizing::new(released.into_bytes())))
+}
+
+/// What happened on your own referrals since the cursor; waits up to `wait` seconds.
+#[utoipa::path(get, path = "/v1/events", tag = "referrals",
+    params(
+        ("after" = Option<String>, Query, description = "cursor from the reply before"),
+        ("wait" = Option<u64>, Query, description = "seconds to wait, at most 60"),
+    ),
+    responses((status = 200, description = "events", body = Reply)))]
+pub async fn events(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(
+        app,
+        request,
+        Route::read(Action::ReadEvents),
+        async |call| {
+            let list = List::Events(call.peer.name().organisation.clone());
+            let wait = call
+                .query("wait")
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or(0);
+            let after = cursor(call)?;
+            let until = tokio::time::Instant::now() + Duration::from_secs(wait.min(WAIT_S_MAX));
+            loop {
+                let seen = call.app.gateway.position();
+                let found = call.app.gateway.store.list(&list, after, 1).await?;
+                let left = until.saturating_duration_since(tokio::time::Instant::now());
+                if !found.is_empty() || left.is_zero() {
+                    break;
+                }
+                call.app.gateway.store.changed(seen, left).await;
+            }
+            page(call, list).await
+        },
+    )
+    .await
+}
+
+async fn page(call: &Call, list: List) -> Result<Rendered, Halt> {
+    let after = cursor(call)?;
+    let attempt = call.attempt()?;
+    let (answered, entries) = call
+        .app
+        .gateway
+        .list(attempt, list, after, PAGE_MAX)
+        .await?;
+    let (status, mut value) = envelope(call, answered);
+    if let Value::Object(map) = &mut value {
+        // Always there and of one length, so that it does not tell whether anything follows.
+        let next = entries.last().copied().or(after).unwrap_or(Listed {
+            at: 0,
+            index: 0,
+            item: Id::ZERO,
+        });
+        map.insert("next".to_owned(), json!(outward_cursor(call, next)));
+    }
+    Ok(finish(call, status, &value))
+}
+
+// A cursor is a list position under the organisation's alias key: it tells no index.
+pub fn outward_cursor(call: &Call, listed: Listed) -> String {
+    let mut head = [0_u8; 16];
+    let (at, index) = head.split_at_mut(8);
+    at.copy_from_slice(&listed.at.to_be_bytes());
+    index.copy_from_slice(&listed.index.to_be_bytes());
+    let aliases = &call.app.gateway.rules.load().aliases;
+    let own = &call.peer.name().organisation;
+    let head = aliases.outward(own, AliasKind::Entry, Id::from_bytes(head));
+    let item = aliases.outward(own, AliasKind::Entry, listed.item);
+    format!("{head}{item}")
+}
+
+pub fn cursor(call: &Call) -> Result<Option<Listed>, Refusal> {
+    let Some(text) = call.query("after").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let wrong = || field("after", "use the cursor from the reply before");
+    let (head, item) = text.split_at_checked(26).ok_or_else(wrong)?;
+    let (head, item) = Id::parse(head).zip(Id::parse(item)).ok_or_else(wrong)?;
+    let aliases = &call.app.gateway.rules.load().aliases;
+    let own = &call.peer.name().organisation;
+    let head = aliases.inward(own, AliasKind::Entry, head);
+    let item = aliases.inward(own, AliasKind::Entry, item);
+    let (at, index) = head.bytes().split_at(8);
+    let number = |bytes: &[u8]| {
+        bytes
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes))
+    };
+    Ok(Some(Listed {
+        at: number(at),
+        index: number(index),
+        item,
+    }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScreenIn {
+    pub text: Secret,
+}
+
+/// What the text screen would hold, while writing. Nothing is kept.
+#[utoipa::path(post, path = "/v1/screen", tag = "referrals", request_body = ScreenIn,
+    responses((status = 200, description = "what would be held", body = Reply)))]
+pub async fn screen(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(
+        app,
+        request,
+        Route::read(Action::ScreenText),
+        async |call| {
+            let input: ScreenIn = call.json()?;
+            let answered = call
+                .app
+                .gateway
+                .screen_text(call.attempt()?, input.text.text())
+                .await?;
+            Ok(render(call, answered))
+        },
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentRecordIn {
+    /// Your own reference of the person.
+    pub person: String,
+    pub consent: ConsentIn,
+}
+
+/// Records a consent, or that she refused.
+#[utoipa::path(post, path = "/v1/consents", tag = "consent", request_body = ConsentRecordIn,
+    responses((status = 201, description = "recorded", body = Reply)))]
+pub async fn consent(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::RecordConsent),
+        async |call| {
+            let input: ConsentRecordIn = call.json()?;
+            let person = call.id(&input.person)?;
+            let attempt = call.attempt()?;
+            let given = input.consent.parse(
+                attempt.organisation(),
+                attempt.when,
+                &[DataClass::Op, DataClass::Sp],
+                &[Purpose::PriorAssessment],
+            )?;
+            let mut consent = given.consent;
+            consent.recipients = given.recipients;
+            Ok(render(
+                call,
+                call.app
+                    .gateway
+                    .record_consent(attempt, person, &consent)
+                    .await?,
+            ))
+        },
+    )
+    .await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentWithdrawIn {
+    /// Your own reference of the person.
+    pub person: String,
+}
+
+/// Takes one consent back, from now.
+#[utoipa::path(post, path = "/v1/consents/{id}/withdraw", tag = "consent",
+    params(("id" = String, Path)), request_body = ConsentWithdrawIn,
+    responses((status = 200, description = "withdrawn", body = Reply)))]
+pub async fn withdraw_consent(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::WithdrawConsent),
+        async |call| {
+            let input: ConsentWithdrawIn = call.json()?;
+            let (person, consent) = (call.id(&input.person)?, call.id(&id)?);
+            let attempt = call.attempt()?;
+            Ok(render(
+                call,
+                call.app
+                    .gateway
+                    .withdraw_consent(attempt, person, consent)
+                    .await?,
+            ))
+        },
+    )
+    .await
+}
+
+/// She withdraws, at any service: everything, a service, a class or a purpose.
+#[utoipa::path(post, path = "/v1/withdrawals", tag = "consent", request_body = WithdrawalIn,
+    responses((status = 200, description = "in force", body = Reply)))]
+pub async fn withdraw(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::Withdraw),
+        async |call| {
+            let input: WithdrawalIn = call.json()?;
+            let (wish, services) = input.wish()?;
+            let attempt = call.attempt()?;
+            let gateway = &call.app.gateway;
+            let answered = match (input.identity, input.person) {
+                (Some(identity), _) => {
+                    let (person, _) = gateway.resolve(identity.raw(), attempt.when)?;
+                    gateway
+                        .withdraw(attempt, person.tokens(), wish, &services)
+                        .await?
+                }
+                (None, Some(person)) => {
+                    let person = call.id(&person)?;
+                    gateway
+                        .withdraw_known(attempt, person, wish, &services)
+                        .await?
+                }
+                (None, None) => return Err(field("identity", "give her identity").into()),
+            };
+            Ok(render(call, answered))
+        },
+    )
+    .await
+}
+
+/// The envelope of every reply; the other fields depend on `result`.
+#[derive(ToSchema)]
+pub struct Reply {
+    pub result: String,
+    pub date: String,
+    pub support_code: String,
+    /// Proof that this attempt is in the log: `firedoor-verify receipt` checks it offline.
+    pub receipt: String,
+}
+
+/// RFC 9457.
+#[derive(ToSchema)]
+pub struct Problem {
+    #[schema(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+}

@@ -1,0 +1,499 @@
+//! What a caller is told, in JSON: the same envelope, size and moment for every answer (P5).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::{Map, Value, json};
+
+use super::call::Call;
+use super::{API_VERSION, App};
+use crate::domain::alias::AliasKind;
+use crate::domain::answer::{Answer, HeldNote, Seen};
+use crate::domain::codes::DataClass;
+use crate::domain::id::{Id, OrgId};
+use crate::domain::person::{SafeContact, Who};
+use crate::domain::referral::{PassOnBy, Referral};
+use crate::domain::refusal::Refusal;
+use crate::pipeline::{Answered, Fault, OpenedItem};
+
+/// Replies are filled up to a multiple of this many bytes.
+pub const REPLY_BYTES_STEP: usize = 16 * 1024;
+
+/// The words of the uniform answer (3.0.5). They are the same whatever is held.
+pub const NOTHING_SAYS: &str = "There is nothing we can show you. This does not mean that there \
+     is no risk or no record. Ask her; if in doubt call your safeguarding lead or 0808 2000 247.";
+
+/// A reply before it is padded and timed.
+pub struct Rendered {
+    pub status: StatusCode,
+    pub kind: &'static str,
+    pub body: Vec<u8>,
+    pub retry_after_s: Option<u32>,
+    /// A fresh session value, when a second factor is in use.
+    pub session: Option<String>,
+    /// Filled up with spaces; a FHIR reply is filled up the same way.
+    pub padded: bool,
+}
+
+impl Rendered {
+    pub fn json(status: u16, value: &Value) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            kind: "application/json",
+            body: value.to_string().into_bytes(),
+            retry_after_s: None,
+            session: None,
+            padded: true,
+        }
+    }
+}
+
+/// Renders a logged answer in the envelope that all of them share.
+pub fn render(call: &Call, answered: Answered) -> Rendered {
+    let (status, value) = envelope(call, answered);
+    finish(call, status, &value)
+}
+
+/// The reply that an envelope becomes.
+pub fn finish(call: &Call, status: u16, value: &Value) -> Rendered {
+    let session = call.renewed_session();
+    let mut rendered = Rendered::json(status, value);
+    if status >= 400 {
+        rendered.kind = "application/problem+json";
+    }
+    rendered.retry_after_s = value
+        .get("retry_after_s")
+        .and_then(Value::as_u64)
+        .and_then(|seconds| u32::try_from(seconds).ok());
+    rendered.session = session;
+    rendered
+}
+
+/// Status and JSON of one answer.
+pub fn envelope(call: &Call, answered: Answered) -> (u16, Value) {
+    let at = answered.at;
+    let receipt = answered.receipt.to_text();
+    let support_code = answered.receipt.leaf.id().short();
+    let (status, mut body) = body(call, answered);
+    body.insert("date".to_owned(), json!(at.rfc3339()));
+    body.insert("support_code".to_owned(), json!(support_code));
+    body.insert("receipt".to_owned(), json!(receipt));
+    (status, Value::Object(body))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}
+
+fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
+    let told = answered.answer.told();
+    let own = call.peer.name().organisation.clone();
+    let rules = call.app.gateway.rules.load();
+    let outward = |kind: AliasKind, id: Id| rules.aliases.outward(&own, kind, id).to_string();
+    let result = |extra: Value| {
+        let mut map = object(extra);
+        map.insert("result".to_owned(), json!(told));
+        map
+    };
+    let opened = &answered.opened;
+    match answered.answer {
+        Answer::Refused(refusal) => (refusal.status(), problem(&refusal)),
+        Answer::Nothing => (200, result(json!({ "says": NOTHING_SAYS }))),
+        Answer::Checked => (
+            200,
+            result(json!({ "says": "This would be taken as it is." })),
+        ),
+        Answer::Replayed {
+            status, told, made, ..
+        } => {
+            let mut map = object(json!({ "result": told, "replayed": true }));
+            if let Some(made) = made {
+                map.insert("id".to_owned(), json!(made.to_string()));
+            }
+            (
+                if status == 200 {
+                    created(&told)
+                } else {
+                    status
+                },
+                map,
+            )
+        }
+        Answer::Offered(offered) => {
+            let mut map = result(json!({
+                "id": offered.referral.id().to_string(),
+                "reference": format!("R-{}", offered.referral.id().short()),
+                "journey_id": offered.journey.to_string(),
+                "status": "recorded",
+                "pass_on_by": offered.pass_on_by.as_ref().map(pass_on_by),
+                "contact_by": offered.contact_by.rfc3339(),
+                "hand_over": "Give her the card of an independent legal advice helpline.",
+            }));
+            if let Some(held) = &offered.held {
+                map.insert("held".to_owned(), held_note(held));
+            }
+            if !offered.left_behind.is_empty() {
+                map.insert("left_behind".to_owned(), json!(offered.left_behind));
+            }
+            (201, map)
+        }
+        Answer::DeclinedByVictim => (
+            201,
+            result(json!({
+                "says": "Recorded: she does not want her details passed on. Give her the \
+                         self-referral card.",
+            })),
+        ),
+        Answer::Status(seen) => (200, result(json!({ "referral": seen_json(&seen) }))),
+        Answer::Sent(list) => {
+            let list: Vec<Value> = list.iter().map(seen_json).collect();
+            (200, result(json!({ "referrals": list })))
+        }
+        Answer::Inbox(list) => {
+            let list: Vec<Value> = list
+                .iter()
+                .map(|referral| offer_json(referral, &outward))
+                .collect();
+            (200, result(json!({ "offers": list })))
+        }
+        Answer::Answered { referral, status } => (
+            200,
+            result(json!({ "id": referral.id().to_string(), "status": status.code() })),
+        ),
+        Answer::Released(referral, _) => {
+            let mut map = result(json!({ "referral": offer_json(&referral, &outward) }));
+            map.insert("released".to_owned(), released_json(&referral, opened));
+            if let Some(person) = referral.recipient_person {
+                map.insert(
+                    "person".to_owned(),
+                    json!(outward(AliasKind::Person, person.id())),
+                );
+            }
+            map.insert("onward_rule".to_owned(), json!(ONWARD_RULE));
+            (200, map)
+        }
+        Answer::Noted { referral, held } => {
+            let mut map = result(json!({ "id": referral.id().to_string() }));
+            if let Some(held) = &held {
+                map.insert("held".to_owned(), held_note(held));
+            }
+            (200, map)
+        }
+        Answer::Updated { referral } => (200, result(json!({ "id": referral.id().to_string() }))),
+        Answer::Events(events) => {
+            let list: Vec<Value> = events
+                .iter()
+                .map(|event| json!({ "referral": event.item.to_string(), "status": event.code }))
+                .collect();
+            (200, result(json!({ "events": list })))
+        }
+        Answer::Screened { held } => (200, result(json!({ "held": held.as_ref().map(held_note) }))),
+        Answer::Consented { consent } => (201, result(json!({ "id": consent.id().to_string() }))),
+        Answer::Withdrawn { at } => (
+            200,
+            result(json!({
+                "effective_from": at.rfc3339(),
+                "says": "From now on nothing is shared on her word. What a law requires goes on, \
+                         and what was already read cannot be unread. You need no reason.",
+            })),
+        ),
+        other => super::more::body(call, other, opened, &answered.entries),
+    }
+}
+
+/// What every release says (F9).
+pub const ONWARD_RULE: &str =
+    "You may not pass this on for immigration purposes. Your organisation has accepted this.";
+
+fn created(told: &str) -> u16 {
+    match told {
+        "offered"
+        | "declined-by-victim"
+        | "consent-recorded"
+        | "assessment-recorded"
+        | "proposed" => 201,
+        _ => 200,
+    }
+}
+
+fn problem(refusal: &Refusal) -> Map<String, Value> {
+    let mut map = object(json!({
+        "type": format!("https://firedoor.example/problems/{}", refusal.code()),
+        "title": refusal.code(),
+        "status": refusal.status(),
+        "detail": refusal.detail(),
+    }));
+    match refusal {
+        Refusal::CheckYourAnswers(fields) => {
+            let fields: Vec<Value> = fields
+                .iter()
+                .map(|wrong| json!({ "field": wrong.field, "message": wrong.message }))
+                .collect();
+            map.insert("fields".to_owned(), json!(fields));
+        }
+        Refusal::UnknownField { name } => {
+            let message = "there is no such field here; remove it";
+            map.insert(
+                "fields".to_owned(),
+                json!([{ "field": name, "message": message }]),
+            );
+        }
+        Refusal::MissingField { name } => {
+            let message = "this is needed";
+            map.insert(
+                "fields".to_owned(),
+                json!([{ "field": name, "message": message }]),
+            );
+        }
+        Refusal::ImmigrationContentFound { words, suggestion } => {
+            map.insert("words".to_owned(), json!(words));
+            map.insert("suggestion".to_owned(), json!(suggestion));
+        }
+        Refusal::ConfirmEmergency { told } => {
+            map.insert("told".to_owned(), json!(told));
+        }
+        Refusal::SlowDown { retry_after_s } => {
+            map.insert("retry_after_s".to_owned(), json!(retry_after_s));
+        }
+        _ => {}
+    }
+    map
+}
+
+fn pass_on_by(due: &PassOnBy) -> Value {
+    json!({ "at": due.at.rfc3339(), "date": due.date, "rule": due.rule, "calendar": due.calendar })
+}
+
+fn held_note(held: &HeldNote) -> Value {
+    let words: Vec<String> = held.words.iter().map(|word| format!("'{word}'")).collect();
+    json!({
+        "what": "note",
+        "words": held.words,
+        "says": format!(
+            "We found words about immigration: {}. No service needs them. The referral goes on \
+             without the note; send the note again without them.",
+            words.join(", ")
+        ),
+        "suggestion": held.suggestion,
+    })
+}
+
+fn seen_json(seen: &Seen) -> Value {
+    json!({
+        "id": seen.referral.id().to_string(),
+        "status": seen.status.code(),
+        "offered_at": seen.offered_at.rfc3339(),
+        "pass_on_by": seen.pass_on_by.as_ref().map(pass_on_by),
+    })
+}
+
+/// An offer as the service sees it: nothing that names her.
+fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -> Value {
+    let op = &referral.operational;
+    let codes = |list: &[&'static str]| json!(list);
+    let needs: Vec<&str> = op.needs.iter().map(|need| need.code()).collect();
+    let priority: Vec<&str> = op
+        .priority_categories
+        .iter()
+        .map(|group| group.code())
+        .collect();
+    json!({
+        "id": outward(AliasKind::Referral, referral.id.id()),
+        "journey_id": outward(AliasKind::Journey, referral.journey),
+        "service": referral.service.as_str(),
+        "direction": op.direction.code(),
+        "party_role": op.party_role.code(),
+        "offence_group": op.offence_group.code(),
+        "reported_to_police": op.reported_to_police.code(),
+        "priority_category": codes(&priority),
+        "urgency": op.urgency.code(),
+        "risk_grade": op.risk.as_ref().map(|risk| risk.grade.code()),
+        "needs": codes(&needs),
+        "area": op.area,
+        "worker_gender": op.worker_gender.code(),
+        "offered_at": referral.offered_at.rfc3339(),
+        "contact_by": referral.contact_by.rfc3339(),
+        "pass_on_by": referral.due.as_ref().map(pass_on_by),
+        "details_passed_at": referral.details_passed_at.map(|at| at.rfc3339()),
+        "status": referral.status.code(),
+        "she_withdrew_on": referral.withdrew_on.map(|at| at.rfc3339()),
+    })
+}
+
+/// Renders a release with the box in place of what is in it.
+pub fn render_sealed(call: &Call, answered: Answered, boxed: &[u8]) -> Rendered {
+    let (status, mut value) = envelope(call, answered);
+    if let Value::Object(map) = &mut value {
+        let sealed = json!({ "sealed_to_you": BASE64_STANDARD.encode(boxed) });
+        map.insert("released".to_owned(), sealed);
+    }
+    finish(call, status, &value)
+}
+
+pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
+    let mut map = Map::new();
+    for item in opened {
+        let name = Some(item.part.item);
+        let (key, value) = if name == referral.identity_item {
+            (
+                "identity",
+                Who::decode(&item.plain).ok().map(|who| identity_json(&who)),
+            )
+        } else if name == referral.contact_item {
+            let contact = SafeContact::decode(&item.plain).ok();
+            (
+                "safe_contact",
+                contact.map(|contact| contact_json(&contact)),
+            )
+        } else if name == referral.note_item {
+            (
+                "note",
+                std::str::from_utf8(&item.plain)
+                    .ok()
+                    .map(|text| json!(text)),
+            )
+        } else if name == referral.language_item {
+            (
+                "interpreter_language",
+                std::str::from_utf8(&item.plain)
+                    .ok()
+                    .map(|text| json!(text)),
+            )
+        } else if name == referral.resealed_item && item.part.class == DataClass::Id {
+            (
+                "sealed_to_you",
+                Some(json!(BASE64_STANDARD.encode(&item.plain))),
+            )
+        } else {
+            continue;
+        };
+        map.insert(key.to_owned(), value.unwrap_or(Value::Null));
+    }
+    Value::Object(map)
+}
+
+pub fn identity_json(who: &Who) -> Value {
+    let other: Vec<&str> = who.other_names().iter().map(|name| name.as_str()).collect();
+    json!({
+        "given_name": who.given_name().map(|name| name.as_str()),
+        "family_name": who.family_name().map(|name| name.as_str()),
+        "other_names": other,
+        "birth_date": who.birth_date().map(|date| date.iso().to_string()),
+        "sex": who.sex().map(|sex| sex.code()),
+        "nhs_number": who.nhs_number().map(|number| number.spaced().to_string()),
+        "crime_ref": who.crime_ref().map(|reference| reference.as_str()),
+    })
+}
+
+pub fn contact_json(contact: &SafeContact) -> Value {
+    let modes: Vec<&str> = contact.modes().iter().map(|mode| mode.code()).collect();
+    json!({
+        "modes": modes,
+        "number": contact.number().map(|number| number.as_str()),
+        "email": contact.email().map(|email| email.as_str()),
+        "hours": contact.hours(),
+        "who_may_answer": contact.who_may_answer(),
+        "code_word": contact.code_word(),
+        "voicemail": contact.voicemail(),
+        "text": contact.text(),
+        "letters": contact.letters(),
+        "last_checked_at": contact.last_checked_at().map(|at| at.rfc3339()),
+        "checked": contact.checked(),
+    })
+}
+
+/// Fills up, waits for the boundary, and sends.
+pub async fn send(app: &Arc<App>, received: Instant, rendered: Rendered) -> Response {
+    let Rendered {
+        status,
+        kind,
+        mut body,
+        retry_after_s,
+        session,
+        padded,
+    } = rendered;
+    if padded {
+        body.resize(body.len().next_multiple_of(REPLY_BYTES_STEP), b' ');
+    }
+    boundary(app.settings.boundary, received).await;
+    app.metrics.replied(status.as_u16());
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static(kind));
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    headers.insert("firedoor-version", HeaderValue::from_static(API_VERSION));
+    if let Some(seconds) = retry_after_s {
+        headers.insert("retry-after", HeaderValue::from(seconds));
+    }
+    if let Some(value) = session.and_then(|value| HeaderValue::from_str(&value).ok()) {
+        headers.insert("firedoor-session", value);
+    }
+    response
+}
+
+/// The first multiple of `step` after the request was received by which the reply is ready.
+async fn boundary(step: Duration, received: Instant) {
+    if step.is_zero() {
+        return;
+    }
+    let waited = received.elapsed();
+    let steps = waited.as_nanos() / step.as_nanos() + 1;
+    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+    tokio::time::sleep_until((received + step * steps).into()).await;
+}
+
+/// We failed: nothing was recorded, so nothing is told (P2).
+pub async fn fault(app: &Arc<App>, received: Instant, fault: &Fault) -> Response {
+    app.metrics.faulted();
+    tracing::error!(%fault, "a request could not be recorded");
+    let mut rendered = Rendered::json(
+        503,
+        &json!({
+            "type": "https://firedoor.example/problems/cannot-record",
+            "title": "cannot-record",
+            "status": 503,
+            "detail": "We could not record this access, so we did not open it. Try again in a \
+                       moment; if it goes on, call the operator.",
+        }),
+    );
+    rendered.kind = "application/problem+json";
+    rendered.retry_after_s = Some(1);
+    send(app, received, rendered).await
+}
+
+/// A refusal that an earlier leaf of the same minute already stands for: no receipt.
+pub fn unlogged(call: &Call, refusal: &Refusal) -> Rendered {
+    let mut body = problem(refusal);
+    let code = call.app.gateway.entropy().id("support code").short();
+    body.insert("date".to_owned(), json!(call.app.gateway.time().rfc3339()));
+    body.insert("support_code".to_owned(), json!(code));
+    finish(call, refusal.status(), &Value::Object(body))
+}
+
+/// A refusal before there is anybody to log it for.
+pub fn bare(refusal: &Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN);
+    let body = Value::Object(problem(refusal)).to_string();
+    (status, [("content-type", "application/problem+json")], body).into_response()
+}
+
+/// The id by which an organisation knows one of its own people.
+pub fn person_alias(call: &Call, own: &OrgId, person: Id) -> String {
+    call.app
+        .gateway
+        .rules
+        .load()
+        .aliases
+        .outward(own, AliasKind::Person, person)
+        .to_string()
+}

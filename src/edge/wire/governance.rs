@@ -1,0 +1,640 @@
+//! The JSON of governance, of the second factor and of the audit routes.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{IdentityIn, Secret, Wrong, short};
+use crate::domain::attempt::Attempt;
+use crate::domain::audit::{Filter, QueueVerdict, VisibleOutcome};
+use crate::domain::codes::{
+    Action, Custody, DataClass, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
+};
+use crate::domain::governance::{Narrowing, Widening};
+use crate::domain::id::{Id, OrgId, ServiceId, TeamId};
+use crate::domain::journey::governing::OwnCertificate;
+use crate::domain::organisation::{
+    Agreement, Attestation, Certificate, Organisation, Service, StandingAcceptance, Team,
+    TotpSecret,
+};
+use crate::domain::person::FieldError;
+use crate::pipeline::Page;
+
+/// Different people one worker may ask about in a day, unless stated.
+const PEOPLE_A_DAY: u32 = 30;
+
+/// What `POST /v1/proposals` asks for.
+pub enum Change {
+    /// Takes a second person of another organisation.
+    Propose(Widening),
+    /// A certificate for the caller's own team, at once.
+    IssueOwn(OwnCertificate),
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentifierIn {
+    /// `ods`, `charity_no`, `force_code`, `gss`, `sra`, `iaa` or `cafcass`.
+    pub kind: String,
+    pub value: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamIn {
+    pub id: String,
+    pub name: String,
+    /// What is attested of the team; without it the team counts as tainted.
+    pub taint: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateIn {
+    /// SHA-256 of the certificate's SubjectPublicKeyInfo, as 64 hexadecimal digits.
+    pub spki_sha256: String,
+    pub team: String,
+    /// For a person's certificate.
+    pub user: Option<String>,
+    pub roles: Vec<String>,
+    /// RFC 3339.
+    pub not_after: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StandingIn {
+    pub offences: Vec<String>,
+    #[serde(default)]
+    pub areas: Vec<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AgreementIn {
+    pub reference: String,
+    pub classes: Vec<String>,
+    pub purposes: Vec<String>,
+    /// RFC 3339.
+    pub from: String,
+    /// RFC 3339.
+    pub to: String,
+    /// 30 if absent.
+    pub people_a_day: Option<u32>,
+    pub standing: Option<StandingIn>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganisationIn {
+    pub id: String,
+    pub name: String,
+    pub kind: String,
+    #[serde(default)]
+    pub identifiers: Vec<IdentifierIn>,
+    /// GSS codes.
+    #[serde(default)]
+    pub areas: Vec<String>,
+    pub teams: Vec<TeamIn>,
+    /// Certificates of systems; a person's is proposed by itself.
+    #[serde(default)]
+    pub certificates: Vec<CertificateIn>,
+    #[serde(default)]
+    pub agreements: Vec<AgreementIn>,
+    /// `gateway` (the default) or `own`.
+    pub custody: Option<String>,
+    /// The X25519 public key under custody `own`, as 64 hexadecimal digits.
+    pub hpke_public_key: Option<String>,
+    pub duty_line: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceIn {
+    pub id: String,
+    pub organisation: String,
+    pub team: String,
+    pub public_name: String,
+    pub family: String,
+    pub area: Option<String>,
+    pub dos_service_id: Option<String>,
+}
+
+/// A change that lets more through.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ProposalIn {
+    EnrolOrganisation {
+        organisation: OrganisationIn,
+    },
+    AddTeam {
+        organisation: String,
+        team: TeamIn,
+    },
+    AttestTeam {
+        organisation: String,
+        team: String,
+        taint: String,
+    },
+    AddAgreement {
+        organisation: String,
+        agreement: AgreementIn,
+    },
+    AddCertificate {
+        organisation: String,
+        certificate: CertificateIn,
+        /// Base32 of 20 bytes, as authenticator apps take it.
+        totp_secret: Option<Secret>,
+    },
+    OpenService {
+        service: ServiceIn,
+    },
+    ResumeOrganisation {
+        organisation: String,
+    },
+    /// For your own team, by your organisation's administrator in person: takes effect at once.
+    IssueOwnCertificate {
+        certificate: CertificateIn,
+        totp_secret: Option<Secret>,
+    },
+}
+
+impl ProposalIn {
+    pub fn parse(self, attempt: &Attempt) -> Result<Change, Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        let change = self.change(&mut wrong, attempt);
+        complete(wrong, change)
+    }
+
+    fn change(self, wrong: &mut Wrong, attempt: &Attempt) -> Option<Change> {
+        let widening = match self {
+            Self::EnrolOrganisation { organisation } => {
+                Widening::Enrol(organisation.parse(wrong, attempt)?)
+            }
+            Self::AddTeam { organisation, team } => Widening::AddTeam {
+                organisation: org(wrong, "organisation", &organisation)?,
+                team: team.parse(wrong, attempt)?,
+            },
+            Self::AttestTeam {
+                organisation,
+                team,
+                taint,
+            } => Widening::Attest {
+                organisation: org(wrong, "organisation", &organisation)?,
+                team: team_id(wrong, "team", &team)?,
+                taint: wrong.code("taint", &taint, Taint::parse)?,
+            },
+            Self::AddAgreement {
+                organisation,
+                agreement,
+            } => Widening::AddAgreement {
+                organisation: org(wrong, "organisation", &organisation)?,
+                agreement: agreement.parse(wrong)?,
+            },
+            Self::AddCertificate {
+                organisation,
+                certificate,
+                totp_secret,
+            } => Widening::AddCertificate {
+                organisation: org(wrong, "organisation", &organisation)?,
+                certificate: certificate.parse(wrong)?,
+                totp_secret: secret(wrong, totp_secret),
+            },
+            Self::OpenService { service } => Widening::OpenService(service.parse(wrong)?),
+            Self::ResumeOrganisation { organisation } => Widening::Resume {
+                organisation: org(wrong, "organisation", &organisation)?,
+            },
+            Self::IssueOwnCertificate {
+                certificate,
+                totp_secret,
+            } => {
+                return Some(Change::IssueOwn(OwnCertificate {
+                    certificate: certificate.parse(wrong)?,
+                    totp_secret: secret(wrong, totp_secret),
+                }));
+            }
+        };
+        Some(Change::Propose(widening))
+    }
+}
+
+fn complete<T>(wrong: Wrong, value: Option<T>) -> Result<T, Vec<FieldError>> {
+    match value {
+        Some(value) => wrong.finish(value),
+        None => Err(wrong.0),
+    }
+}
+
+fn org(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<OrgId> {
+    name(wrong, field, OrgId::parse(text).ok())
+}
+
+fn team_id(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<TeamId> {
+    name(wrong, field, TeamId::parse(text).ok())
+}
+
+fn name<T>(wrong: &mut Wrong, field: &'static str, parsed: Option<T>) -> Option<T> {
+    if parsed.is_none() {
+        wrong.add(
+            field,
+            "2 to 32 of a-z, 0-9 and '-', not beginning or ending with '-'",
+        );
+    }
+    parsed
+}
+
+fn hex32(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut out = [0; 32];
+    let mut well = text.len() == 64;
+    for (to, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let (high, low) = (pair.first().copied(), pair.last().copied());
+        match (high.and_then(digit), low.and_then(digit)) {
+            (Some(high), Some(low)) => *to = u8::try_from(high * 16 + low).unwrap_or(0),
+            (_, _) => well = false,
+        }
+    }
+    if !well {
+        wrong.add(field, "give 64 hexadecimal digits");
+    }
+    well.then_some(out)
+}
+
+fn secret(wrong: &mut Wrong, text: Option<Secret>) -> Option<TotpSecret> {
+    let text = text?;
+    let bytes = totp_rs::Secret::try_from_base32(text.text()).ok();
+    let bytes: Option<[u8; 20]> = bytes.and_then(|bytes| bytes.as_ref().try_into().ok());
+    if bytes.is_none() {
+        wrong.add("totp_secret", "give 32 characters of base32 (20 bytes)");
+    }
+    bytes.map(TotpSecret::new)
+}
+
+impl TeamIn {
+    fn parse(self, wrong: &mut Wrong, attempt: &Attempt) -> Option<Team> {
+        let taint = match &self.taint {
+            None => None,
+            Some(taint) => Some(wrong.code("team.taint", taint, Taint::parse)?),
+        };
+        Some(Team {
+            id: team_id(wrong, "team.id", &self.id)?,
+            name: self.name,
+            attestation: taint.map(|taint| Attestation {
+                taint,
+                at: attempt.when,
+                by: attempt.user.as_str().to_owned(),
+            }),
+        })
+    }
+}
+
+impl CertificateIn {
+    fn parse(self, wrong: &mut Wrong) -> Option<Certificate> {
+        let roles = wrong.codes("certificate.roles", &self.roles, Role::parse);
+        Some(Certificate {
+            spki_sha256: hex32(wrong, "certificate.spki_sha256", &self.spki_sha256)?,
+            team: team_id(wrong, "certificate.team", &self.team)?,
+            user: self.user,
+            roles,
+            not_after: wrong.when("certificate.not_after", Some(&self.not_after))?,
+            revoked_at: None,
+        })
+    }
+}
+
+impl AgreementIn {
+    /// Its id is given when it is proposed.
+    fn parse(self, wrong: &mut Wrong) -> Option<Agreement> {
+        let standing = self.standing.map(|standing| StandingAcceptance {
+            offences: wrong.codes(
+                "agreement.standing.offences",
+                &standing.offences,
+                OffenceGroup::parse,
+            ),
+            areas: standing.areas,
+        });
+        Some(Agreement {
+            id: Id::ZERO,
+            reference: self.reference,
+            classes: wrong.codes("agreement.classes", &self.classes, DataClass::parse),
+            purposes: wrong.codes("agreement.purposes", &self.purposes, Purpose::parse),
+            from: wrong.when("agreement.from", Some(&self.from))?,
+            to: wrong.when("agreement.to", Some(&self.to))?,
+            ended_at: None,
+            people_a_day: self.people_a_day.unwrap_or(PEOPLE_A_DAY),
+            standing,
+        })
+    }
+}
+
+impl OrganisationIn {
+    fn parse(self, wrong: &mut Wrong, attempt: &Attempt) -> Option<Organisation> {
+        let custody = wrong.maybe(
+            "organisation.custody",
+            self.custody.as_ref(),
+            Custody::Gateway,
+            Custody::parse,
+        );
+        let hpke_public_key = match &self.hpke_public_key {
+            None => None,
+            Some(key) => Some(hex32(wrong, "organisation.hpke_public_key", key)?),
+        };
+        if (custody == Custody::Own) != hpke_public_key.is_some() {
+            wrong.add(
+                "organisation.hpke_public_key",
+                "custody 'own' needs a public key, and only it does",
+            );
+        }
+        let teams = self.teams.into_iter();
+        let certificates = self.certificates.into_iter();
+        let agreements = self.agreements.into_iter();
+        Some(Organisation {
+            id: org(wrong, "organisation.id", &self.id)?,
+            name: self.name,
+            kind: wrong.code("organisation.kind", &self.kind, OrgKind::parse)?,
+            enrolled_at: attempt.when,
+            suspended_at: None,
+            identifiers: self
+                .identifiers
+                .into_iter()
+                .map(|identifier| (identifier.kind, identifier.value))
+                .collect(),
+            areas: self.areas,
+            teams: teams
+                .map(|team| team.parse(wrong, attempt))
+                .collect::<Option<_>>()?,
+            certificates: certificates
+                .map(|certificate| certificate.parse(wrong))
+                .collect::<Option<_>>()?,
+            agreements: agreements
+                .map(|agreement| agreement.parse(wrong))
+                .collect::<Option<_>>()?,
+            custody,
+            hpke_public_key,
+            duty_line: self.duty_line,
+        })
+    }
+}
+
+impl ServiceIn {
+    fn parse(self, wrong: &mut Wrong) -> Option<Service> {
+        Some(Service {
+            id: name(wrong, "service.id", ServiceId::parse(&self.id).ok())?,
+            organisation: org(wrong, "service.organisation", &self.organisation)?,
+            team: team_id(wrong, "service.team", &self.team)?,
+            public_name: self.public_name,
+            family: wrong.code("service.family", &self.family, ServiceFamily::parse)?,
+            area: super::area(wrong, self.area),
+            takes_referrals: true,
+            dos_service_id: self.dos_service_id,
+        })
+    }
+}
+
+/// A change that lets less through. One person, at once.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NarrowingIn {
+    SuspendOrganisation {
+        organisation: String,
+    },
+    RevokeCertificate {
+        organisation: String,
+        /// SHA-256 of the certificate's SubjectPublicKeyInfo, as 64 hexadecimal digits.
+        spki_sha256: String,
+    },
+    TaintTeam {
+        organisation: String,
+        team: String,
+        taint: String,
+    },
+    EndAgreement {
+        organisation: String,
+        agreement: String,
+    },
+    RemoveUser {
+        organisation: String,
+        user: String,
+    },
+    CloseService {
+        organisation: String,
+        service: String,
+    },
+}
+
+impl NarrowingIn {
+    pub fn parse(self) -> Result<Narrowing, Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        let narrowing = self.narrowing(&mut wrong);
+        complete(wrong, narrowing)
+    }
+
+    fn narrowing(self, wrong: &mut Wrong) -> Option<Narrowing> {
+        Some(match self {
+            Self::SuspendOrganisation { organisation } => Narrowing::SuspendOrganisation {
+                organisation: org(wrong, "organisation", &organisation)?,
+            },
+            Self::RevokeCertificate {
+                organisation,
+                spki_sha256,
+            } => Narrowing::RevokeCertificate {
+                organisation: org(wrong, "organisation", &organisation)?,
+                spki_sha256: hex32(wrong, "spki_sha256", &spki_sha256)?,
+            },
+            Self::TaintTeam {
+                organisation,
+                team,
+                taint,
+            } => Narrowing::TaintTeam {
+                organisation: org(wrong, "organisation", &organisation)?,
+                team: team_id(wrong, "team", &team)?,
+                taint: wrong.code("taint", &taint, Taint::parse)?,
+            },
+            Self::EndAgreement {
+                organisation,
+                agreement,
+            } => Narrowing::EndAgreement {
+                organisation: org(wrong, "organisation", &organisation)?,
+                agreement: id(wrong, "agreement", &agreement)?,
+            },
+            Self::RemoveUser { organisation, user } => {
+                if crate::domain::attempt::UserName::parse(&user).is_err() {
+                    wrong.add("user", "1 to 64 of letters, digits and '. _ @ -'");
+                }
+                Narrowing::RemoveUser {
+                    organisation: org(wrong, "organisation", &organisation)?,
+                    user,
+                }
+            }
+            Self::CloseService {
+                organisation,
+                service,
+            } => Narrowing::CloseService {
+                organisation: org(wrong, "organisation", &organisation)?,
+                service: name(wrong, "service", ServiceId::parse(&service).ok())?,
+            },
+        })
+    }
+}
+
+fn id(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<Id> {
+    let parsed = Id::parse(text);
+    if parsed.is_none() {
+        wrong.add(field, "give the 26 characters of its id");
+    }
+    parsed
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorIn {
+    /// The six digits that the phone shows.
+    pub code: Secret,
+}
+
+/// What to look for in the log: of a query string, or in a body.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct AuditQueryIn {
+    /// A user of your own organisation.
+    pub user: Option<String>,
+    pub action: Option<String>,
+    /// `permit`, `deny`, `empty` or `error`.
+    pub outcome: Option<String>,
+    pub purpose: Option<String>,
+    /// RFC 3339.
+    pub from: Option<String>,
+    /// RFC 3339, exclusive.
+    pub to: Option<String>,
+    /// The `next` of the page before.
+    pub before: Option<u64>,
+    /// Entries to look at, at most 200.
+    pub max: Option<u16>,
+}
+
+impl AuditQueryIn {
+    pub fn parse(self) -> Result<(Filter, Page), Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        if let Some(user) = &self.user {
+            short(&mut wrong, "user", user, 64);
+        }
+        let purpose = self
+            .purpose
+            .and_then(|purpose| wrong.code("purpose", &purpose, Purpose::parse));
+        let filter = Filter {
+            user: self.user,
+            action: self
+                .action
+                .and_then(|action| wrong.code("action", &action, Action::parse)),
+            outcome: self
+                .outcome
+                .and_then(|outcome| wrong.code("outcome", &outcome, VisibleOutcome::parse)),
+            purpose: purpose.map(|purpose| purpose.code().to_owned()),
+            from: wrong.when("from", self.from.as_ref()),
+            to: wrong.when("to", self.to.as_ref()),
+        };
+        let page = Page {
+            before: self.before,
+            max: self.max.unwrap_or(0),
+        };
+        wrong.finish((filter, page))
+    }
+}
+
+/// A look-up of what the log holds about a person: the identifier is in the body, never in a path.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AuditSubjectIn {
+    pub identity: IdentityIn,
+    #[serde(default)]
+    pub filter: AuditQueryIn,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueueDecisionIn {
+    /// `accept`, `ask` or `escalate`.
+    pub decision: String,
+}
+
+impl QueueDecisionIn {
+    pub fn parse(&self) -> Result<QueueVerdict, Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        let verdict = wrong.code("decision", &self.decision, QueueVerdict::parse);
+        complete(wrong, verdict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_read_by_its_name() {
+        let narrow: NarrowingIn = serde_json::from_str(
+            r#"{"change":"taint_team","organisation":"council","team":"housing","taint":"uses_nrpf_connect"}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            narrow.parse().unwrap(),
+            Narrowing::TaintTeam {
+                organisation: OrgId::parse("council").unwrap(),
+                team: TeamId::parse("housing").unwrap(),
+                taint: Taint::UsesNrpfConnect,
+            }
+        );
+    }
+
+    #[test]
+    fn unknown_fields_and_changes_are_refused() {
+        for json in [
+            r#"{"change":"suspend_organisation","organisation":"council","why":"x"}"#,
+            r#"{"change":"enrol_anyone","organisation":"council"}"#,
+            r#"{"organisation":"council"}"#,
+        ] {
+            assert!(serde_json::from_str::<NarrowingIn>(json).is_err(), "{json}");
+            assert!(serde_json::from_str::<ProposalIn>(json).is_err(), "{json}");
+        }
+        let nested = r#"{"change":"add_team","organisation":"council",
+            "team":{"id":"housing","name":"Housing","immigration":true}}"#;
+        assert!(serde_json::from_str::<ProposalIn>(nested).is_err());
+    }
+
+    #[test]
+    fn a_kind_of_immigration_enforcement_does_not_parse() {
+        assert_eq!(OrgKind::parse("immigration_enforcement"), None);
+        let mut wrong = Wrong::default();
+        let parsed = wrong.code(
+            "organisation.kind",
+            "immigration_enforcement",
+            OrgKind::parse,
+        );
+        assert!(parsed.is_none());
+        assert!(wrong.finish(()).is_err());
+    }
+
+    #[test]
+    fn a_second_factor_is_twenty_bytes_of_base32() {
+        let read = |text: &str| {
+            let mut wrong = Wrong::default();
+            let secret: Secret = serde_json::from_value(text.into()).unwrap();
+            let read = super::secret(&mut wrong, Some(secret));
+            assert_eq!(read.is_none(), wrong.finish(()).is_err());
+            read.map(|secret| *secret.bytes())
+        };
+        assert_eq!(
+            read("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+            Some(*b"12345678901234567890")
+        );
+        assert_eq!(read("GEZDGNBVGY3TQOJQ"), None);
+        assert_eq!(read("not base32!"), None);
+    }
+
+    #[test]
+    fn a_fingerprint_is_sixty_four_digits() {
+        let read = |text: &str| hex32(&mut Wrong::default(), "spki_sha256", text);
+        assert_eq!(read(&"aF".repeat(32)), Some([0xaf; 32]));
+        for bad in ["", "aF", &"a".repeat(63), &"g".repeat(64), &"é".repeat(32)] {
+            assert_eq!(read(bad), None);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The IG officer's reading of the log: which entries are looked at, and the queue.
+
+use crate::domain::attempt::Attempt;
+use crate::domain::audit::{Filter, QueueVerdict, Reach, Viewer};
+use crate::domain::decision::{Aggregate, List, Listed};
+use crate::domain::id::Id;
+use crate::domain::journey::auditing;
+use crate::domain::person::TaggedToken;
+use crate::domain::rules::Entries;
+use crate::store::Fault;
+
+use super::{Answered, Gateway, Read};
+
+/// Entries of one page before the filter.
+pub const PAGE_ENTRIES_MAX: u16 = 200;
+/// Strong tokens of one person whose entries are looked up.
+const TOKENS_MAX: usize = 16;
+
+/// Where a page of the log begins and how much is looked at, the newest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Entries before this index; none for the newest.
+    pub before: Option<u64>,
+    /// At most [`PAGE_ENTRIES_MAX`]; 0 for as many.
+    pub max: u16,
+}
+
+impl Page {
+    fn cursor(self) -> Option<Listed> {
+        self.before.map(|index| Listed {
+            at: 0,
+            index,
+            item: Id::ZERO,
+        })
+    }
+
+    fn max(self) -> u16 {
+        match self.max {
+            0 => PAGE_ENTRIES_MAX,
+            max => max.min(PAGE_ENTRIES_MAX),
+        }
+    }
+}
+
+impl Gateway {
+    /// A page of the entries that the caller's organisation may see, and the index before which
+    /// the next page begins. A page may be short before the last, because of the filter.
+    pub async fn audit_entries(
+        &self,
+        attempt: Attempt,
+        filter: &Filter,
+        page: Page,
+    ) -> Result<(Answered, Option<u64>), Fault> {
+        let own = attempt.organisation().clone();
+        let reach = self.reach(&attempt).await?;
+        let lists = match (reach, &filter.user) {
+            (Reach::All, _) => {
+                let leaves = self.store.health().leaves;
+                let end = page.before.unwrap_or(leaves).min(leaves);
+                let indices = (0..end).rev().take(usize::from(page.max())).collect();
+                return self.read_log(attempt, None, indices, filter, page).await;
+            }
+            (Reach::Own | Reach::OwnAndConcerned, Some(user)) => {
+                vec![List::AuditUser(own, user.clone())]
+            }
+            (Reach::OwnAndConcerned, None) => vec![
+                List::Audit(own.clone()),
+                List::Operator,
+                List::AuditConcerned(own),
+            ],
+            (Reach::Own, None) => vec![List::Audit(own), List::Operator],
+        };
+        let indices = self.listed(&lists, page).await?;
+        self.read_log(attempt, None, indices, filter, page).await
+    }
+
+    /// What the log holds about a person, by the identifier that the officer has. Entries that she
+    /// may not see are not looked at, so that neither pages nor positions tell of them.
+    pub async fn audit_subject(
+        &self,
+        attempt: Attempt,
+        tokens: &[TaggedToken],
+        filter: &Filter,
+        page: Page,
+    ) -> Result<(Answered, Option<u64>), Fault> {
+        let own = attempt.organisation().clone();
+        let reach = self.reach(&attempt).await?;
+        let rules = self.rules.load_full();
+        let subjects = rules.log_subjects(tokens);
+        let lists: Vec<List> = subjects
+            .iter()
+            .take(TOKENS_MAX)
+            .flat_map(|subject| match reach {
+                Reach::All => vec![List::AuditSubject(*subject)],
+                Reach::OwnAndConcerned => vec![
+                    rules.subject_list(&own, Entries::OwnStaff, subject),
+                    rules.subject_list(&own, Entries::Others, subject),
+                ],
+                Reach::Own => vec![rules.subject_list(&own, Entries::OwnStaff, subject)],
+            })
+            .collect();
+        let indices = self.listed(&lists, page).await?;
+        self.read_log(attempt, Some(tokens), indices, filter, page)
+            .await
+    }
+
+    /// Which lists to look at. What is then shown of each entry is settled on the facts of the
+    /// decision itself.
+    async fn reach(&self, attempt: &Attempt) -> Result<Reach, Fault> {
+        let known = self.caller(attempt).await?;
+        let own = known.organisations.get(attempt.organisation());
+        Ok(own.map_or(Reach::Own, |own| {
+            let viewer = Viewer {
+                organisation: own.id.clone(),
+                kind: own.kind,
+                tainted: own.tainted(&attempt.peer.name().team, self.time()),
+            };
+            viewer.reach()
+        }))
+    }
+
+    async fn listed(&self, lists: &[List], page: Page) -> Result<Vec<u64>, Fault> {
+        let mut indices: Vec<u64> = Vec::new();
+        for list in lists {
+            let listed = self.store.newest(list, page.cursor(), page.max()).await?;
+            indices.extend(listed.iter().map(|entry| entry.index));
+        }
+        indices.sort_unstable_by(|a, b| b.cmp(a));
+        indices.dedup();
+        indices.truncate(usize::from(page.max()));
+        Ok(indices)
+    }
+
+    async fn read_log(
+        &self,
+        attempt: Attempt,
+        about: Option<&[TaggedToken]>,
+        indices: Vec<u64>,
+        filter: &Filter,
+        page: Page,
+    ) -> Result<(Answered, Option<u64>), Fault> {
+        let more = indices.len() >= usize::from(page.max());
+        let answered = self
+            .run(attempt, &[], |rules, attempt, known, keys| {
+                auditing::entries(rules, attempt, known, keys, about, &indices, filter)
+            })
+            .await?;
+        let next = indices.last().copied().filter(|_| more);
+        Ok((answered, next))
+    }
+
+    /// What the caller's organisation must decide.
+    pub async fn audit_queue(&self, attempt: Attempt) -> Result<Answered, Fault> {
+        let queue = [Aggregate::Queue(attempt.organisation().clone())];
+        self.run(attempt, &[Read::Of(&queue)], auditing::queue)
+            .await
+    }
+
+    /// Decides one item of the caller's own queue.
+    pub async fn decide_queue(
+        &self,
+        attempt: Attempt,
+        alias: Id,
+        verdict: QueueVerdict,
+    ) -> Result<Answered, Fault> {
+        let queue = [Aggregate::Queue(attempt.organisation().clone())];
+        self.run(
+            attempt,
+            &[Read::Of(&queue)],
+            |rules, attempt, known, keys| {
+                auditing::decide_queue(rules, attempt, known, keys, alias, verdict)
+            },
+        )
+        .await
+    }
+}

@@ -1,0 +1,155 @@
+//! Governance: the facts that each change rests on, and the first facts of an empty log.
+
+use crate::domain::attempt::Attempt;
+use crate::domain::decision::{Aggregate, List, Listed};
+use crate::domain::governance::{Narrowing, Widening};
+use crate::domain::id::{Id, OrgId, ProposalId};
+use crate::domain::journey::governing::founding::{Founding, NotFounded, found};
+use crate::domain::journey::governing::{self, OwnCertificate};
+use crate::domain::journey::signing_in;
+use crate::domain::known::Known;
+use crate::domain::seal::Keys;
+use crate::store::{Fault, Outcome};
+
+use super::{Answered, Gateway, Read};
+
+/// Proposals looked at in one decision, the newest first.
+const PROPOSALS_MAX: u16 = 200;
+
+/// The gateway was not begun; nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfounded {
+    #[error("the log has entries already; use an empty data_dir")]
+    NotEmpty,
+    #[error(transparent)]
+    Refused(#[from] NotFounded),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Gateway {
+    /// Writes the first facts, if the log is empty, as one entry of the gateway itself.
+    pub async fn found(&self, founding: &Founding) -> Result<Answered, Unfounded> {
+        if self.store.health().leaves != 0 {
+            return Err(Unfounded::NotEmpty);
+        }
+        let when = self.time();
+        let entropy = self.entropy();
+        let keys = self.store.reserve(founding.keys()).await?;
+        let keys = Keys::new(keys, entropy.branch("nonces"));
+        let rules = self.rules.load_full();
+        let decision = found(&rules, when, &entropy, keys, founding)?;
+        match self.store.commit(decision).await? {
+            Outcome::Logged(logged) => Ok(self.answer(when, logged).await?),
+            Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => {
+                Err(Unfounded::NotEmpty)
+            }
+        }
+    }
+
+    /// The second factor: a session, if the code is right and fresh.
+    pub async fn second_factor(&self, attempt: Attempt, code: &str) -> Result<Answered, Fault> {
+        self.run(attempt, &[], |rules, attempt, known, keys| {
+            signing_in::second_factor(rules, attempt, known, keys, code)
+        })
+        .await
+    }
+
+    /// Proposes a widening. It changes nothing yet.
+    pub async fn propose(&self, attempt: Attempt, widening: &Widening) -> Result<Answered, Fault> {
+        let recent = aggregates(&self.recent_proposals(None).await?);
+        self.run(
+            attempt,
+            &[
+                Read::Target(widening.organisation(), widening.user()),
+                Read::Of(&recent),
+            ],
+            |rules, attempt, known, keys| governing::propose(rules, attempt, known, keys, widening),
+        )
+        .await
+    }
+
+    /// A certificate for the caller's own organisation, at once.
+    pub async fn issue_own(
+        &self,
+        attempt: Attempt,
+        own: &OwnCertificate,
+    ) -> Result<Answered, Fault> {
+        let organisation = attempt.organisation().clone();
+        self.run(
+            attempt,
+            &[Read::Target(&organisation, own.certificate.user.as_deref())],
+            |rules, attempt, known, keys| governing::issue_own(rules, attempt, known, keys, own),
+        )
+        .await
+    }
+
+    /// Approves a proposal of another organisation; its change takes effect in the same commit.
+    pub async fn approve(&self, attempt: Attempt, alias: Id) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Proposal(alias)],
+            |rules, attempt, known, keys| governing::approve(rules, attempt, known, keys, alias),
+        )
+        .await
+    }
+
+    /// Lets less through, at once.
+    pub async fn narrow(&self, attempt: Attempt, narrowing: &Narrowing) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Target(narrowing.organisation(), narrowing.user())],
+            |rules, attempt, known, keys| governing::narrow(rules, attempt, known, keys, narrowing),
+        )
+        .await
+    }
+
+    /// The newest proposals that the caller's organisation may see. The last of the positions is
+    /// where the next page begins.
+    pub async fn proposals(
+        &self,
+        attempt: Attempt,
+        before: Option<Listed>,
+    ) -> Result<(Answered, Vec<Listed>), Fault> {
+        let entries = self.recent_proposals(before).await?;
+        let read = aggregates(&entries);
+        let answered = self
+            .run(
+                attempt,
+                &[Read::Of(&read)],
+                |rules, attempt, known, keys| {
+                    governing::proposals(rules, attempt, known, keys, &entries)
+                },
+            )
+            .await?;
+        Ok((answered, entries))
+    }
+
+    async fn recent_proposals(&self, before: Option<Listed>) -> Result<Vec<Listed>, Fault> {
+        self.store
+            .newest(&List::Proposals, before, PROPOSALS_MAX)
+            .await
+    }
+
+    /// The organisation that a change is about, and the user if it names one.
+    pub(super) async fn read_target(
+        &self,
+        known: &mut Known,
+        organisation: &OrgId,
+        user: Option<&str>,
+    ) -> Result<(), Fault> {
+        let user = user.map(|user| Aggregate::User(organisation.clone(), user.to_owned()));
+        let of: Vec<Aggregate> = [Aggregate::Organisation(organisation.clone())]
+            .into_iter()
+            .chain(user)
+            .collect();
+        self.read(known, &of).await
+    }
+}
+
+fn aggregates(entries: &[Listed]) -> Vec<Aggregate> {
+    entries
+        .iter()
+        .map(|entry| Aggregate::Proposal(ProposalId(entry.item)))
+        .collect()
+}
