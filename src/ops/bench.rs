@@ -1,0 +1,293 @@
+//! `firedoor bench`: how much a gateway does on this machine, and on what its CPU goes.
+//!
+//! It measures the real thing: mTLS clients over loopback against a gateway with the real store, in
+//! a folder of its own, with invented people. It never touches a gateway that is there already.
+
+mod crowd;
+mod load;
+mod meter;
+mod report;
+mod stages;
+mod town;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use tokio::runtime::Runtime;
+
+use super::cli::CommandResult;
+use super::demo::DemoError;
+use super::serve::ServeError;
+use crate::edge::client::ClientError;
+use crate::edge::tls::{Protocol, TlsError};
+use crate::pipeline::Unfounded;
+use crate::store::Fault;
+use load::{Exercise, Load, Shared};
+use report::{CommitReport, GatewayReport, Machine, ResolveReport};
+use stages::Bench;
+use town::Town;
+
+const SECONDS_MIN: f64 = 0.05;
+/// Longer would run out of invented people.
+const SECONDS_MAX: f64 = 60.0;
+const WARM_UP_SECONDS_MAX: f64 = 30.0;
+const CLIENTS_MAX: u64 = 256;
+/// Commits that are made durable together, besides one.
+const GROUP: usize = 64;
+
+/// Measure a gateway on this machine
+#[derive(clap::Args)]
+#[command(after_help = "Example: firedoor bench gateway --seconds 10")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Requests per second over mTLS, and the CPU of an offer by stage
+    #[command(
+        after_help = "Each client sends its next request when the last is answered. The boundary \
+                      at which replies are released is zero here; a real gateway adds up to a \
+                      tenth of a second. Clients and gateway share the machine, so the rates are \
+                      those of both; CPU is told apart.\n\n\
+                      Example: firedoor bench gateway --clients 32 --dir /var/lib/firedoor --json"
+    )]
+    Gateway {
+        #[command(flatten)]
+        common: Common,
+        /// Seconds before each measurement that are not counted
+        #[arg(long, default_value_t = 1.0, value_parser = warm_up, value_name = "SECONDS")]
+        warm_up: f64,
+        /// Clients, each with its own connection
+        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=CLIENTS_MAX))]
+        clients: u64,
+        #[arg(long, value_enum, default_value = "http2")]
+        protocol: Http,
+    },
+    /// Durable commits per second, alone and together
+    #[command(after_help = "Example: firedoor bench store --dir /var/lib/firedoor")]
+    Store {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Identities resolved to keyed tokens per second on one core
+    #[command(after_help = "Example: firedoor bench resolve --seconds 2")]
+    Resolve {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(clap::Args)]
+struct Common {
+    /// How long each measurement takes: 0.05 to 60
+    #[arg(long, default_value_t = 5.0, value_parser = seconds)]
+    seconds: f64,
+    /// Where to put the folder of the bench: on the disk that is to be measured
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Figures for a script
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Http {
+    Http1,
+    Http2,
+}
+
+impl Http {
+    const fn protocol(self) -> Protocol {
+        match self {
+            Self::Http1 => Protocol::Http1,
+            Self::Http2 => Protocol::Http2,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    #[error("the operating system gives no randomness")]
+    NoRandomness,
+    #[error("the gateway answered {exercise} with {status}, so there is nothing to measure")]
+    Refused { exercise: &'static str, status: u16 },
+    #[error("an offer of the bench was refused, so there is nothing to measure")]
+    Denied,
+    #[error("a decision of the bench was not committed: {0}")]
+    NotCommitted(&'static str),
+    #[error("no {0} were answered in the time: set --seconds higher")]
+    TooShort(&'static str),
+    #[error("no offer was answered, so there is nothing to read")]
+    NothingToRead,
+    #[error("a thread of the bench broke")]
+    Broken,
+    #[error("the operating system refused: {0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Town(#[from] DemoError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Founding(#[from] Unfounded),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Store(#[from] Fault),
+}
+
+fn between(text: &str, min: f64, max: f64) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "give a number".to_owned())?;
+    if (min..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("give {min} to {max} seconds"))
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    between(text, SECONDS_MIN, SECONDS_MAX)
+}
+
+fn warm_up(text: &str) -> Result<f64, String> {
+    between(text, 0.0, WARM_UP_SECONDS_MAX)
+}
+
+/// The whole command.
+pub fn run(args: &Args) -> CommandResult {
+    let mut out = io::stdout().lock();
+    let (text, json) = match &args.command {
+        Command::Gateway {
+            common,
+            warm_up,
+            clients,
+            protocol,
+        } => {
+            let load = Load {
+                clients: usize::try_from(*clients).unwrap_or(1),
+                warm_up: Duration::from_secs_f64(*warm_up),
+                measured: Duration::from_secs_f64(common.seconds),
+            };
+            let report = gateway(common, load, *protocol)?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
+        Command::Store { common } => {
+            let report = store(common)?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
+        Command::Resolve { common } => {
+            let report = resolve(common)?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
+    };
+    let told = if args.command.common().json {
+        json
+    } else {
+        text
+    };
+    writeln!(out, "{}", told.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Command {
+    const fn common(&self) -> &Common {
+        match self {
+            Self::Gateway { common, .. } | Self::Store { common } | Self::Resolve { common } => {
+                common
+            }
+        }
+    }
+}
+
+impl Common {
+    fn place(&self) -> PathBuf {
+        self.dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+}
+
+fn runtime() -> Result<Runtime, BenchError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.enable_all().build()?)
+}
+
+fn gateway(common: &Common, load: Load, protocol: Http) -> Result<GatewayReport, BenchError> {
+    let runtime = runtime()?;
+    let machine = Machine::now(common.place());
+    let town = runtime.block_on(Town::open(&common.place()))?;
+    let town = town.speaking(protocol.protocol());
+    let shared = Arc::new(Shared::default());
+    let mut rates = Vec::new();
+    // Not within the runtime: this thread waits, and the gateway goes on.
+    for exercise in Exercise::ALL {
+        rates.push(load::run(&town, &shared, exercise, load)?);
+    }
+    // A stage is steadier than a request: a fraction of the time serves.
+    let limit = load.measured / 8;
+    let (stages, commits) = runtime.block_on(async {
+        let bench = Bench::new(&town, shared, limit).await?;
+        let stages = bench.stages().await?;
+        let commits = commits(&bench, load.clients).await?;
+        Ok::<_, BenchError>((stages, commits))
+    })?;
+    runtime.block_on(town.close())?;
+    GatewayReport::of(machine, load, protocol.name(), &rates, &stages, &commits)
+}
+
+async fn commits(bench: &Bench, clients: usize) -> Result<Vec<stages::CommitCost>, BenchError> {
+    let mut groups = vec![1, clients, GROUP];
+    groups.sort_unstable();
+    groups.dedup();
+    let mut commits = Vec::new();
+    for group in groups {
+        commits.push(bench.commit(group).await?);
+    }
+    Ok(commits)
+}
+
+fn store(common: &Common) -> Result<CommitReport, BenchError> {
+    let machine = Machine::now(common.place());
+    let commits = alone(common, async |bench| commits(&bench, 16).await)?;
+    Ok(CommitReport::of(machine, &commits))
+}
+
+fn resolve(common: &Common) -> Result<ResolveReport, BenchError> {
+    let machine = Machine::now(common.place());
+    let cost = alone(common, async |bench| bench.resolve().await)?;
+    Ok(ResolveReport::of(machine, cost))
+}
+
+/// Runs one measurement without clients.
+fn alone<T>(
+    common: &Common,
+    measure: impl AsyncFnOnce(Bench) -> Result<T, BenchError>,
+) -> Result<T, BenchError> {
+    runtime()?.block_on(async {
+        let town = Town::open(&common.place()).await?;
+        let bench = Bench::new(&town, Arc::default(), common.limit()).await?;
+        let measured = measure(bench).await?;
+        town.close().await?;
+        Ok(measured)
+    })
+}
+
+#[cfg(test)]
+mod tests;

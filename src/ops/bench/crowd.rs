@@ -1,0 +1,89 @@
+//! Invented people without end, so that each offer is of someone new.
+//!
+//! The same person again would be noticed as a second referral and read ever more of her history,
+//! which is another measurement. NHS numbers are of the 999 range, which is never issued.
+
+use serde_json::{Value, json};
+
+use crate::domain::time::When;
+use crate::ops::demo::borough::SERVICE;
+use crate::ops::demo::people::{NEUTRAL_NOTE, referral};
+
+const GIVEN: [&str; 16] = [
+    "Amina", "Beth", "Carys", "Dilnoza", "Efua", "Freya", "Gwen", "Hana", "Ines", "Jaya", "Kezia",
+    "Lena", "Maryam", "Nia", "Olive", "Petra",
+];
+const FAMILY: [&str; 16] = [
+    "Abbot", "Bello", "Conti", "Dunne", "Elmi", "Farrow", "Gill", "Hosseini", "Ivory", "Jaber",
+    "Karim", "Lowe", "Mensah", "Novak", "Okafor", "Price",
+];
+/// Nine digits of an NHS number, the range included.
+const RANGE: u64 = 999_000_000;
+/// Numbers in the range; after them it begins again.
+const NUMBERS: u64 = 1_000_000;
+/// Dates of birth lie on so many days from the first.
+const DAYS: i64 = 18_000;
+const FIRST_BIRTH: When = When::from_millis(-631_152_000_000);
+
+fn pick<'a>(names: &[&'a str], number: u64) -> &'a str {
+    let place = usize::try_from(number).unwrap_or(0) % names.len().max(1);
+    names.get(place).copied().unwrap_or_default()
+}
+
+/// The tenth digit, or `None` where the number would need an eleventh value: never issued.
+fn check_digit(nine: u64) -> Option<u64> {
+    let (mut rest, mut sum) = (nine, 0);
+    for weight in 2..=10 {
+        sum += rest % 10 * weight;
+        rest /= 10;
+    }
+    match 11 - sum % 11 {
+        11 => Some(0),
+        10 => None,
+        digit => Some(digit),
+    }
+}
+
+fn identity(number: u64) -> Value {
+    let days = i64::try_from(number.wrapping_mul(7_919) % DAYS.unsigned_abs()).unwrap_or(0);
+    let born = FIRST_BIRTH.plus_days(days).rfc3339();
+    let mut person = json!({
+        "given_name": pick(&GIVEN, number),
+        "family_name": pick(&FAMILY, number / 16),
+        "birth_date": born.get(..10).unwrap_or_default(),
+    });
+    let nine = RANGE + number % NUMBERS;
+    if let (Some(check), Value::Object(map)) = (check_digit(nine), &mut person) {
+        map.insert("nhs_number".to_owned(), json!(format!("{nine}{check}")));
+    }
+    person
+}
+
+/// The offer of one person: identity, safe contact, consent and a note, as JSON.
+pub fn offer(number: u64, now: When) -> Vec<u8> {
+    let reported = now.plus_hours(-1);
+    referral(SERVICE, &identity(number), reported, Some(NEUTRAL_NOTE))
+        .to_string()
+        .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::person::NhsNumber;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_people_differ_and_their_numbers_are_sound() {
+        let mut seen = BTreeSet::new();
+        for number in 0..2_000 {
+            let person = identity(number);
+            if let Some(nhs) = person.get("nhs_number") {
+                assert!(NhsNumber::parse(nhs.as_str().unwrap()).is_ok(), "{nhs}");
+            }
+            let names = ["given_name", "family_name", "birth_date"];
+            let names = names.map(|name| person[name].to_string());
+            assert!(seen.insert(names), "{number}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! That the bench runs and what it prints; never how fast.
+
+use super::*;
+use serde_json::Value;
+
+fn common(dir: &std::path::Path) -> Common {
+    Common {
+        seconds: 0.2,
+        dir: Some(dir.to_owned()),
+        json: true,
+    }
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let rows = list.as_array().unwrap().iter();
+    rows.map(|row| row["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_bench_of_the_gateway_measures_every_exercise_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = Load {
+        clients: 2,
+        warm_up: Duration::ZERO,
+        // As long as it must be for slow machines to answer each exercise once.
+        measured: Duration::from_secs(1),
+    };
+    let report = gateway(&common(dir.path()), load, Http::Http1).unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        names(&json["rates"]),
+        ["codes", "handshakes", "offers", "reads"]
+    );
+    assert_eq!(
+        names(&json["stages"]),
+        [
+            "tls", "parse", "resolve", "facts", "keys", "policy", "screen", "seal", "commit",
+            "rest"
+        ]
+    );
+    let shares: f64 = json["stages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["share"].as_f64().unwrap())
+        .sum();
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+    let groups = json["commits"].as_array().unwrap().iter();
+    let groups: Vec<u64> = groups.map(|row| row["group"].as_u64().unwrap()).collect();
+    assert_eq!(groups, [1, 2, 64]);
+    assert!(report.to_string().contains("stage"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_bench_of_resolving_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = serde_json::to_value(resolve(&common(dir.path())).unwrap()).unwrap();
+    assert!(report["cpu_us"].is_number());
+}
+
+#[test]
+fn a_duration_out_of_bounds_is_refused() {
+    assert!(seconds("5").is_ok());
+    for bad in ["0", "-1", "61", "NaN", "inf", "soon"] {
+        assert!(seconds(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,380 @@
+//! `firedoor client`, `org`, `team`, `agreement` and `audit`: the API from a shell, over mTLS.
+//!
+//! An agency without integration works with these. They keep nothing but receipts and, beside the
+//! key, a session; what a reply says about a person goes to standard output and nowhere else.
+
+pub mod agency;
+pub mod auditing;
+pub mod bundle;
+pub mod caller;
+pub mod custody;
+pub mod export;
+pub mod governing;
+mod input;
+pub mod receipts;
+pub mod words;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::edge::client::ClientError;
+use crate::edge::tls::TlsError;
+use crate::ops::cli::CommandResult;
+use agency::ClientCommand;
+use auditing::AuditCommand;
+use bundle::{ConnectionArgs, totp_code};
+use caller::{Ask, Caller, Said};
+use governing::{AgreementCommand, Change, OrgCommand, TeamCommand};
+use input::{read, read_text};
+
+/// Why a command could not be carried out. A refusal of the gateway is not among these.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientFault {
+    #[error("there is a custody key already: {}", .0.display())]
+    CustodyKeyExists(PathBuf),
+    #[error("this is sealed to your organisation's own key: give --bundle with its custody.key")]
+    NoCustodyKey,
+    #[error("the box does not open with the custody key in this bundle")]
+    BoxClosed,
+    #[error("name a certificate: --bundle DIR, or --cert, --key and --ca")]
+    NoCertificate,
+    #[error("the address must look like https://localhost:8443")]
+    Url,
+    #[error("{0} cannot be found: {1}")]
+    Host(String, #[source] io::Error),
+    #[error("{0}: {1}")]
+    File(PathBuf, #[source] io::Error),
+    #[error("{0} is larger than 17 MiB")]
+    TooLarge(PathBuf),
+    #[error("{0} is not UTF-8 text")]
+    NotText(PathBuf),
+    #[error("{0} is not JSON")]
+    NotJson(PathBuf),
+    #[error("{0}: {1}")]
+    Bundle(PathBuf, String),
+    #[error("{0} holds no secret of a second factor (base32)")]
+    Totp(PathBuf),
+    #[error("{0} may hold letters, digits and . : _ @ - only")]
+    NotPlain(&'static str),
+    #[error("an id is 26 letters and digits")]
+    NotId,
+    #[error("give the code, or --totp-secret-file in a demo")]
+    NoCode,
+    #[error("the gateway does not show its log, or it is too large for one command")]
+    Log,
+    #[error("the operating system gives no randomness")]
+    NoRandomness,
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// What came of a command: the exit status says it to scripts.
+enum Outcome {
+    Done,
+    /// The gateway answered, and refused.
+    Refused,
+}
+
+/// Work as an agency from the shell: offer, accept, ask, withdraw
+#[derive(Args, Debug)]
+#[command(
+    after_help = "FILE is JSON as in /v1/openapi.json, or - for standard input.\n\n\
+                        Example: firedoor client inbox --bundle bundles/larkfield"
+)]
+pub struct ClientArgs {
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(subcommand)]
+    pub command: ClientCommand,
+}
+
+/// A group of commands about governance or the log.
+#[derive(Args, Debug)]
+pub struct GroupArgs<C: Subcommand> {
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    #[command(subcommand)]
+    pub command: C,
+}
+
+/// One request of the command line, or the whole log as files.
+pub struct Request {
+    path: String,
+    body: Option<Vec<u8>>,
+    lines: bool,
+    strict: bool,
+    export: Option<PathBuf>,
+}
+
+impl Request {
+    /// Of `firedoor client ...`.
+    ///
+    /// # Errors
+    /// [`ClientFault`] if a file cannot be read or an id is none.
+    pub fn client(args: &ClientArgs) -> Result<Self, ClientFault> {
+        args.command.request(&args.connection)
+    }
+
+    /// Of `firedoor org ...`.
+    ///
+    /// # Errors
+    /// [`ClientFault`] if a file cannot be read.
+    pub fn org(args: &GroupArgs<OrgCommand>) -> Result<Self, ClientFault> {
+        Ok(Self::change(args.command.change()?))
+    }
+
+    /// Of `firedoor team ...`.
+    pub fn team(args: &GroupArgs<TeamCommand>) -> Self {
+        Self::change(args.command.change())
+    }
+
+    /// Of `firedoor agreement ...`.
+    ///
+    /// # Errors
+    /// [`ClientFault`] if a file cannot be read.
+    pub fn agreement(args: &GroupArgs<AgreementCommand>) -> Result<Self, ClientFault> {
+        Ok(Self::change(args.command.change()?))
+    }
+
+    /// Of `firedoor audit ...`.
+    ///
+    /// # Errors
+    /// [`ClientFault`] if a file cannot be read or a filter is not plain.
+    pub fn audit(args: &GroupArgs<AuditCommand>) -> Result<Self, ClientFault> {
+        Ok(match &args.command {
+            AuditCommand::List { filter } => Self::get(auditing::list_path(filter)?),
+            AuditCommand::Subject { file } => {
+                Self::post("/v1/audit/subjects", &auditing::subject_body(file)?)
+            }
+            AuditCommand::Queue => Self::get("/v1/audit/queue"),
+            AuditCommand::SignOff { id: text, decision } => Self::post(
+                format!("/v1/audit/queue/{}", id(text)?),
+                &json!({ "decision": decision }),
+            ),
+            AuditCommand::Export { log } => Self {
+                export: Some(log.clone()),
+                ..Self::get("/log/checkpoint")
+            },
+        })
+    }
+
+    fn change(change: Change) -> Self {
+        match change.body {
+            Some(body) => Self::post(change.path, &body),
+            None => Self::get(change.path),
+        }
+    }
+
+    fn get(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            body: None,
+            lines: false,
+            strict: false,
+            export: None,
+        }
+    }
+
+    fn post(path: impl Into<String>, body: &Value) -> Self {
+        Self {
+            body: Some(body.to_string().into_bytes()),
+            ..Self::get(path)
+        }
+    }
+}
+
+/// An id as part of a path: nothing else may come in there.
+fn id(text: &str) -> Result<&str, ClientFault> {
+    let plain = text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    (plain && !text.is_empty())
+        .then_some(text)
+        .ok_or(ClientFault::NotId)
+}
+
+/// The whole command: 0 done, 1 refused.
+pub fn run(connection: &ConnectionArgs, request: Result<Request, ClientFault>) -> CommandResult {
+    let request = request?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(once(connection, request, &mut io::stdout().lock()))?;
+    Ok(match outcome {
+        Outcome::Done => ExitCode::SUCCESS,
+        Outcome::Refused => ExitCode::FAILURE,
+    })
+}
+
+async fn once(
+    connection: &ConnectionArgs,
+    request: Request,
+    out: &mut impl Write,
+) -> Result<Outcome, ClientFault> {
+    let mut caller = connection.connect().await?;
+    if let Some(dir) = &request.export {
+        let entries = export::log(&mut caller, dir).await?;
+        let dir = dir.display();
+        writeln!(
+            out,
+            "{entries} entries are in {dir}. Check them: firedoor-verify log {dir} --key FILE"
+        )?;
+        return Ok(Outcome::Done);
+    }
+    let mut said = send(connection, &mut caller, &request).await?;
+    // In a demo the second factor is computed; a person types hers.
+    if said.result() == "second-factor-needed"
+        && let Some(secret) = connection.totp_secret()
+    {
+        caller.session = None;
+        let code = json!({ "code": totp_code(&secret)? });
+        let signed_in = caller.post("/v1/second-factor", &code).await?;
+        said = match signed_in.refused() {
+            true => signed_in,
+            false => send(connection, &mut caller, &request).await?,
+        };
+    }
+    connection.keep_session(&caller)?;
+    custody::open(connection.bundle.as_ref(), &mut said)?;
+    let kept = match &connection.receipts {
+        Some(dir) => receipts::keep(dir, &said)?,
+        None => None,
+    };
+    print(connection, &said, out)?;
+    if let (Some(path), false) = (kept, connection.json) {
+        writeln!(out, "Receipt kept in {}", path.display())?;
+    }
+    Ok(if said.refused() {
+        Outcome::Refused
+    } else {
+        Outcome::Done
+    })
+}
+
+async fn send(
+    connection: &ConnectionArgs,
+    caller: &mut Caller,
+    request: &Request,
+) -> Result<Said, ClientFault> {
+    caller
+        .ask(Ask {
+            path: &request.path,
+            body: request.body.clone(),
+            lines: request.lines,
+            purpose: connection.purpose.as_deref(),
+            key: connection.idempotency_key.as_deref(),
+            strict: request.strict,
+            session: None,
+        })
+        .await
+}
+
+fn print(
+    connection: &ConnectionArgs,
+    said: &Said,
+    out: &mut impl Write,
+) -> Result<(), ClientFault> {
+    if connection.json {
+        out.write_all(said.bytes.trim_ascii_end())?;
+        writeln!(out)?;
+    } else if said.body.is_null() {
+        // Many referrals: one reply a line.
+        let text = String::from_utf8_lossy(&said.bytes);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let body: Value = serde_json::from_str(line).unwrap_or_default();
+            let status = body.get("status_code").and_then(Value::as_u64);
+            let status = status.and_then(|status| u16::try_from(status).ok());
+            out.write_all(words::tell(status.unwrap_or(said.status), &body).as_bytes())?;
+        }
+    } else {
+        out.write_all(words::tell(said.status, &said.body).as_bytes())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    struct Line {
+        #[command(flatten)]
+        client: ClientArgs,
+    }
+
+    #[derive(Parser, Debug)]
+    struct AuditLine {
+        #[command(flatten)]
+        audit: GroupArgs<AuditCommand>,
+    }
+
+    fn request(line: &str) -> Result<Request, String> {
+        let words = std::iter::once("client").chain(line.split(' '));
+        let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
+        let ClientArgs {
+            connection,
+            command,
+        } = line.client;
+        command
+            .request(&connection)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_command_parses_and_has_an_example() {
+        Line::command().debug_assert();
+        AuditLine::command().debug_assert();
+        for command in Line::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let name = command.get_name();
+            assert!(help.contains("Example: "), "{name}");
+            assert!(help.contains(&format!("firedoor client {name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn options_may_stand_before_and_after_the_command() {
+        for line in [
+            "--bundle b status 0123456789ABCDEFGHJKMNPQRS",
+            "status 0123456789ABCDEFGHJKMNPQRS --bundle b",
+        ] {
+            let request = request(line).unwrap();
+            assert_eq!(request.path, "/v1/referrals/0123456789ABCDEFGHJKMNPQRS");
+        }
+    }
+
+    #[test]
+    fn an_id_cannot_lead_to_another_path() {
+        for bad in ["../me", "a/b", "a?check=only", "", "é"] {
+            assert!(request(&format!("status {bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn accepting_says_what_was_ticked() {
+        let body = |line| {
+            let body = request(line).unwrap().body.unwrap();
+            serde_json::from_slice::<Value>(&body).unwrap()
+        };
+        let ticked = body("accept ABC --worker r-osei --onward-rule-accepted");
+        assert_eq!(ticked["onward_rule_accepted"], json!(true));
+        let not = body("accept ABC --worker r-osei");
+        assert_eq!(not["onward_rule_accepted"], json!(false));
+    }
+
+    #[test]
+    fn a_query_needs_her_reference_or_a_file() {
+        assert!(request("query").is_err());
+        let body = request("query --person ABC").unwrap().body.unwrap();
+        assert_eq!(body, br#"{"person":"ABC"}"#);
+    }
+}

@@ -1,0 +1,299 @@
+//! `firedoor client`: what an agency does from its shell, each command one request.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::bundle::{ConnectionArgs, totp_code};
+use super::input::{document, given, typed};
+use super::{ClientFault, Request, id};
+
+/// What an agency does from its shell.
+#[derive(Subcommand, Debug)]
+pub enum ClientCommand {
+    /// What you are, and to which services you may refer
+    #[command(after_help = "Example: firedoor client me --bundle bundles/met-system")]
+    Me,
+    /// The code lists
+    #[command(after_help = "Example: firedoor client codes --json --bundle bundles/met-system")]
+    Codes,
+    /// Offer a referral
+    #[command(after_help = "Example: firedoor client offer referral.json --bundle bundles/met")]
+    Offer {
+        file: String,
+        /// Say what would happen; store nothing
+        #[arg(long)]
+        check: bool,
+        /// Refuse it if its note would be held
+        #[arg(long)]
+        strict: bool,
+        /// The file holds many, one a line (NDJSON)
+        #[arg(long)]
+        many: bool,
+    },
+    /// Your own referrals
+    #[command(after_help = "Example: firedoor client sent --bundle bundles/met")]
+    Sent {
+        #[arg(long, default_value = "")]
+        after: String,
+    },
+    /// Where one of your referrals stands
+    #[command(after_help = "Example: firedoor client status 01J... --bundle bundles/met")]
+    Status { id: String },
+    /// Add the note, or send it again without the words that were held
+    #[command(
+        after_help = "Example: echo 'Needs legal advice.' | firedoor client note 01J... - \
+        --bundle bundles/met"
+    )]
+    Note {
+        id: String,
+        /// The text, or - for standard input, which other users cannot see
+        text: String,
+    },
+    /// Send an update: a code
+    #[command(
+        after_help = "Example: firedoor client update 01J... new_incident --bundle bundles/met"
+    )]
+    Update {
+        id: String,
+        code: String,
+        /// To police only: life is at risk
+        #[arg(long)]
+        life_at_risk: bool,
+    },
+    /// What the text screen would hold
+    #[command(after_help = "Example: firedoor client screen 'His visa' --bundle bundles/met")]
+    Screen {
+        /// The text, or - for standard input
+        text: String,
+    },
+    /// Offers to your team
+    #[command(after_help = "Example: firedoor client inbox --bundle bundles/larkfield")]
+    Inbox {
+        #[arg(long, default_value = "")]
+        after: String,
+    },
+
+    /// What was released to you, again
+    #[command(after_help = "Example: firedoor client show 01J... --bundle bundles/larkfield")]
+    Show { id: String },
+    /// Accept an offer: her name and how to reach her safely are released to you
+    #[command(after_help = "Example: firedoor client accept 01J... --worker r-osei \
+        --onward-rule-accepted --bundle bundles/larkfield")]
+    Accept {
+        id: String,
+        /// The worker who takes it
+        #[arg(long)]
+        worker: String,
+        /// You may not pass this on for immigration purposes; your organisation accepts this
+        #[arg(long)]
+        onward_rule_accepted: bool,
+    },
+    /// Not for you
+    #[command(
+        after_help = "Example: firedoor client decline 01J... --reason full --bundle \
+        bundles/larkfield"
+    )]
+    Decline {
+        id: String,
+        /// A code; see: firedoor client codes
+        #[arg(long)]
+        reason: String,
+    },
+    /// Put an offer on your waiting list
+    #[command(after_help = "Example: firedoor client wait 01J... --bundle bundles/larkfield")]
+    Wait { id: String },
+    /// Close a referral that you accepted
+    #[command(
+        after_help = "Example: firedoor client close 01J... --outcome safety --bundle \
+        bundles/larkfield"
+    )]
+    Close {
+        id: String,
+        /// A code; may be given several times
+        #[arg(long)]
+        outcome: Vec<String>,
+    },
+    /// What happened on your referrals
+    #[command(after_help = "Example: firedoor client events --wait 30 --bundle bundles/met")]
+    Events {
+        #[arg(long, default_value = "")]
+        after: String,
+        /// Seconds to wait for the first, at most 60
+        #[arg(long, default_value_t = 0)]
+        wait: u64,
+    },
+    /// Record her consent, or that she refused
+    #[command(
+        after_help = "Example: firedoor client consent consent.json --bundle bundles/larkfield"
+    )]
+    Consent { file: String },
+    /// She withdraws: no reason needed, at any service
+    #[command(after_help = "Example: firedoor client withdraw her.json --bundle bundles/larkfield")]
+    Withdraw { file: String },
+    /// Record an assessment, once
+    #[command(after_help = "Example: firedoor client assess dash.json --bundle bundles/hospital")]
+    Assess { file: String },
+    /// Has she been assessed before?
+    #[command(
+        after_help = "Example: firedoor client query --person 01J... --bundle bundles/larkfield"
+    )]
+    Query {
+        /// JSON, or - for standard input
+        file: Option<String>,
+        /// Your own reference of the person
+        #[arg(long, conflicts_with = "file", required_unless_present = "file")]
+        person: Option<String>,
+    },
+    /// You relied on an assessment, or why you asked her again
+    #[command(
+        after_help = "Example: firedoor client relied-on 01J... --person 01J... --bundle \
+        bundles/larkfield"
+    )]
+    ReliedOn {
+        id: String,
+        /// Your own reference of the person
+        #[arg(long)]
+        person: String,
+        /// A code; leave it out if you did not ask again
+        #[arg(long)]
+        reassessed_because: Option<String>,
+    },
+    /// Break the glass: first it says who will be told
+    #[command(
+        after_help = "Example: firedoor client emergency why.json --confirm --bundle bundles/ae"
+    )]
+    Emergency {
+        file: String,
+        /// You have read who will be told
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Sign in with the six digits that your phone shows
+    #[command(after_help = "Example: firedoor client second-factor 123456 --bundle bundles/ig")]
+    SecondFactor { code: Option<String> },
+    /// Propose a change that lets more through
+    #[command(after_help = "Example: firedoor client propose change.json --bundle bundles/ig")]
+    Propose { file: String },
+    /// What is proposed and waits for approval
+    #[command(after_help = "Example: firedoor client proposals --bundle bundles/ig")]
+    Proposals,
+    /// Approve what another organisation proposed
+    #[command(after_help = "Example: firedoor client approve 01J... --bundle bundles/ig")]
+    Approve { id: String },
+    /// Make a change that lets less through, at once
+    #[command(after_help = "Example: firedoor client narrow change.json --bundle bundles/ig")]
+    Narrow { file: String },
+}
+
+impl ClientCommand {
+    /// The request that it stands for.
+    ///
+    /// # Errors
+    /// [`ClientFault`] if a file cannot be read or an id is none.
+    pub fn request(&self, connection: &ConnectionArgs) -> Result<Request, ClientFault> {
+        let referral = |text: &str, verb: &str| {
+            let id = id(text)?;
+            Ok::<_, ClientFault>(format!("/v1/referrals/{id}{verb}"))
+        };
+        Ok(match self {
+            Self::Me => Request::get("/v1/me"),
+            Self::Codes => Request::get("/v1/codes"),
+            Self::Offer {
+                file,
+                check,
+                strict,
+                many,
+            } => Request {
+                path: format!("/v1/referrals{}", if *check { "?check=only" } else { "" }),
+                body: Some(given(file)?),
+                lines: *many,
+                strict: *strict,
+                export: None,
+            },
+            Self::Sent { after: from } => Request::get(after("/v1/referrals", from)?),
+            Self::Status { id } => Request::get(referral(id, "")?),
+            Self::Note { id, text } => {
+                Request::post(referral(id, "/note")?, &json!({ "note": typed(text)? }))
+            }
+            Self::Update {
+                id,
+                code,
+                life_at_risk,
+            } => Request::post(
+                referral(id, "/updates")?,
+                &json!({ "code": code, "life_at_risk": life_at_risk }),
+            ),
+            Self::Screen { text } => Request::post("/v1/screen", &json!({ "text": typed(text)? })),
+            Self::Inbox { after: from } => Request::get(after("/v1/inbox", from)?),
+            Self::Show { id: text } => Request::get(format!("/v1/inbox/{}", id(text)?)),
+            Self::Accept {
+                id,
+                worker,
+                onward_rule_accepted,
+            } => Request::post(
+                referral(id, "/accept")?,
+                &json!({ "worker": worker, "onward_rule_accepted": onward_rule_accepted }),
+            ),
+            Self::Decline { id, reason } => {
+                Request::post(referral(id, "/decline")?, &json!({ "reason": reason }))
+            }
+            Self::Wait { id } => Request::post(referral(id, "/wait")?, &json!({})),
+            Self::Close { id, outcome } => {
+                Request::post(referral(id, "/close")?, &json!({ "outcomes": outcome }))
+            }
+            Self::Events { after: from, wait } => {
+                Request::get(after(&format!("/v1/events?wait={wait}"), from)?)
+            }
+            Self::Consent { file } => Request::post("/v1/consents", &document(file)?),
+            Self::Withdraw { file } => Request::post("/v1/withdrawals", &document(file)?),
+            Self::Assess { file } => Request::post("/v1/assessments", &document(file)?),
+            Self::Query { file, person } => {
+                let body = match file {
+                    Some(file) => document(file)?,
+                    None => json!({ "person": person }),
+                };
+                Request::post("/v1/assessments/query", &body)
+            }
+            Self::ReliedOn {
+                id: text,
+                person,
+                reassessed_because,
+            } => Request::post(
+                format!("/v1/assessments/{}/relied-on", id(text)?),
+                &json!({ "person": person, "reassessed_because": reassessed_because }),
+            ),
+            Self::Emergency { file, confirm } => {
+                let mut body = document(file)?;
+                if let (true, Value::Object(map)) = (*confirm, &mut body) {
+                    map.insert("confirm".to_owned(), json!(true));
+                }
+                Request::post("/v1/emergency", &body)
+            }
+            Self::SecondFactor { code } => {
+                let code = match (code, connection.totp_secret()) {
+                    (Some(code), _) => code.clone(),
+                    (None, Some(path)) => totp_code(&path)?,
+                    (None, None) => return Err(ClientFault::NoCode),
+                };
+                Request::post("/v1/second-factor", &json!({ "code": code }))
+            }
+            Self::Propose { file } => Request::post("/v1/proposals", &document(file)?),
+            Self::Proposals => Request::get("/v1/proposals"),
+            Self::Approve { id: text } => {
+                Request::post(format!("/v1/approvals/{}", id(text)?), &json!({}))
+            }
+            Self::Narrow { file } => Request::post("/v1/narrowings", &document(file)?),
+        })
+    }
+}
+
+fn after(path: &str, after: &str) -> Result<String, ClientFault> {
+    if after.is_empty() {
+        return Ok(path.to_owned());
+    }
+    if !after.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(ClientFault::NotPlain("after"));
+    }
+    let joint = if path.contains('?') { '&' } else { '?' };
+    Ok(format!("{path}{joint}after={after}"))
+}

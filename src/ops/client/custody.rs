@@ -1,0 +1,82 @@
+//! Custody `own`: what was released is sealed to the organisation's own key, and only its client
+//! opens it. The private key stays in the bundle; the gateway never sees it.
+
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::ClientFault;
+use super::caller::Said;
+use crate::domain::custody;
+use crate::domain::id::Id;
+use crate::ops::pki::write_secret;
+
+/// The private key of an organisation's own custody, as 64 hexadecimal digits.
+pub const CUSTODY_KEY: &str = "custody.key";
+
+/// Makes a key pair, keeps the private key in `bundle`, and returns the public key in hexadecimal,
+/// as `hpke_public_key` takes it.
+///
+/// # Errors
+/// [`ClientFault`] if there is a key already, or the file cannot be written.
+pub fn keygen(bundle: &Path) -> Result<String, ClientFault> {
+    let path = bundle.join(CUSTODY_KEY);
+    if path.exists() {
+        return Err(ClientFault::CustodyKeyExists(path));
+    }
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|_| ClientFault::NoRandomness)?;
+    let (private, public) = custody::key_pair(&seed);
+    let text = Zeroizing::new(hex(private.as_slice()));
+    write_secret(&path, text.as_bytes())
+        .map_err(|error| ClientFault::File(path, std::io::Error::other(error)))?;
+    Ok(hex(&public))
+}
+
+/// Opens a release that is sealed to this organisation, if the bundle holds the key.
+///
+/// # Errors
+/// [`ClientFault`] if there is no key in the bundle, or the box does not open with it.
+pub fn open(bundle: Option<&PathBuf>, said: &mut Said) -> Result<(), ClientFault> {
+    let sealed = said
+        .body
+        .pointer("/released/sealed_to_you")
+        .and_then(Value::as_str);
+    let referral = said.body.pointer("/referral/id").and_then(Value::as_str);
+    let Some((sealed, referral)) = sealed.zip(referral.and_then(Id::parse)) else {
+        return Ok(());
+    };
+    let path = bundle
+        .map(|bundle| bundle.join(CUSTODY_KEY))
+        .ok_or(ClientFault::NoCustodyKey)?;
+    let text = Zeroizing::new(super::read_text(&path)?);
+    let key = unhex(text.trim()).ok_or(ClientFault::NoCustodyKey)?;
+    let boxed = BASE64_STANDARD
+        .decode(sealed)
+        .map_err(|_| ClientFault::BoxClosed)?;
+    let plain = custody::open(&key, referral, &boxed).map_err(|_| ClientFault::BoxClosed)?;
+    let released: Value = serde_json::from_slice(&plain).map_err(|_| ClientFault::BoxClosed)?;
+    if let Value::Object(map) = &mut said.body {
+        map.insert("released".to_owned(), released);
+        said.bytes = Value::Object(map.clone()).to_string().into();
+    }
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in key.iter_mut().enumerate() {
+        let digits = text.get(at * 2..at * 2 + 2)?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(key)
+}

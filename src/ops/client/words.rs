@@ -1,0 +1,227 @@
+//! A reply in plain words: what happened, what it says, and what to do next.
+//!
+//! Control characters never reach the terminal, because parts of a reply were written by others.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// Said once for the whole reply, or of no use to a reader.
+const LEFT_OUT: [&str; 13] = [
+    "date",
+    "support_code",
+    "receipt",
+    "result",
+    "says",
+    "type",
+    "title",
+    "detail",
+    "retry_after_s",
+    "fields",
+    "session",
+    "next",
+    "held",
+];
+
+/// How deep a reply is shown.
+const DEPTH_MAX: usize = 6;
+
+/// The reply as a short text of several lines.
+pub fn tell(status: u16, body: &Value) -> String {
+    let mut text = String::new();
+    let get = |name: &str| body.get(name).and_then(Value::as_str);
+    if status >= 400 {
+        line(&mut text, 0, "Not done.");
+    } else if let Some(lead) = get("result").and_then(lead) {
+        line(&mut text, 0, lead);
+    }
+    for name in ["detail", "says"] {
+        if let Some(said) = get(name) {
+            line(&mut text, 0, said);
+        }
+    }
+    for wrong in list(body, "fields") {
+        let part = |name: &str| wrong.get(name).and_then(Value::as_str).unwrap_or("body");
+        line(
+            &mut text,
+            1,
+            &format!("{}: {}", part("field"), part("message")),
+        );
+    }
+    held(&mut text, body);
+    if let Value::Object(map) = body {
+        for (name, value) in map {
+            let said_already = status >= 400 && name == "status";
+            if !said_already && !LEFT_OUT.contains(&name.as_str()) {
+                show(&mut text, 0, name, value);
+            }
+        }
+    }
+    if let Some(next) = get("next").filter(|_| pages(body)) {
+        line(&mut text, 0, &format!("More: --after {next}"));
+    }
+    let code = get("support_code").map(|code| format!("Support code {code}"));
+    let at = get("date").map(|at| format!("at {at}"));
+    let foot: Vec<String> = [code, at].into_iter().flatten().collect();
+    if !foot.is_empty() {
+        line(&mut text, 0, &foot.join(", "));
+    }
+    text
+}
+
+/// A cursor is always there; it is worth showing only beside a list.
+fn pages(body: &Value) -> bool {
+    body.as_object().is_some_and(|map| {
+        map.values()
+            .any(|value| value.as_array().is_some_and(|list| !list.is_empty()))
+    })
+}
+
+fn held(text: &mut String, body: &Value) {
+    let Some(held) = body.get("held").filter(|held| held.is_object()) else {
+        return;
+    };
+    for name in ["says", "suggestion"] {
+        if let Some(said) = held.get(name).and_then(Value::as_str) {
+            line(text, 0, said);
+        }
+    }
+}
+
+/// What a result means, and what to do next, in one sentence.
+fn lead(result: &str) -> Option<&'static str> {
+    Some(match result {
+        "offered" => "Recorded. Nothing that names her has been passed on.",
+        "inbox" => "Offers to your team. Answer one with: accept, decline or wait.",
+        "released" => "Accepted. Reach her only in the way that is said here to be safe.",
+        "declined" => "Declined. The referrer sees no difference.",
+        "waiting" => "On your waiting list. The referrer sees no difference.",
+        "closed" => "Closed.",
+        "noted" => "The note was taken.",
+        "updated" => "The update was taken.",
+        "checked" => "Nothing was stored.",
+        "withdrawn" => "Withdrawn, from now.",
+        "consent-recorded" => "Her word is recorded.",
+        "assessment-recorded" => "Recorded. She need not tell it again.",
+        "assessments" => "She was assessed before. Read it before you ask her anything again.",
+        "relied-on" => "Noted.",
+        "emergency-view" => "Emergency information. What you open is told to others now.",
+        "session-opened" => "You are signed in for ten minutes from your last request.",
+        "proposed" => "Proposed. A person of another organisation must approve it.",
+        "approved" => "Approved. It is in force.",
+        "narrowed" => "Done. It is in force.",
+        "queue" => "What must be decided. Decide with: audit sign-off ID accept|ask|escalate.",
+        "entries" => "Entries of the log. That you read them is logged.",
+        "queue-decided" => "Decided.",
+        _ => return None,
+    })
+}
+
+fn list<'a>(body: &'a Value, name: &str) -> &'a [Value] {
+    body.get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+fn show(text: &mut String, depth: usize, name: &str, value: &Value) {
+    let label = name.replace('_', " ");
+    if depth > DEPTH_MAX {
+        return;
+    }
+    match value {
+        Value::Null => {}
+        Value::Object(map) => {
+            line(text, depth, &format!("{label}:"));
+            for (name, value) in map {
+                show(text, depth + 1, name, value);
+            }
+        }
+        Value::Array(items) if items.is_empty() => line(text, depth, &format!("{label}: none")),
+        Value::Array(items) if items.iter().all(is_plain) => {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            line(text, depth, &format!("{label}: {}", items.join(", ")));
+        }
+        Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                show(text, depth, &format!("{name} {}", number + 1), item);
+            }
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            line(text, depth, &format!("{label}: {}", plain(value)));
+        }
+    }
+}
+
+fn is_plain(value: &Value) -> bool {
+    !value.is_object() && !value.is_array()
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Null => "unknown".to_owned(),
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn line(text: &mut String, depth: usize, said: &str) {
+    let clean: String = said
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
+    // A String takes everything.
+    let _ = writeln!(text, "{:width$}{clean}", "", width = depth * 2);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_reply_is_told_in_plain_words() {
+        let offered = json!({
+            "result": "offered", "id": "7QF42KD", "status": "recorded",
+            "pass_on_by": { "date": "2026-04-08" },
+            "held": { "words": ["visa expired"], "says": "We found words about immigration: 'visa \
+                       expired'.", "suggestion": "Say what is needed." },
+            "date": "2026-04-02T20:12:00Z", "support_code": "AAAA-BBB", "receipt": "c2sp..."
+        });
+        insta::assert_snapshot!(tell(201, &offered), @r"
+        Recorded. Nothing that names her has been passed on.
+        We found words about immigration: 'visa expired'.
+        Say what is needed.
+        id: 7QF42KD
+        status: recorded
+        pass on by:
+          date: 2026-04-08
+        Support code AAAA-BBB, at 2026-04-02T20:12:00Z
+        ");
+    }
+
+    #[test]
+    fn a_refusal_names_each_field_and_what_to_do() {
+        let refused = json!({
+            "type": "https://firedoor.example/problems/check-your-answers",
+            "title": "check-your-answers", "status": 422,
+            "detail": "Some answers need another look.",
+            "fields": [{ "field": "birth_date", "message": "this is in the future" }],
+        });
+        insta::assert_snapshot!(tell(422, &refused), @r"
+        Not done.
+        Some answers need another look.
+          birth_date: this is in the future
+        ");
+    }
+
+    #[test]
+    fn nothing_in_a_reply_steers_the_terminal() {
+        let said = tell(
+            200,
+            &json!({ "note": "a\u{1b}[2Jb", "list": [{ "x\u{7}": "\r" }] }),
+        );
+        assert!(!said.chars().any(|c| c.is_control() && c != '\n'));
+    }
+}

@@ -1,0 +1,158 @@
+//! What is wrong with a running gateway, or soon will be: for `/readyz`, the log and `doctor`.
+//!
+//! Each has a name that stays, and says what to do. None says anything about a person or about
+//! who talks to whom.
+
+use serde::Serialize;
+
+use crate::domain::time::When;
+use crate::edge::tls::TlsHealth;
+use crate::store::Health;
+
+/// Certificates and lists are named this long before they end.
+const WARNED_BEFORE_DAYS: i64 = 7;
+/// The system clock may be this far behind the log (`design.md` 6).
+const BEHIND_MILLIS_MAX: i64 = 2_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    pub name: &'static str,
+    /// The gateway cannot do its work until it is solved.
+    pub stops: bool,
+    pub what: String,
+    pub todo: &'static str,
+}
+
+/// Everything that can be known without asking anyone, the worst first.
+pub fn problems(store: &Health, last: When, tls: &TlsHealth, now: When) -> Vec<Problem> {
+    let mut found = store_problems(store);
+    found.extend(clock_problem(last, now));
+    found.extend(tls_problems(tls, now));
+    found.sort_by_key(|problem| !problem.stops);
+    found
+}
+
+pub fn store_problems(store: &Health) -> Vec<Problem> {
+    let mut found = Vec::new();
+    if let Some(why) = store.stopped {
+        found.push(Problem {
+            name: "store-stopped",
+            stops: true,
+            what: format!("nothing can be recorded, so nothing is answered: {why}"),
+            todo: "see to the disk or the database, then restart the gateway",
+        });
+    }
+    if store.nearly_full {
+        found.push(Problem {
+            name: "disk-nearly-full",
+            stops: false,
+            what: "only withdrawals, emergencies and refusals are taken".to_owned(),
+            todo: "give the disk of data_dir more room; nothing needs a restart",
+        });
+    }
+    found
+}
+
+pub fn clock_problem(last: When, now: When) -> Option<Problem> {
+    let behind = last.millis().saturating_sub(now.millis());
+    (behind > BEHIND_MILLIS_MAX).then(|| Problem {
+        name: "clock-behind",
+        stops: true,
+        what: format!("the clock is {} s behind the log", behind / 1_000),
+        todo: "set the clock (chrony or systemd-timesyncd); later entries keep the log's time",
+    })
+}
+
+pub fn tls_problems(tls: &TlsHealth, now: When) -> Vec<Problem> {
+    let ends = [
+        (
+            "revocation-list",
+            "the revocation list",
+            tls.revocation_next_update,
+            "no client is accepted: run `firedoor cert crl`, or fetch the authority's newest list",
+        ),
+        (
+            "server-certificate",
+            "the gateway's own certificate",
+            tls.server_not_after,
+            "clients refuse the gateway: issue a new one (`firedoor cert request`, `cert issue`)",
+        ),
+        (
+            "client-authority",
+            "an authority in tls.client_ca",
+            tls.authority_not_after,
+            "its clients are refused: make a new one (`firedoor cert ca`), add it, issue anew",
+        ),
+    ];
+    let soon = now.plus_days(WARNED_BEFORE_DAYS);
+    ends.into_iter()
+        .filter(|(_, _, until, _)| *until <= soon)
+        .map(|(name, subject, until, todo)| {
+            let stops = until <= now;
+            let verb = if stops { "ended" } else { "ends" };
+            Problem {
+                name,
+                stops,
+                what: format!("{subject} {verb} at {}", until.rfc3339()),
+                todo,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> When {
+        When::parse("2026-04-02T21:10:00Z").unwrap()
+    }
+
+    fn tls(list_days: i64) -> TlsHealth {
+        TlsHealth {
+            generation: 1,
+            server_not_after: now().plus_days(90),
+            authority_not_after: now().plus_days(900),
+            revocation_next_update: now().plus_days(list_days),
+        }
+    }
+
+    fn store() -> Health {
+        Health {
+            stopped: None,
+            nearly_full: false,
+            leaves: 7,
+        }
+    }
+
+    #[test]
+    fn a_sound_gateway_has_no_problem() {
+        assert_eq!(problems(&store(), now(), &tls(30), now()), []);
+    }
+
+    #[test]
+    fn each_problem_is_named_the_worst_first() {
+        let store = Health {
+            stopped: Some("fdatasync failed"),
+            nearly_full: true,
+            leaves: 7,
+        };
+        let later = now().plus_millis(3_000);
+        let mut found = problems(&store, later, &tls(3), now());
+        found.extend(problems(&self::store(), now(), &tls(0), now()));
+        let told: Vec<String> = found
+            .iter()
+            .map(|problem| {
+                let stops = if problem.stops { "stops" } else { "warns" };
+                format!("{} {stops}: {}", problem.name, problem.what)
+            })
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        store-stopped stops: nothing can be recorded, so nothing is answered: fdatasync failed
+        clock-behind stops: the clock is 3 s behind the log
+        disk-nearly-full warns: only withdrawals, emergencies and refusals are taken
+        revocation-list warns: the revocation list ends at 2026-04-05T21:10:00.000Z
+        revocation-list stops: the revocation list ended at 2026-04-02T21:10:00.000Z
+        ");
+    }
+}

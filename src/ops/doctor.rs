@@ -1,0 +1,396 @@
+//! `firedoor doctor`: which link is broken, and what to do.
+//!
+//! It looks with the same code that the gateway starts with. A log that no gateway has open is
+//! opened and checked as a start would; one in use is left alone, and the running gateway asked.
+//! A repair only moves things aside, makes a mode stricter or renews a list: it deletes nothing
+//! and never touches the journal or a key.
+
+mod repair;
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::cli::CommandResult;
+use super::clock::now;
+use super::condition::{Problem, clock_problem, store_problems, tls_problems};
+use super::config::{Config, StoreChoice};
+use super::gateway;
+use super::keys::{RootKey, log_key};
+use super::policy;
+use crate::edge::tls::{Clock, TlsState};
+
+/// What the running gateway may say of itself.
+const READY_BYTES_MAX: u64 = 64 * 1024;
+const READY_WITHIN: Duration = Duration::from_secs(5);
+
+/// Find out what is wrong and what to do; exit 0 only if nothing stops the gateway
+#[derive(clap::Args)]
+#[command(
+    after_help = "Looks at the configuration, keys, policies, certificates, revocation \
+                        list, clock, disk and log, while the gateway runs or not.\n\n\
+                        Example: firedoor doctor --config /etc/firedoor/firedoor.toml"
+)]
+pub struct Args {
+    #[arg(long, default_value = "firedoor.toml")]
+    config: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// Solve what can be solved without losing anything: what is in the way is moved aside,
+    /// nothing is deleted
+    #[arg(long)]
+    repair: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Good,
+    /// Soon, or less than it could be.
+    Warns,
+    /// The gateway does not start, or does not do its work.
+    Stops,
+}
+
+/// One link of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Check {
+    link: &'static str,
+    state: State,
+    says: String,
+    todo: Option<String>,
+}
+
+/// What was looked at, in the order in which a start needs it.
+#[derive(Default)]
+struct Report(Vec<Check>);
+
+impl Report {
+    fn good(&mut self, link: &'static str, says: impl Into<String>) {
+        self.add(link, State::Good, says.into(), None);
+    }
+
+    fn warns(&mut self, link: &'static str, says: impl Into<String>, todo: &str) {
+        self.add(link, State::Warns, says.into(), Some(todo.to_owned()));
+    }
+
+    fn stops(&mut self, link: &'static str, says: impl Into<String>, todo: &str) {
+        self.add(link, State::Stops, says.into(), Some(todo.to_owned()));
+    }
+
+    fn problem(&mut self, link: &'static str, problem: &Problem) {
+        let state = if problem.stops {
+            State::Stops
+        } else {
+            State::Warns
+        };
+        let todo = Some(problem.todo.to_owned());
+        self.add(link, state, problem.what.clone(), todo);
+    }
+
+    fn add(&mut self, link: &'static str, state: State, says: String, todo: Option<String>) {
+        self.0.push(Check {
+            link,
+            state,
+            says,
+            todo,
+        });
+    }
+
+    fn is_good(&self) -> bool {
+        self.0.iter().all(|check| check.state != State::Stops)
+    }
+
+    fn tell(&self, out: &mut impl Write, as_json: bool) -> io::Result<()> {
+        let word = |state| match state {
+            State::Good => "good",
+            State::Warns => "warns",
+            State::Stops => "stops",
+        };
+        if as_json {
+            let checks: Vec<serde_json::Value> = self
+                .0
+                .iter()
+                .map(|check| {
+                    json!({
+                        "link": check.link,
+                        "state": word(check.state),
+                        "says": check.says,
+                        "todo": check.todo,
+                    })
+                })
+                .collect();
+            let report = json!({ "good": self.is_good(), "checks": checks });
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            return writeln!(out);
+        }
+        for check in &self.0 {
+            writeln!(
+                out,
+                "{:5}  {:13} {}",
+                word(check.state),
+                check.link,
+                check.says
+            )?;
+            if let Some(todo) = &check.todo {
+                writeln!(out, "       {:13} -> {todo}", "")?;
+            }
+        }
+        match self.0.iter().find(|check| check.state == State::Stops) {
+            Some(first) => writeln!(out, "\nThe first link that fails: {}.", first.link),
+            None => writeln!(out, "\nNothing stops the gateway."),
+        }
+    }
+}
+
+pub fn run(args: &Args) -> CommandResult {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let report = runtime.block_on(examine(&args.config, args.repair));
+    report.tell(&mut io::stdout().lock(), args.json)?;
+    Ok(match report.is_good() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+async fn examine(file: &Path, repairing: bool) -> Report {
+    let mut report = Report::default();
+    let config = match Config::read(file) {
+        Ok(config) => config,
+        Err(error) => {
+            let todo = "correct it; deploy/firedoor.toml explains every key";
+            report.stops("configuration", error.to_string(), todo);
+            return report;
+        }
+    };
+    report.good("configuration", format!("{} reads well", file.display()));
+    if repairing {
+        repair::modes(&mut report, &config);
+        repair::revocation_list(&mut report, &config);
+    }
+    modes(&mut report, file, &config);
+    let has_key = root_key(&mut report, &config);
+    policies(&mut report, &config);
+    certificates(&mut report, &config);
+    disk(&mut report, &config);
+    match running(&config) {
+        Running::Yes => ask_running(&mut report, &config),
+        Running::No if has_key => log(&mut report, &config, repairing).await,
+        Running::No => {}
+    }
+    report
+}
+
+/// Who else may read what should be read by one.
+fn modes(report: &mut Report, file: &Path, config: &Config) {
+    let open = |path: &Path| path.metadata().is_ok_and(|file| file.mode() & 0o077 != 0);
+    if open(&config.tls.key) {
+        let says = format!("{} can be read by others", config.tls.key.display());
+        report.warns("modes", says, "chmod 0600 it, or run doctor with --repair");
+    }
+    if matches!(config.store, StoreChoice::Postgres { .. }) && open(file) {
+        let says = format!(
+            "{} may hold a password and can be read by others",
+            file.display()
+        );
+        report.warns("modes", says, "chmod 0600 it");
+    }
+}
+
+fn root_key(report: &mut Report, config: &Config) -> bool {
+    match RootKey::read(&config.key_path) {
+        Ok(_) => {
+            report.good("root key", "is there, and for its owner only");
+            true
+        }
+        Err(error) => {
+            let todo = "without it nothing that is stored can be read: do not make a new one \
+                        over a log that exists";
+            report.stops("root key", error.to_string(), todo);
+            false
+        }
+    }
+}
+
+fn policies(report: &mut Report, config: &Config) {
+    let (hash, problems) = policy::check(config.policies_dir.as_deref());
+    for problem in &problems {
+        report.stops(
+            "policies",
+            problem.clone(),
+            "correct it: `firedoor policy check` tells more",
+        );
+    }
+    if let (Some(hash), true) = (hash, problems.is_empty()) {
+        report.good("policies", format!("are valid, sha256 {hash}"));
+    }
+}
+
+fn certificates(report: &mut Report, config: &Config) {
+    let clock: Clock = Arc::new(now);
+    let tls = match TlsState::open(config.tls.clone(), &config.trust_domain, clock) {
+        Ok(tls) => tls,
+        Err(error) => {
+            let todo = "look at the four files named in [tls]";
+            report.stops("certificates", error.to_string(), todo);
+            return;
+        }
+    };
+    let health = tls.health();
+    let problems = tls_problems(&health, now());
+    for problem in &problems {
+        report.problem("certificates", problem);
+    }
+    if problems.is_empty() {
+        let (server, list) = (health.server_not_after, health.revocation_next_update);
+        let says = format!(
+            "the gateway's holds until {}, the revocation list until {}",
+            server.rfc3339(),
+            list.rfc3339()
+        );
+        report.good("certificates", says);
+    }
+}
+
+fn disk(report: &mut Report, config: &Config) {
+    if let StoreChoice::Postgres { .. } = config.store {
+        return;
+    }
+    let place = &config.data_dir;
+    let free = match rustix::fs::statvfs(place) {
+        Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
+        Err(error) => {
+            let says = format!("{}: {}", place.display(), io::Error::from(error));
+            let todo = "make the folder (mode 0700) for the gateway's user, or correct data_dir";
+            report.stops("disk", says, todo);
+            return;
+        }
+    };
+    let mib = free / (1024 * 1024);
+    if free < config.limits.kept_room_bytes() {
+        let says = format!("{mib} MiB free: only withdrawals, emergencies and refusals are taken");
+        report.warns("disk", says, "give it more room");
+    } else {
+        report.good("disk", format!("{mib} MiB free"));
+    }
+}
+
+enum Running {
+    Yes,
+    No,
+}
+
+/// Whether a gateway has the journal open.
+fn running(config: &Config) -> Running {
+    if let StoreChoice::Postgres { .. } = config.store {
+        return Running::No;
+    }
+    let lock = File::open(config.data_dir.join("lock"));
+    match lock.map(|file| file.try_lock()) {
+        Ok(Err(_)) => Running::Yes,
+        Ok(Ok(())) | Err(_) => Running::No,
+    }
+}
+
+/// What the running gateway says at `/readyz`.
+fn ask_running(report: &mut Report, config: &Config) {
+    let said = ready_page(config).ok().and_then(|page| {
+        let (_, body) = page.split_once("\r\n\r\n")?;
+        serde_json::from_str::<serde_json::Value>(body).ok()
+    });
+    let Some(said) = said else {
+        let says = format!("has the log open but is silent at {}", config.admin_listen);
+        let todo = "is admin_listen the one it was started with? else look at its log, restart it";
+        report.stops("gateway", says, todo);
+        return;
+    };
+    let problems = said.get("problems").and_then(|found| found.as_array());
+    let problems = problems.map_or(&[][..], Vec::as_slice);
+    for problem in problems {
+        let text = |name: &str| {
+            let found = problem.get(name).and_then(|value| value.as_str());
+            found.unwrap_or_default().to_owned()
+        };
+        let stops = problem.get("stops").and_then(|value| value.as_bool());
+        let state = match stops {
+            Some(false) => State::Warns,
+            Some(true) | None => State::Stops,
+        };
+        report.add("gateway", state, text("what"), Some(text("todo")));
+    }
+    if problems.is_empty() {
+        report.good("gateway", "runs and is ready");
+    }
+}
+
+fn ready_page(config: &Config) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&config.admin_listen, READY_WITHIN)?;
+    stream.set_read_timeout(Some(READY_WITHIN))?;
+    stream.set_write_timeout(Some(READY_WITHIN))?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut page = String::new();
+    stream.take(READY_BYTES_MAX).read_to_string(&mut page)?;
+    Ok(page)
+}
+
+/// Opens the log as a start would: every frame is read, the root recomputed and compared.
+async fn log(report: &mut Report, config: &Config, repairing: bool) {
+    let embedded = matches!(config.store, StoreChoice::Embedded { .. });
+    if embedded && !config.data_dir.join("journal").exists() {
+        report.good("log", "is not there yet: the first start makes it");
+        return;
+    }
+    let opened = match gateway::open(config).await {
+        Err(_) if repairing && repair::index(report, config) => gateway::open(config).await,
+        opened => opened,
+    };
+    let gateway = match opened {
+        Ok(gateway) => gateway,
+        Err(error) => {
+            let todo = "the message names the place; if only the index folder is broken, \
+                        --repair moves it aside and it is made anew";
+            report.stops("log", error.to_string(), todo);
+            return;
+        }
+    };
+    let store = &gateway.store;
+    for problem in store_problems(&store.health()) {
+        report.problem("log", &problem);
+    }
+    match clock_problem(store.last_time(), now()) {
+        Some(problem) => report.problem("clock", &problem),
+        None => report.good("clock", format!("{}, not behind the log", now().rfc3339())),
+    }
+    let head = match store.checkpoint().await {
+        Ok(note) => signed_by_us(config, &note),
+        Err(error) => Err(error.to_string()),
+    };
+    match head {
+        Ok(size) => report.good("log", format!("signed head is good, entries: {size}")),
+        Err(error) => report.stops("log", error, "is log.origin the one it was made with?"),
+    }
+    if let Err(error) = store.close().await {
+        report.stops("log", error.to_string(), "look at the disk or the database");
+    }
+}
+
+/// The number of entries under the log's own key.
+fn signed_by_us(config: &Config, note: &str) -> Result<u64, String> {
+    let root = RootKey::read(&config.key_path).map_err(|error| error.to_string())?;
+    let key = log_key(&root, &config.origin).map_err(|error| error.to_string())?;
+    let head = key
+        .verifier()
+        .verify(note)
+        .map_err(|error| error.to_string())?;
+    Ok(head.size)
+}
+
+#[cfg(test)]
+mod tests;

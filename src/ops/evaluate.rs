@@ -1,0 +1,148 @@
+//! `firedoor evaluate firewall`: runs the real text screen over a file of sentences, so that
+//! anyone can measure it on text of their own. It never opens a store and logs nothing.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::cli::CommandResult;
+use super::rules;
+
+use crate::domain::firewall::text::{Finding, Label, TextScreen};
+
+/// Longest line read, in bytes: a note of the longest kind, escaped, with room for its fields.
+const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Run the real rules over data of your own and measure them
+#[derive(clap::Args)]
+#[command(after_help = "Example: firedoor evaluate firewall sentences.jsonl > predictions.jsonl")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What the text screen would hold, for each line of a file
+    #[command(
+        after_help = "Each line has `id`, `text` and perhaps `route`; each answer has `id`, `label` \
+                      (explicit, proxy, none), `spans` (code points, whole sentences) and \
+                      `rules`.\n\n\
+                      Example: firedoor evaluate firewall sentences.jsonl > predictions.jsonl"
+    )]
+    Firewall {
+        /// JSON lines; `-` for standard input
+        file: PathBuf,
+        /// A folder with screen/lexicon.toml, instead of the words that are built in
+        #[arg(long, value_name = "DIR")]
+        policies: Option<PathBuf>,
+    },
+}
+
+pub fn run(args: &Args) -> CommandResult {
+    let Command::Firewall { file, policies } = &args.command;
+    let screen = rules::screen(policies.as_deref())?;
+    let input: Box<dyn BufRead> = if file.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        let opened = File::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Box::new(BufReader::new(opened))
+    };
+    firewall(input, BufWriter::new(io::stdout().lock()), &screen)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One JSON line out for each line in: `id`, `label` (`explicit`, `proxy`, `none`), `spans` (code
+/// points, whole sentences), `rules`. Text that is held unread counts as explicit. Blank lines are
+/// skipped; a line that is no object with `id` and `text` is an error that names its number.
+pub fn firewall(
+    mut input: impl BufRead,
+    mut output: impl Write,
+    screen: &TextScreen,
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    for number in 1u64.. {
+        line.clear();
+        let limit = u64::try_from(LINE_BYTES_MAX + 1).unwrap_or(u64::MAX);
+        if io::Read::take(&mut input, limit).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() > LINE_BYTES_MAX {
+            return Err(bad_line(number, "is too long"));
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let item: Value =
+            serde_json::from_slice(&line).map_err(|_| bad_line(number, "is not JSON"))?;
+        let (Some(id), Some(text)) = (item.get("id"), item.get("text").and_then(Value::as_str))
+        else {
+            return Err(bad_line(number, "needs 'id' and 'text'"));
+        };
+        serde_json::to_writer(&mut output, &prediction(id, &screen.read(text)))?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()
+}
+
+fn prediction(id: &Value, finding: &Finding) -> Value {
+    match finding {
+        Finding::Clean => json!({ "id": id, "label": "none", "spans": [], "rules": [] }),
+        Finding::Held(held) => {
+            let label = match held.label {
+                Label::Explicit | Label::Unreadable => "explicit",
+                Label::Proxy => "proxy",
+            };
+            let spans: Vec<[u32; 2]> = held
+                .spans
+                .iter()
+                .map(|span| [span.start, span.end])
+                .collect();
+            json!({ "id": id, "label": label, "spans": spans, "rules": held.rules })
+        }
+    }
+}
+
+fn bad_line(number: u64, what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("line {number} {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::firewall::text::BUILT_IN_LEXICON;
+
+    fn run(input: &str) -> io::Result<String> {
+        let screen = TextScreen::parse(BUILT_IN_LEXICON).unwrap();
+        let mut output = Vec::new();
+        firewall(input.as_bytes(), &mut output, &screen)?;
+        Ok(String::from_utf8(output).unwrap())
+    }
+
+    #[test]
+    fn each_line_gets_one_prediction_in_order() {
+        let input = concat!(
+            r#"{"id": "1", "text": "Locks changed. Her visa expired.", "route": "police->charity"}"#,
+            "\n\n",
+            r#"{"id": 2, "text": "Needs a panic alarm."}"#,
+            "\n",
+            r#"{"id": "3", "text": "v\u200bi\u200bs\u200ba"}"#,
+        );
+        insta::assert_snapshot!(run(input).unwrap(), @r#"
+        {"id":"1","label":"explicit","spans":[[15,32]],"rules":["visa"]}
+        {"id":2,"label":"none","spans":[],"rules":[]}
+        {"id":"3","label":"explicit","spans":[[0,7]],"rules":["unreadable","visa"]}
+        "#);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_number_and_not_repeated() {
+        let error = run("{\"id\": 1, \"text\": \"fine\"}\n{\"id\": 2}\n").unwrap_err();
+        assert_eq!(error.to_string(), "line 2 needs 'id' and 'text'");
+        assert_eq!(run("secret").unwrap_err().to_string(), "line 1 is not JSON");
+    }
+}

@@ -1,0 +1,112 @@
+//! Opens what the configuration names: keys, rules and store, as one [`Gateway`].
+//!
+//! `serve`, `init`, `doctor` and the demo all come through here, so that what one of them finds
+//! good is what another starts with. Nothing starts on a half: any error ends it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use arc_swap::ArcSwap;
+
+use super::clock::now;
+use super::config::{Config, StoreChoice};
+use super::keys::{KeyError, KeySource, KeyUse, RootKey, log_key};
+use super::rules::{self, RulesError};
+use crate::edge::tls::{Clock, TlsError, database_client};
+use crate::pipeline::Gateway;
+use crate::store::Store;
+use crate::store::journal::{self, Journal, JournalConfig, SEGMENT_BYTES_DEFAULT};
+use crate::store::keys::StoreKeys;
+use crate::store::postgres::{self, Postgres, PostgresConfig};
+
+/// What the operator must fix.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    #[error("the store does not open: {0}")]
+    Journal(#[from] Box<journal::OpenError>),
+    #[error("the store does not open: {0}")]
+    Postgres(#[from] Box<postgres::OpenError>),
+    #[error("store_ca: cannot read {0} ({1})")]
+    ServerCa(PathBuf, #[source] std::io::Error),
+    #[error("store_ca: {0}")]
+    DatabaseTls(#[from] TlsError),
+    #[error("the store's thread broke while it opened")]
+    Broken,
+}
+
+/// Reads the root key, checks the rules, then opens the store; the first two are quick to fix.
+pub async fn open(config: &Config) -> Result<Gateway, OpenError> {
+    let root = RootKey::read(&config.key_path)?;
+    let rules = rules::load(config.policies_dir.as_deref(), &root)?;
+    let store = open_store(config, &root).await?;
+    Ok(Gateway {
+        store,
+        rules: ArcSwap::from_pointee(rules),
+        now,
+        latest: AtomicI64::new(0),
+        random,
+    })
+}
+
+async fn open_store(config: &Config, keys: &impl KeySource) -> Result<Store, OpenError> {
+    let keys = StoreKeys {
+        index_key: keys.key(KeyUse::StoreIndex)?,
+        slot_key: keys.key(KeyUse::StoreSlots)?,
+        log: log_key(keys, &config.origin)?,
+    };
+    match &config.store {
+        StoreChoice::Embedded { slots } => {
+            let journal = JournalConfig {
+                data_dir: config.data_dir.clone(),
+                slots: slots.clone(),
+                keys,
+                segment_bytes: SEGMENT_BYTES_DEFAULT,
+                kept_room_bytes: config.limits.kept_room_bytes(),
+            };
+            // It reads and checks the whole log.
+            let opened = tokio::task::spawn_blocking(move || Journal::open(journal)).await;
+            let journal = opened.map_err(|_| OpenError::Broken)?.map_err(Box::new)?;
+            Ok(Store::Embedded(journal))
+        }
+        StoreChoice::Postgres {
+            url,
+            slots_url,
+            server_ca,
+        } => {
+            let tls = match server_ca {
+                Some(path) => {
+                    let pem = std::fs::read(path)
+                        .map_err(|error| OpenError::ServerCa(path.clone(), error))?;
+                    let clock: Clock = Arc::new(now);
+                    Some(database_client(&pem, clock)?)
+                }
+                None => None,
+            };
+            let postgres = PostgresConfig {
+                url: url.as_str().to_owned(),
+                slots_url: slots_url.as_str().to_owned(),
+                tls,
+                keys,
+                pool_size: config.limits.store_connections_max as usize,
+            };
+            let postgres = Postgres::open(postgres).await.map_err(Box::new)?;
+            Ok(Store::Postgres(postgres))
+        }
+    }
+}
+
+/// Randomness of the operating system, for one attempt.
+///
+/// # Panics
+/// If there is none. An attempt with guessable salts must not be recorded; the caller gets a 500.
+pub fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let filled = getrandom::fill(&mut bytes).is_ok();
+    assert!(filled, "the operating system gives randomness");
+    bytes
+}

@@ -1,0 +1,110 @@
+//! `firedoor policy check`: would this folder of policies start?
+//!
+//! It judges with the loader that the gateway starts with, and changes nothing.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::cert::hex;
+use super::cli::CommandResult;
+use super::config::Config;
+use super::rules::{self, RulesError};
+
+/// Look at the policies before the gateway does
+#[derive(clap::Args)]
+#[command(after_help = "Example: firedoor policy check ./policies")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Validate policies, text screen and clock as a start would; exit 0 only if all are good
+    #[command(after_help = "Example: firedoor policy check ./policies --json")]
+    Check {
+        /// A folder; without it the one in the configuration, or what is built in
+        dir: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub fn run(args: &Args) -> CommandResult {
+    let Command::Check { dir, config, json } = &args.command;
+    let dir = match (dir, config) {
+        (Some(dir), _) => Some(dir.clone()),
+        (None, Some(file)) => Config::read(file)?.policies_dir,
+        (None, None) => None,
+    };
+    let (found, problems) = check(dir.as_deref());
+    let mut out = io::stdout().lock();
+    let place = match &dir {
+        Some(dir) => dir.display().to_string(),
+        None => "built in".to_owned(),
+    };
+    if *json {
+        let report = json!({
+            "policies": place,
+            "good": problems.is_empty(),
+            "sha256": found,
+            "problems": problems,
+        });
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else if let (Some(hash), []) = (&found, problems.as_slice()) {
+        writeln!(out, "good: {place}")?;
+        writeln!(out, "sha256 {hash}")?;
+    } else {
+        writeln!(out, "not good: {place}")?;
+        for problem in &problems {
+            writeln!(out, "  {problem}")?;
+        }
+    }
+    Ok(match problems.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// The hash of the set if it loads, and every problem found.
+pub(super) fn check(dir: Option<&Path>) -> (Option<String>, Vec<String>) {
+    let mut problems = Vec::new();
+    let found = match rules::policies(dir) {
+        Ok(policies) => Some(hex(&policies.hash())),
+        Err(RulesError::Policies(bad)) => {
+            problems.extend(bad.problems);
+            None
+        }
+        Err(other) => {
+            problems.push(other.to_string());
+            None
+        }
+    };
+    problems.extend(rules::screen(dir).err().map(|error| error.to_string()));
+    problems.extend(rules::clock(dir).err().map(|error| error.to_string()));
+    (found, problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_in_is_good_and_every_problem_of_another_folder_is_told() {
+        let (hash, problems) = check(None);
+        assert!(hash.is_some_and(|hash| hash.len() == 64) && problems.is_empty());
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("screen")).unwrap();
+        std::fs::write(dir.path().join("screen/lexicon.toml"), "x = 1").unwrap();
+        let (hash, problems) = check(Some(dir.path()));
+        assert!(hash.is_none());
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+}

@@ -1,0 +1,157 @@
+//! Reads the rules in force: policies, text screen and clock, built in or from a folder.
+//!
+//! A folder replaces the policies as a whole, never single files: half of one set and half of
+//! another is a set that nobody has looked at. Nothing is used that does not validate (P3).
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::keys::{KeyError, KeySource, domain_keys};
+use crate::domain::clock::{ClockError, CodeClock};
+use crate::domain::firewall::text::{BUILT_IN_LEXICON, BadLexicon, TextScreen};
+use crate::domain::policy::{BadPolicies, Policies};
+use crate::domain::rules::Rules;
+
+const SCHEMA: &str = "schema.cedarschema";
+const LEXICON: &str = "screen/lexicon.toml";
+const CLOCK_RULES: &str = "clock/vcop2021.toml";
+const HOLIDAYS: &str = "clock/bank-holidays-england-and-wales.toml";
+const BUILT_IN_CLOCK_RULES: &str = include_str!("../../policies/clock/vcop2021.toml");
+const BUILT_IN_HOLIDAYS: &str =
+    include_str!("../../policies/clock/bank-holidays-england-and-wales.toml");
+/// Far more than any of these files has.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Entries of a folder that are looked at.
+const FILES_MAX: usize = 256;
+
+/// What the operator must fix before the gateway starts.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    #[error("{0}: {1}")]
+    File(PathBuf, #[source] io::Error),
+    #[error("{0} is larger than 1 MiB or not UTF-8")]
+    NotText(PathBuf),
+    #[error("{0} holds more than 256 files: is it the right folder?")]
+    TooMany(PathBuf),
+    #[error("{0}")]
+    Policies(#[from] BadPolicies),
+    #[error("the text screen: {0}")]
+    Screen(#[from] BadLexicon),
+    #[error("the clock: {0}")]
+    Clock(#[from] ClockError),
+    #[error("{0}")]
+    Keys(#[from] KeyError),
+}
+
+/// Everything a decision depends on besides the attempt and the facts.
+pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesError> {
+    let (tokens, aliases, keys) = domain_keys(keys)?;
+    Ok(Rules {
+        policies: policies(dir)?,
+        screen: screen(dir)?,
+        clock: clock(dir)?,
+        tokens,
+        aliases,
+        keys,
+    })
+}
+
+/// The policies of a folder: its schema and every `.cedar` file directly in it.
+pub fn policies(dir: Option<&Path>) -> Result<Policies, RulesError> {
+    let Some(dir) = dir else {
+        return Ok(Policies::shipped()?);
+    };
+    let unreadable = |error| RulesError::File(dir.to_owned(), error);
+    let schema = read(&dir.join(SCHEMA))?;
+    let mut files = Vec::new();
+    for (seen, entry) in fs::read_dir(dir).map_err(unreadable)?.enumerate() {
+        if seen >= FILES_MAX {
+            return Err(RulesError::TooMany(dir.to_owned()));
+        }
+        let path = entry.map_err(unreadable)?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "cedar")
+        {
+            let name = path.file_name().unwrap_or_default();
+            files.push((name.to_string_lossy().into_owned(), read(&path)?));
+        }
+    }
+    files.sort();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    Ok(Policies::load(&schema, &files)?)
+}
+
+/// The text screen; the built-in list of words unless the folder has one.
+pub fn screen(dir: Option<&Path>) -> Result<TextScreen, RulesError> {
+    Ok(TextScreen::parse(&own_or(dir, LEXICON, BUILT_IN_LEXICON)?)?)
+}
+
+/// The clock of the Victims' Code; built in unless the folder has one.
+pub fn clock(dir: Option<&Path>) -> Result<CodeClock, RulesError> {
+    let rules = own_or(dir, CLOCK_RULES, BUILT_IN_CLOCK_RULES)?;
+    let holidays = own_or(dir, HOLIDAYS, BUILT_IN_HOLIDAYS)?;
+    Ok(CodeClock::parse(&rules, &holidays)?)
+}
+
+fn own_or(dir: Option<&Path>, name: &str, built_in: &str) -> Result<String, RulesError> {
+    match dir.map(|dir| dir.join(name)) {
+        Some(path) if path.exists() => read(&path),
+        Some(_) | None => Ok(built_in.to_owned()),
+    }
+}
+
+fn read(path: &Path) -> Result<String, RulesError> {
+    let unreadable = |error| RulesError::File(path.to_owned(), error);
+    if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+        return Err(RulesError::NotText(path.to_owned()));
+    }
+    let bytes = fs::read(path).map_err(unreadable)?;
+    String::from_utf8(bytes).map_err(|_| RulesError::NotText(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("policies")
+    }
+
+    #[test]
+    fn the_shipped_folder_is_what_is_built_in() {
+        let folder = policies(Some(&shipped())).unwrap();
+        assert_eq!(folder.hash(), policies(None).unwrap().hash());
+        let folder = screen(Some(&shipped())).unwrap();
+        assert_eq!(folder.version(), screen(None).unwrap().version());
+        assert!(clock(Some(&shipped())).is_ok() && clock(None).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_lacks_a_part_or_breaks_one_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            policies(Some(dir.path())),
+            Err(RulesError::File(..))
+        ));
+        let (schema, files) = Policies::shipped_files();
+        fs::write(dir.path().join(SCHEMA), schema).unwrap();
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        assert!(policies(Some(dir.path())).is_ok());
+        fs::write(dir.path().join("99-more.cedar"), "permit (principal").unwrap();
+        let error = policies(Some(dir.path())).err().unwrap().to_string();
+        assert!(error.contains("99-more.cedar"), "{error}");
+        fs::create_dir(dir.path().join("screen")).unwrap();
+        fs::write(dir.path().join(LEXICON), "version = 1").unwrap();
+        assert!(matches!(
+            screen(Some(dir.path())),
+            Err(RulesError::Screen(_))
+        ));
+    }
+}
