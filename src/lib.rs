@@ -1,5 +1,4 @@
-//! Firedoor: a gateway through which agencies exchange victim-support referrals.
-//! Read [`pipeline`] first.
+#![doc = include_str!("README.md")]
 
 pub mod pipeline;
 

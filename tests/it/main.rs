@@ -1,4 +1,29 @@
 //! The gateway as the outside sees it: real sockets, real certificates, real files.
 
+mod abuse;
+mod architecture;
+mod bad_input;
+mod batch;
+mod canary;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    dead_code,
+    reason = "shared with the tests of the store, which use all of it"
+)]
+#[path = "../../src/store/postgres/cluster.rs"]
+mod cluster;
+mod compile_fail;
+mod custody;
+mod demo;
+mod district;
+mod fhir;
+mod people;
+mod readme;
+mod restart;
+mod serve;
+mod silence;
 mod tier;
+mod tls;
+mod town;
 mod verify;
