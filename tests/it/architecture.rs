@@ -16,12 +16,12 @@ const LINES_MAX: usize = 600;
 /// Files past [`LINES_MAX`], with the most lines each may have. Lower a number when a file shrinks,
 /// and take it out when it is below the limit; never raise one.
 const LONG: [(&str, usize); 6] = [
-    ("domain/journey/governing/changes.rs", 690),
+    ("domain/journey/governing/changes.rs", 688),
     ("domain/journey/offering.rs", 655),
-    ("edge/http/referrals.rs", 795),
+    ("edge/http/referrals.rs", 792),
     ("edge/wire.rs", 695),
     ("edge/wire/governance.rs", 640),
-    ("pipeline.rs", 890),
+    ("pipeline.rs", 860),
 ];
 
 /// Each crate that touches the world, or makes or breaks a promise, and where it may be named.
