@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::frame::{Change, ENTRY_BYTES_MAX, Entry, FRAME_OVERHEAD_BYTES_MAX, KeptReplay};
 use self::marks::{Left, Mark, boot_id};
-use self::names::Names;
 use self::recovery::{FrameAt, Recovered, recover};
 use self::segment::Segments;
 use self::start::{identity, lock, make_dir, open_index, refuse_slots_under};
@@ -21,6 +20,7 @@ use self::table::Table;
 use self::writer::{Job, Prepared, Writer, frame_bytes_max};
 use super::index::Index;
 use super::keys::StoreKeys;
+use super::names::Names;
 use super::slots::{RESERVE_SLOTS_MAX, Slots};
 use super::{Committed, Fault, Health};
 use crate::domain::checkpoint::LogKey;
@@ -31,7 +31,6 @@ use crate::domain::time::When;
 
 mod frame;
 mod marks;
-mod names;
 mod read;
 mod recovery;
 pub(in crate::store) mod segment;
@@ -428,7 +427,8 @@ impl Journal {
                     key: replay.key,
                     request: replay.request,
                     until: replay.until.millis(),
-                    reply: reply.ok_or(Fault::CannotRecord("the system gives no randomness"))?,
+                    reply: reply
+                        .map_err(|_| Fault::CannotRecord("the system gives no randomness"))?,
                 })
             }
         };

@@ -13,6 +13,7 @@ use crate::domain::time::When;
 mod index;
 pub mod journal;
 pub mod keys;
+mod names;
 pub mod postgres;
 mod proof;
 mod slots;

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::keys::StoreKeys;
+use super::names::{self, Names};
 use super::{Committed, Fault, Health};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
@@ -24,7 +25,6 @@ use crate::domain::time::When;
 
 use batch::Keyed;
 use batcher::{Batcher, Queued};
-use names::Names;
 use slots::Slots;
 
 mod batch;
@@ -32,7 +32,6 @@ mod batcher;
 #[cfg(test)]
 pub(crate) mod cluster;
 mod connect;
-mod names;
 mod read;
 mod rows;
 mod slots;

@@ -55,12 +55,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("ed25519_dalek", &["domain/checkpoint.rs"]),
     (
         "aes_gcm",
-        &[
-            "domain/seal.rs",
-            "store/journal/names.rs",
-            "store/postgres/names.rs",
-            "store/slots.rs",
-        ],
+        &["domain/seal.rs", "store/names.rs", "store/slots.rs"],
     ),
     ("getrandom", &["store/", "ops/"]),
     ("tlog_tiles", &["bin/firedoor-verify"]),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::SEGMENT_BYTES_MIN;
 use super::frame::Frame;
 use super::marks::Identity;
-use super::names::Names;
 use super::recovery::FrameAt;
 use super::segment::{Segments, sync_parent};
 use super::writer::list_changes;
 use crate::store::Fault;
 use crate::store::index::{Index, Watermark};
+use crate::store::names::Names;
 use crate::store::slots::fill_random;
 
 /// Why the journal does not open; for the operator.

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::names::{Name, Names, NoRandomness};
 use crate::domain::decision::{Draft, Write};
 use crate::domain::leaf::Leaf;
 use crate::domain::merkle::{Hash, leaf_hash};
+use crate::store::names::{Name, Names, NoRandomness};
 
 /// The class of a fact in a row, as in `seal_context`.
 pub(super) const FACT: i16 = 255;

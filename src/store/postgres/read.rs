@@ -10,7 +10,6 @@ use tokio_postgres::Row;
 use zeroize::Zeroizing;
 
 use super::batch::{FACT, shifted, unshifted};
-use super::names::Name;
 use super::slots::query;
 use super::tree::TILE_WIDTH;
 use super::{Postgres, Shared};
@@ -22,6 +21,7 @@ use crate::domain::id::Id;
 use crate::domain::leaf::Leaf;
 use crate::domain::merkle::leaf_hash;
 use crate::domain::seal::Sealed;
+use crate::store::names::Name;
 use crate::store::{Fault, OpenedItem};
 
 /// Things asked about at once.

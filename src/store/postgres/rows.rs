@@ -7,10 +7,10 @@ use tokio_postgres::{Error, Row};
 
 use super::Shared;
 use super::batch::{Keyed, Known, KnownReplay, Plan};
-use super::names::Name;
 use super::tree::Tile;
 use crate::domain::leaf::Leaf;
 use crate::domain::merkle::{Hash, leaf_hash};
+use crate::store::names::Name;
 
 const HEAD: &str = "SELECT size FROM firedoor.head WHERE one = 1 FOR UPDATE";
 /// Read under the head's lock, so it is the newest there is.

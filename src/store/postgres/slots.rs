@@ -12,9 +12,9 @@ use tokio_postgres::types::ToSql;
 use zeroize::Zeroizing;
 
 use super::connect::SLOTS;
-use super::names::{self, mac, random};
 use super::{Fault, OpenError};
 use crate::domain::seal::{ItemKey, Slot};
+use crate::store::names::{self, mac, random};
 
 /// Keys made durable at once.
 const BLOCK_SLOTS: i64 = 256;

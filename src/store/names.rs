@@ -1,4 +1,8 @@
-//! Keyed names and the sealing of small rows: what makes the database say nothing by itself.
+//! Keyed names: how aggregates, lists and counters are called in the journal and in the database,
+//! and the sealing of small values beside them.
+//!
+//! Without the index key nobody can tell from a name what it stands for, nor test a guess. Both
+//! backends name alike, so that a store can move from one to the other. The labels are for ever.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -9,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::decision::{Aggregate, Counter, List};
 
-/// How rows are named: the first half of an HMAC.
+/// How things are named: the first half of an HMAC.
 pub(super) type Name = [u8; 16];
 
 const NONCE_BYTES: usize = 12;
