@@ -3,7 +3,6 @@
 //! Nothing may write but the one writer thread, and nothing that a decision rests on may be looked
 //! up in sled.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -12,12 +11,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::frame::{Change, ENTRY_BYTES_MAX, Entry, FRAME_OVERHEAD_BYTES_MAX, KeptReplay};
-use self::marks::{Left, Mark, boot_id};
+use self::marks::{Left, Mark};
 use self::recovery::{FrameAt, Recovered, recover};
 use self::segment::Segments;
-use self::start::{identity, lock, make_dir, open_index, refuse_slots_under};
+use self::start::{identity, lock, open_index, refuse_slots_under};
 use self::table::Table;
 use self::writer::{Job, Prepared, Writer, frame_bytes_max};
+use super::disk::{Disk, DiskFile};
 use super::index::Index;
 use super::keys::StoreKeys;
 use super::names::Names;
@@ -90,7 +90,7 @@ struct Shared {
     committed: watch::Sender<u64>,
     stopped: OnceLock<&'static str>,
     /// Held while the journal is open.
-    _lock: File,
+    _lock: DiskFile,
 }
 
 struct State {
@@ -140,6 +140,10 @@ impl Journal {
     /// It is damaged, in use, or not what the keys belong to. Nothing is repaired but a last frame
     /// that was never acknowledged.
     pub fn open(config: JournalConfig) -> Result<Self, OpenError> {
+        Self::open_on(Disk::Real, config)
+    }
+
+    fn open_on(disk: Disk, config: JournalConfig) -> Result<Self, OpenError> {
         let JournalConfig {
             data_dir,
             slots,
@@ -151,16 +155,17 @@ impl Journal {
             return Err(OpenError::SegmentBytes);
         }
         let journal_dir = data_dir.join("journal");
-        make_dir(&journal_dir).map_err(|source| OpenError::io(&journal_dir, source))?;
-        refuse_slots_under(&data_dir, &slots)?;
-        let lock = lock(&data_dir)?;
+        let made = disk.make_dir(&journal_dir);
+        made.map_err(|source| OpenError::io(&journal_dir, source))?;
+        refuse_slots_under(&disk, &data_dir, &slots)?;
+        let lock = lock(&disk, &data_dir)?;
 
         let names = Names::new(keys.index_key);
-        let segments = Segments::open(&journal_dir, segment_bytes)
+        let segments = Segments::open(&disk, &journal_dir, segment_bytes)
             .map_err(|source| OpenError::io(&journal_dir, source))?;
-        let identity = identity(&data_dir, &names, segments.last() > 0)?;
-        let slot_file = Slots::open(&slots, &keys.slot_key, &identity.id)?;
-        let mark = Mark::read(&data_dir);
+        let identity = identity(&disk, &data_dir, &names, segments.last() > 0)?;
+        let slot_file = Slots::open(&disk, &slots, &keys.slot_key, &identity.id)?;
+        let mark = Mark::read(&disk, &data_dir);
         let least = mark.as_ref().map_or(0, |mark| mark.leaves);
         let found = recover(&segments, keys.log.verifier(), least)?;
         let missing = slot_file
@@ -173,7 +178,7 @@ impl Journal {
             });
         }
 
-        let boot = boot_id();
+        let boot = disk.boot_id();
         let trusted = mark.is_some_and(|mark| mark.trusts_index(&boot));
         let index_dir = data_dir.join("index");
         if !trusted {
@@ -184,7 +189,7 @@ impl Journal {
             leaves: found.tree.size(),
             left: Left::Open { boot },
         };
-        mark.write(&data_dir)
+        mark.write(&disk, &data_dir)
             .map_err(|source| OpenError::io(&data_dir, source))?;
         let index = open_index(&index_dir, trusted, &segments, &found.frames)?;
         Self::start(
@@ -210,7 +215,7 @@ impl Journal {
         index: Index,
         kept_room_bytes: u64,
         found: Recovered,
-        lock: File,
+        lock: DiskFile,
     ) -> Result<Self, OpenError> {
         let segments = Arc::new(segments);
         let io = |source| OpenError::io(&data_dir, source);
@@ -360,7 +365,7 @@ impl Journal {
             shared.index.close()?;
             let leaves = shared.state().leaves;
             let left = Left::Closed;
-            let marked = Mark { leaves, left }.write(&data_dir);
+            let marked = Mark { leaves, left }.write(shared.segments.disk(), &data_dir);
             marked.map_err(|_| Fault::CannotRecord("the mark of an orderly end cannot be written"))
         });
         closing

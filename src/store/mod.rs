@@ -10,6 +10,7 @@ use crate::domain::logged::{Inclusion, Logged};
 use crate::domain::seal::ItemKey;
 use crate::domain::time::When;
 
+mod disk;
 mod index;
 pub mod journal;
 pub mod keys;

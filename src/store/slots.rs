@@ -9,8 +9,6 @@
 //! slot 1 on. A slot that is all zeros holds no key: it was erased, or never made.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,8 +18,8 @@ use aes_gcm::{Aes256Gcm, Nonce};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Fault;
+use super::disk::{Disk, DiskFile};
 use super::journal::OpenError;
-use super::journal::segment::sync_parent;
 use crate::domain::seal::{ItemKey, Slot};
 
 const MAGIC: &[u8; 16] = b"firedoor slots 1";
@@ -40,7 +38,7 @@ const LEASE: Duration = Duration::from_secs(120);
 
 /// The slot file, open and locked.
 pub struct Slots {
-    file: File,
+    file: DiskFile,
     epoch: u32,
     cipher: Aes256Gcm,
     state: Mutex<State>,
@@ -60,31 +58,28 @@ struct State {
 impl Slots {
     /// Opens or creates the file that belongs to the journal with this id.
     /// [`Slots::reconcile`] must follow before any key is handed out.
-    pub fn open(path: &Path, slot_key: &[u8; 32], journal: &[u8; 16]) -> Result<Self, OpenError> {
+    pub fn open(
+        disk: &Disk,
+        path: &Path,
+        slot_key: &[u8; 32],
+        journal: &[u8; 16],
+    ) -> Result<Self, OpenError> {
         let io = |source| OpenError::io(path, source);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(io)?;
+        let file = disk.open_or_create(path).map_err(io)?;
         if file.try_lock().is_err() {
             return Err(OpenError::InUse(path.to_owned()));
         }
-        let meta = file.metadata().map_err(io)?;
-        if meta.permissions().mode() & 0o077 != 0 {
+        if !file.is_private().map_err(io)? {
             return Err(OpenError::SlotsMode(path.to_owned()));
         }
-        if meta.len() < HEADER_BLOCK_BYTES {
+        if file.length().map_err(io)? < HEADER_BLOCK_BYTES {
             create(&file, slot_key, journal).map_err(io)?;
-            sync_parent(path).map_err(io)?;
+            disk.sync_parent(path).map_err(io)?;
         }
         let (epoch, cipher) = read_header(&file, slot_key, journal)
             .map_err(io)?
             .ok_or_else(|| OpenError::SlotsKey(path.to_owned()))?;
-        let length = file.metadata().map_err(io)?.len();
+        let length = file.length().map_err(io)?;
         let made = length.saturating_sub(HEADER_BLOCK_BYTES) / RECORD_BYTES as u64;
         let state = State {
             made,
@@ -232,7 +227,7 @@ impl Slots {
     pub fn erase(&self, slots: &[u64]) -> std::io::Result<()> {
         for slot in slots {
             // Beyond the end there is no key, and writing there would make the file longer.
-            let end = self.file.metadata()?.len();
+            let end = self.file.length()?;
             if record_at(*slot) < end {
                 self.file
                     .write_all_at(&[0; RECORD_BYTES], record_at(*slot))?;
@@ -334,7 +329,7 @@ fn header_context(epoch: [u8; 4]) -> Vec<u8> {
 }
 
 /// The first epoch: a random key, wrapped under the slot key, so that a later epoch can destroy it.
-fn create(file: &File, slot_key: &[u8; 32], journal: &[u8; 16]) -> std::io::Result<()> {
+fn create(file: &DiskFile, slot_key: &[u8; 32], journal: &[u8; 16]) -> std::io::Result<()> {
     let mut key = Zeroizing::new([0_u8; 32]);
     fill_random(key.as_mut())?;
     let epoch = 1_u32.to_le_bytes();
@@ -349,7 +344,7 @@ fn create(file: &File, slot_key: &[u8; 32], journal: &[u8; 16]) -> std::io::Resu
 
 /// `None` if the header is damaged or belongs to another key or journal.
 fn read_header(
-    file: &File,
+    file: &DiskFile,
     slot_key: &[u8; 32],
     journal: &[u8; 16],
 ) -> std::io::Result<Option<(u32, Aes256Gcm)>> {
@@ -398,7 +393,7 @@ mod tests {
     use super::*;
 
     fn open(path: &Path) -> Slots {
-        Slots::open(path, &[7; 32], &[1; 16]).unwrap()
+        Slots::open(&Disk::Real, path, &[7; 32], &[1; 16]).unwrap()
     }
 
     fn set(slots: &[u64]) -> SlotSet {
@@ -494,15 +489,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("slots");
         let slots = open(&path);
-        let again = Slots::open(&path, &[7; 32], &[1; 16]);
+        let again = Slots::open(&Disk::Real, &path, &[7; 32], &[1; 16]);
         assert!(matches!(again, Err(OpenError::InUse(_))));
         drop(slots);
-        let other = Slots::open(&path, &[8; 32], &[1; 16]);
+        let other = Slots::open(&Disk::Real, &path, &[8; 32], &[1; 16]);
         assert!(matches!(other, Err(OpenError::SlotsKey(_))));
-        let elsewhere = Slots::open(&path, &[7; 32], &[2; 16]);
+        let elsewhere = Slots::open(&Disk::Real, &path, &[7; 32], &[2; 16]);
         assert!(matches!(elsewhere, Err(OpenError::SlotsKey(_))));
+        use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        let open_to_all = Slots::open(&path, &[7; 32], &[1; 16]);
+        let open_to_all = Slots::open(&Disk::Real, &path, &[7; 32], &[1; 16]);
         assert!(matches!(open_to_all, Err(OpenError::SlotsMode(_))));
     }
 

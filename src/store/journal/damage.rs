@@ -195,7 +195,7 @@ fn test_segments(bytes: &[u8]) -> (tempfile::TempDir, Segments) {
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let dir = dir.unwrap();
     std::fs::write(dir.path().join("0000000001.seg"), bytes).unwrap();
-    let segments = Segments::open(dir.path(), SEGMENT_BYTES_MIN).unwrap();
+    let segments = Segments::open(&Disk::Real, dir.path(), SEGMENT_BYTES_MIN).unwrap();
     (dir, segments)
 }
 
@@ -335,7 +335,9 @@ async fn a_lost_or_damaged_list_index_is_rebuilt() {
     std::fs::write(place.data().join("index/db"), b"garbage").unwrap();
     let boot = "another-boot".to_owned();
     let left = Left::Open { boot };
-    Mark { leaves: 0, left }.write(&place.data()).unwrap();
+    Mark { leaves: 0, left }
+        .write(&Disk::Real, &place.data())
+        .unwrap();
     let store = place.store();
     expect_facts(&store, 0..30).await;
     write_facts(&store, 30..32).await;

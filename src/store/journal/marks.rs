@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::segment::replace_file;
+use crate::store::disk::Disk;
 
 const IDENTITY_MAGIC: &[u8; 16] = b"firedoor ident 1";
 
@@ -21,18 +21,18 @@ impl Identity {
         data_dir.join("identity")
     }
 
-    pub fn write(&self, data_dir: &Path) -> io::Result<()> {
+    pub fn write(&self, disk: &Disk, data_dir: &Path) -> io::Result<()> {
         let mut bytes = [&IDENTITY_MAGIC[..], &self.id, &self.key_check].concat();
         bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
-        replace_file(&Self::path(data_dir), &bytes)
+        disk.replace(&Self::path(data_dir), &bytes)
     }
 
     /// `None` if there is none.
     ///
     /// # Errors
     /// It cannot be read or is damaged.
-    pub fn read(data_dir: &Path) -> io::Result<Option<Self>> {
-        let bytes = match std::fs::read(Self::path(data_dir)) {
+    pub fn read(disk: &Disk, data_dir: &Path) -> io::Result<Option<Self>> {
+        let bytes = match disk.read(&Self::path(data_dir)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -67,17 +67,17 @@ pub enum Left {
 }
 
 impl Mark {
-    pub fn write(&self, data_dir: &Path) -> io::Result<()> {
+    pub fn write(&self, disk: &Disk, data_dir: &Path) -> io::Result<()> {
         let leaves = self.leaves;
         let text = match &self.left {
             Left::Open { boot } => format!("open {leaves} {boot}\n"),
             Left::Closed => format!("closed {leaves} -\n"),
         };
-        replace_file(&data_dir.join("mark"), text.as_bytes())
+        disk.replace(&data_dir.join("mark"), text.as_bytes())
     }
 
-    pub fn read(data_dir: &Path) -> Option<Self> {
-        let text = std::fs::read_to_string(data_dir.join("mark")).ok()?;
+    pub fn read(disk: &Disk, data_dir: &Path) -> Option<Self> {
+        let text = String::from_utf8(disk.read(&data_dir.join("mark")).ok()?).ok()?;
         let mut fields = text.strip_suffix('\n')?.splitn(3, ' ');
         let (word, leaves, rest) = (fields.next()?, fields.next()?, fields.next()?);
         let left = match word {
@@ -98,10 +98,4 @@ impl Mark {
             Left::Closed => true,
         }
     }
-}
-
-/// Names this start of the machine. Empty if the system does not say; then nothing is trusted.
-pub fn boot_id() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    id.map(|id| id.trim().to_owned()).unwrap_or_default()
 }

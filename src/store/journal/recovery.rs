@@ -149,11 +149,13 @@ impl Recovered {
     fn part_of(&self, segments: &Segments, segment: u32, bytes: &[u8]) -> Option<Sidecar> {
         let path = segments.table_path(segment);
         let full = segment < segments.last();
-        if full && let Some(found) = Sidecar::read(&path, segment, &self.last_frame) {
+        if full
+            && let Some(found) = Sidecar::read(segments.disk(), &path, segment, &self.last_frame)
+        {
             return Some(found);
         }
         let made = make_sidecar(segment, bytes)?;
-        if full && let Err(error) = made.write(&path) {
+        if full && let Err(error) = made.write(segments.disk(), &path) {
             // It only saves time at the next start.
             tracing::warn!(file = %path.display(), %error, "a table file cannot be written");
         }

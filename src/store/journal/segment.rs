@@ -4,44 +4,44 @@
 //! zeros. Only making the *next* segment may fail and be tried again (a full disk); every other
 //! error is for the writer to stop at.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
+
+use crate::store::disk::{Disk, DiskFile};
 
 const ZEROS_BYTES: usize = 1024 * 1024;
 
 /// The segments of one journal.
 pub struct Segments {
+    disk: Disk,
     dir: PathBuf,
     bytes: u64,
     /// `files[n - 1]` is segment `n`.
-    files: RwLock<Vec<Arc<File>>>,
+    files: RwLock<Vec<Arc<DiskFile>>>,
     #[cfg(test)]
     pub full: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Segments {
     /// Opens all segments in `dir`, which must be numbered without a gap.
-    pub fn open(dir: &Path, bytes: u64) -> io::Result<Self> {
+    pub fn open(disk: &Disk, dir: &Path, bytes: u64) -> io::Result<Self> {
         let found = Self {
+            disk: disk.clone(),
             dir: dir.to_owned(),
             bytes,
             files: RwLock::new(Vec::new()),
             #[cfg(test)]
             full: Arc::default(),
         };
-        remove_if_there(&found.unfinished())?;
-        let highest = std::fs::read_dir(dir)?
-            .filter_map(|entry| number_of(&entry.ok()?.path()))
-            .max();
+        disk.remove_if_there(&found.unfinished())?;
+        let names = disk.names(dir)?;
+        let highest = names.iter().filter_map(|name| number_of(name)).max();
         let mut files = Vec::new();
         for number in 1..=highest.unwrap_or(0) {
             let path = found.path(number);
-            let file = OpenOptions::new().read(true).write(true).open(&path);
-            files.push(Arc::new(file.map_err(|error| {
+            files.push(Arc::new(disk.open(&path).map_err(|error| {
                 io::Error::new(error.kind(), format!("{}: {error}", path.display()))
             })?));
         }
@@ -51,13 +51,18 @@ impl Segments {
         })
     }
 
+    /// The disk that they lie on.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// The number of the last segment; 0 if there is none.
     pub fn last(&self) -> u32 {
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
         files.len() as u32
     }
 
-    pub fn file(&self, number: u32) -> Option<Arc<File>> {
+    pub fn file(&self, number: u32) -> Option<Arc<DiskFile>> {
         let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
         let place = (number as usize).checked_sub(1)?;
         files.get(place).cloned()
@@ -78,7 +83,7 @@ impl Segments {
 
     pub fn length(&self, number: u32) -> io::Result<u64> {
         match self.file(number) {
-            Some(file) => Ok(file.metadata()?.len()),
+            Some(file) => file.length(),
             None => Ok(0),
         }
     }
@@ -97,7 +102,7 @@ impl Segments {
         let file = self
             .file(number)
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        write_zeros(&file, offset, file.metadata()?.len())?;
+        write_zeros(&file, offset, file.length()?)?;
         file.sync_data()
     }
 
@@ -109,9 +114,8 @@ impl Segments {
             self.make_spare()?;
         }
         let path = self.path(number);
-        std::fs::rename(self.spare(), &path)?;
-        sync_parent(&path)?;
-        let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        self.disk.rename(&self.spare(), &path)?;
+        let file = self.disk.open(&path)?;
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         files.push(Arc::new(file));
         Ok(number)
@@ -139,21 +143,21 @@ impl Segments {
         }
         let unfinished = self.unfinished();
         let made = (|| {
-            let file = File::create(&unfinished)?;
+            let file = self.disk.create(&unfinished)?;
             write_zeros(&file, 0, self.bytes)?;
             file.sync_all()?;
-            std::fs::rename(&unfinished, self.spare())?;
-            sync_parent(&unfinished)
+            self.disk.rename(&unfinished, &self.spare())
         })();
         if made.is_err() {
             // What was written so far would only take the room that is missing.
-            let _ = remove_if_there(&unfinished);
+            let _ = self.disk.remove_if_there(&unfinished);
         }
         made
     }
 
     fn has_spare(&self) -> bool {
-        std::fs::metadata(self.spare()).is_ok_and(|meta| meta.len() == self.bytes)
+        let length = self.disk.length(&self.spare());
+        length.is_ok_and(|length| length == self.bytes)
     }
 
     fn spare(&self) -> PathBuf {
@@ -166,24 +170,22 @@ impl Segments {
 
     /// Room that the file system still has for us, in bytes.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        let found = rustix::fs::statvfs(&self.dir)?;
-        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+        self.disk.free_bytes(&self.dir)
     }
 
     /// Replaces the handle of the last segment by one that cannot be written.
     #[cfg(test)]
     pub fn break_disk(&self) {
-        let read_only = File::open(self.path(self.last())).unwrap();
-        *self.files.write().unwrap().last_mut().unwrap() = Arc::new(read_only);
+        let read_only = std::fs::File::open(self.path(self.last())).unwrap();
+        *self.files.write().unwrap().last_mut().unwrap() = Arc::new(DiskFile::Real(read_only));
     }
 }
 
-fn number_of(path: &Path) -> Option<u32> {
-    let name = path.file_name()?.to_str()?;
+fn number_of(name: &str) -> Option<u32> {
     name.strip_suffix(".seg")?.parse().ok()
 }
 
-fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
+fn write_zeros(file: &DiskFile, from: u64, to: u64) -> io::Result<()> {
     let zeros = vec![0_u8; ZEROS_BYTES];
     let mut at = from;
     while at < to {
@@ -193,29 +195,4 @@ fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
         at += length;
     }
     Ok(())
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Makes a new name in a directory durable.
-pub fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
-}
-
-/// Writes a small file so that after a crash there is either the old or the new one.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let file = File::create(&new)?;
-    file.write_all_at(bytes, 0)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    sync_parent(path)
 }

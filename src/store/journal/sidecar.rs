@@ -9,8 +9,8 @@ use std::path::Path;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::frame::Frame;
-use super::segment::replace_file;
 use super::table::{At, Table, ops};
+use crate::store::disk::Disk;
 
 const MAGIC: &[u8; 16] = b"firedoor table 1";
 
@@ -54,16 +54,16 @@ impl Sidecar {
         Some(())
     }
 
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    pub fn write(&self, disk: &Disk, path: &Path) -> io::Result<()> {
         let mut bytes = MAGIC.to_vec();
         self.serialize(&mut bytes)?;
         bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
-        replace_file(path, &bytes)
+        disk.replace(path, &bytes)
     }
 
     /// `None` if it is not there, is damaged, or is that of other frames.
-    pub fn read(path: &Path, segment: u32, last_frame: &[u8; 32]) -> Option<Self> {
-        let bytes = std::fs::read(path).ok()?;
+    pub fn read(disk: &Disk, path: &Path, segment: u32, last_frame: &[u8; 32]) -> Option<Self> {
+        let bytes = disk.read(path).ok()?;
         let (content, crc) = bytes.split_last_chunk::<4>()?;
         if crc32c::crc32c(content).to_le_bytes() != *crc {
             return None;

@@ -1,15 +1,15 @@
 //! What must be right before the journal opens, and how it is told to the operator if it is not.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::SEGMENT_BYTES_MIN;
 use super::frame::Frame;
 use super::marks::Identity;
 use super::recovery::FrameAt;
-use super::segment::{Segments, sync_parent};
+use super::segment::Segments;
 use super::writer::list_changes;
 use crate::store::Fault;
+use crate::store::disk::{Disk, DiskFile};
 use crate::store::index::{Index, Watermark};
 use crate::store::names::Names;
 use crate::store::slots::fill_random;
@@ -73,36 +73,30 @@ impl OpenError {
     }
 }
 
-pub(super) fn make_dir(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)?;
-    // Both the directory and the one above it may be new.
-    sync_parent(dir)?;
-    dir.parent().map_or(Ok(()), sync_parent)
-}
-
 /// Two processes that write one journal would destroy it.
-pub(super) fn lock(data_dir: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(disk: &Disk, data_dir: &Path) -> Result<DiskFile, OpenError> {
     let path = data_dir.join("lock");
-    let file = File::create(&path).map_err(|source| OpenError::io(&path, source))?;
+    let file = disk.open_or_create(&path);
+    let file = file.map_err(|source| OpenError::io(&path, source))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(_) => Err(OpenError::InUse(data_dir.to_owned())),
     }
 }
 
-pub(super) fn refuse_slots_under(data_dir: &Path, slots: &Path) -> Result<(), OpenError> {
+pub(super) fn refuse_slots_under(
+    disk: &Disk,
+    data_dir: &Path,
+    slots: &Path,
+) -> Result<(), OpenError> {
     let io = |source| OpenError::io(slots, source);
-    let data = data_dir.canonicalize().map_err(io)?;
+    let data = disk.canonical(data_dir).map_err(io)?;
     // The file itself may be a link that leads back.
-    let place = match slots.canonicalize() {
+    let place = match disk.canonical(slots) {
         Ok(path) => path,
         Err(_) => match slots.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.canonicalize().map_err(io)?,
-            _ => Path::new(".").canonicalize().map_err(io)?,
+            Some(parent) if !parent.as_os_str().is_empty() => disk.canonical(parent).map_err(io)?,
+            _ => disk.canonical(Path::new(".")).map_err(io)?,
         },
     };
     match place.starts_with(&data) {
@@ -112,13 +106,14 @@ pub(super) fn refuse_slots_under(data_dir: &Path, slots: &Path) -> Result<(), Op
 }
 
 pub(super) fn identity(
+    disk: &Disk,
     data_dir: &Path,
     names: &Names,
     has_segments: bool,
 ) -> Result<Identity, OpenError> {
     let path = Identity::path(data_dir);
     let io = |source| OpenError::io(&path, source);
-    match Identity::read(data_dir).map_err(io)? {
+    match Identity::read(disk, data_dir).map_err(io)? {
         Some(found) if found.key_check != names.check() => Err(OpenError::IndexKey),
         Some(found) => Ok(found),
         None if has_segments => Err(OpenError::IdentityMissing(path)),
@@ -127,7 +122,7 @@ pub(super) fn identity(
             fill_random(&mut id).map_err(io)?;
             let key_check = names.check();
             let made = Identity { id, key_check };
-            made.write(data_dir).map_err(io)?;
+            made.write(disk, data_dir).map_err(io)?;
             Ok(made)
         }
     }

@@ -5,7 +5,6 @@
 //! lack of room for the next segment may pass.
 
 use std::collections::HashMap;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, mpsc as channel};
 use std::thread::JoinHandle;
 
@@ -315,7 +314,7 @@ impl Writer {
                 let bytes = segments.read(segment, 0, length);
                 let written = bytes.map(|bytes| {
                     let made = make_sidecar(segment, &bytes);
-                    made.map(|made| made.write(&segments.table_path(segment)))
+                    made.map(|made| made.write(segments.disk(), &segments.table_path(segment)))
                 });
                 if !matches!(written, Ok(Some(Ok(())))) {
                     tracing::warn!(segment, "the table of a full segment cannot be written");
