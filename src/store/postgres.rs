@@ -32,6 +32,8 @@ mod batcher;
 #[cfg(test)]
 pub(crate) mod cluster;
 mod connect;
+mod follow;
+mod migrations;
 mod read;
 mod rows;
 mod slots;
@@ -136,7 +138,7 @@ impl Postgres {
         let pool_size = pool_size.max(4);
         let pool = connect::pool(&url, tls.as_ref(), pool_size)?;
         let slots_pool = connect::pool(&slots_url, tls.as_ref(), pool_size)?;
-        connect::MAIN.migrate(&pool).await?;
+        migrations::MAIN.migrate(&pool).await?;
         let names = Names::new(index_key);
         let head = Head::read(&pool, &names, &log).await?;
         let slots = Slots::open(slots_pool, slot_key, &head.twin, head.size == 0).await?;
@@ -153,7 +155,7 @@ impl Postgres {
         });
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let batcher = tokio::spawn(Batcher::new(shared.clone(), head.edge).run(waiting));
-        let follower = tokio::spawn(upkeep::follow(shared.clone()));
+        let follower = tokio::spawn(follow::follow(shared.clone()));
         let sweeper = tokio::spawn(upkeep::sweep(shared.clone()));
         Ok(Self {
             shared,

@@ -1,19 +1,19 @@
-//! Connections to PostgreSQL: pools, TLS, and the versioned tables.
+//! Connections to PostgreSQL: pools and TLS.
 //!
 //! Nothing leaves this machine in the clear: a server elsewhere is reached over TLS or not at all.
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::OpenError;
+use super::{OpenError, STATEMENT_TIMEOUT};
+use crate::store::Fault;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Nodes that start together on an empty database get in each other's way at most this often.
-const MIGRATION_TRIES_MAX: u32 = 20;
 
 /// A pool for one database. Connects only when it is first used.
 pub(super) fn pool(
@@ -69,85 +69,30 @@ fn is_local(config: &Config) -> bool {
     config.get_hosts().iter().all(loopback) && addresses.iter().all(|ip| ip.is_loopback())
 }
 
-/// The tables of one of the two databases, and how they came to be.
-pub(super) struct Tables {
-    pub(super) schema: &'static str,
-    /// Whose presence shows that this is the *other* database.
-    pub(super) other: &'static str,
-    /// In order; version 1 is the first. Only ever appended to.
-    pub(super) steps: &'static [&'static str],
-}
-
-pub(super) const MAIN: Tables = Tables {
-    schema: "firedoor",
-    other: "firedoor_slots",
-    steps: &[include_str!("migrations/0001_main.sql")],
-};
-
-pub(super) const SLOTS: Tables = Tables {
-    schema: "firedoor_slots",
-    other: "firedoor",
-    steps: &[include_str!("migrations/0001_slots.sql")],
-};
-
-impl Tables {
-    /// Brings the tables to the newest version; each step and its number are one transaction.
-    pub(super) async fn migrate(&self, pool: &Pool) -> Result<(), OpenError> {
-        let client = pool.get().await.map_err(OpenError::Unreachable)?;
-        self.refuse_unsafe(&client).await?;
-        let mut tries = 0;
-        while let Err(error) = self.step_up(&client).await {
-            // Another node may have been faster. Then the next look finds its work done.
-            tries += 1;
-            if tries >= MIGRATION_TRIES_MAX {
-                return Err(error);
+/// One statement that reads, which is one moment; `Unreadable` when the database does not answer.
+pub(super) async fn query(
+    pool: &Pool,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<tokio_postgres::Row>, Fault> {
+    const SILENT: Fault = Fault::Unreadable("the database does not answer");
+    let ask = async {
+        let client = pool.get().await.map_err(|_| SILENT)?;
+        let asked = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, parameters).await
+        };
+        match asked.await {
+            Ok(rows) => Ok(rows),
+            Err(_) => {
+                // The next caller gets a fresh connection.
+                drop(Object::take(client));
+                Err(SILENT)
             }
-            client.batch_execute("ROLLBACK").await?;
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(())
-    }
-
-    async fn step_up(&self, client: &Client) -> Result<(), OpenError> {
-        let schema = self.schema;
-        if !has_schema(client, schema).await? {
-            let sql = format!("CREATE SCHEMA {schema}");
-            client.batch_execute(&sql).await?;
-        }
-        let sql =
-            format!("CREATE TABLE IF NOT EXISTS {schema}.migrations (version bigint PRIMARY KEY)");
-        client.batch_execute(&sql).await?;
-        let sql = format!("SELECT coalesce(max(version), 0) FROM {schema}.migrations");
-        let done: i64 = client.query_one(&sql, &[]).await?.try_get(0)?;
-        let done = usize::try_from(done).unwrap_or(usize::MAX);
-        if done > self.steps.len() {
-            return Err(OpenError::Newer);
-        }
-        for (version, step) in (1..).zip(self.steps).skip(done) {
-            let sql = format!(
-                "BEGIN; INSERT INTO {schema}.migrations (version) VALUES ({version}); {step} COMMIT"
-            );
-            client.batch_execute(&sql).await?;
-        }
-        Ok(())
-    }
-
-    async fn refuse_unsafe(&self, client: &Client) -> Result<(), OpenError> {
-        if has_schema(client, self.other).await? {
-            return Err(OpenError::SameDatabase);
-        }
-        let off = "SELECT 1 FROM pg_settings WHERE setting = 'off' \
-                   AND name IN ('fsync', 'synchronous_commit', 'full_page_writes')";
-        match client.query_opt(off, &[]).await? {
-            Some(_) => Err(OpenError::NotDurable),
-            None => Ok(()),
-        }
-    }
-}
-
-async fn has_schema(client: &Client, schema: &str) -> Result<bool, tokio_postgres::Error> {
-    let sql = "SELECT 1 FROM information_schema.schemata WHERE schema_name = $1::text";
-    Ok(client.query_opt(sql, &[&schema]).await?.is_some())
+    };
+    let answer = tokio::time::timeout(STATEMENT_TIMEOUT, ask).await;
+    answer.unwrap_or(Err(SILENT))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use zeroize::Zeroizing;
 
 use super::batch::{FACT, shifted, unshifted};
-use super::slots::query;
+use super::connect::query;
 use super::tree::TILE_WIDTH;
 use super::{Postgres, Shared};
 use crate::domain::codes::DataClass;

@@ -7,11 +7,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Object, Pool};
-use tokio_postgres::types::ToSql;
+use deadpool_postgres::Pool;
 use zeroize::Zeroizing;
 
-use super::connect::SLOTS;
+use super::connect::query;
+use super::migrations::SLOTS;
 use super::{Fault, OpenError};
 use crate::domain::seal::{ItemKey, Slot};
 use crate::store::names::{self, mac, random};
@@ -230,30 +230,4 @@ impl Stock {
 
 fn place(slot: u64) -> Vec<u8> {
     [&b"firedoor slot v1"[..], &slot.to_be_bytes()].concat()
-}
-
-/// One statement that reads, which is one moment; `Unreadable` when the database does not answer.
-pub(super) async fn query(
-    pool: &Pool,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<tokio_postgres::Row>, Fault> {
-    const SILENT: Fault = Fault::Unreadable("the database does not answer");
-    let ask = async {
-        let client = pool.get().await.map_err(|_| SILENT)?;
-        let asked = async {
-            let statement = client.prepare_cached(sql).await?;
-            client.query(&statement, parameters).await
-        };
-        match asked.await {
-            Ok(rows) => Ok(rows),
-            Err(_) => {
-                // The next caller gets a fresh connection.
-                drop(Object::take(client));
-                Err(SILENT)
-            }
-        }
-    };
-    let answer = tokio::time::timeout(super::STATEMENT_TIMEOUT, ask).await;
-    answer.unwrap_or(Err(SILENT))
 }

@@ -1,35 +1,21 @@
-//! What a node does beside its commits: it follows the other nodes, erases the keys of removed
-//! items, and drops what has expired. Everything here may be interrupted and done again, by any
-//! node; no decision waits for it.
+//! What a node does beside its commits: it erases the keys of removed items, and drops what has
+//! expired. Everything here may be interrupted and done again, by any node; no decision waits for
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
-use super::slots::query;
-use crate::domain::leaf::Leaf;
+use super::connect::query;
 use crate::domain::time::When;
 use crate::store::Fault;
 
-/// How often a node looks for what other nodes have committed.
-const POLL: Duration = Duration::from_millis(250);
 /// How often a node looks for erasures that another node did not finish, and drops what expired.
 const SWEEP: Duration = Duration::from_secs(60);
 /// Counters are limits of at most a day.
 const COUNTERS_KEPT_HOURS: i64 = 72;
 const ERASE_SLOTS_MAX: i64 = 1000;
-
-/// Learns of other nodes' commits. Polling and not LISTEN: one small query, on every engine.
-pub(super) async fn follow(shared: Arc<Shared>) {
-    let mut tick = tokio::time::interval(POLL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        let followed = shared.follow_once().await;
-        shared.silent(followed.is_err());
-    }
-}
 
 /// Erases right after a commit that removed something, and at start and now and then what others
 /// left behind.
@@ -51,20 +37,6 @@ pub(super) async fn sweep(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    async fn follow_once(&self) -> Result<(), Fault> {
-        let sql = "SELECT h.size, l.leaf FROM firedoor.head h \
-                   JOIN firedoor.leaves l ON l.idx = h.size - 1 WHERE h.one = 1";
-        let rows = query(&self.pool, sql, &[]).await?;
-        for row in &rows {
-            let damaged = |_| Fault::Unreadable("the head is damaged");
-            let size: i64 = row.try_get(0).map_err(damaged)?;
-            if let Ok(leaf) = Leaf::parse(row.try_get(1).map_err(damaged)?) {
-                self.advanced(size.cast_unsigned(), leaf.when());
-            }
-        }
-        Ok(())
-    }
-
     /// Deletes the keys of removed items, then forgets that they were to be deleted. Interrupted
     /// anywhere, it can be done again, by any node.
     pub(super) async fn erase_removed(&self) -> Result<(), Fault> {
