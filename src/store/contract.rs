@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Discloses, Fault, OpenedItem, Outcome, ReadsLog, Store};
+use super::{Discloses, Fault, OpenedItem, Outcome, ReadsLog, Restored, Store};
 use crate::domain::checkpoint::LogVerifier;
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{
@@ -22,6 +22,8 @@ use crate::domain::time::When;
 pub(crate) trait Fixture {
     fn open(&self) -> impl Future<Output = Store> + Send;
     fn verifier(&self) -> LogVerifier;
+    /// Leaves the mark that a restore leaves, while the store is closed.
+    fn mark_restored(&self, mark: Restored) -> impl Future<Output = ()> + Send;
 }
 
 /// Runs the whole suite against a backend. The argument is an expression that makes a new fixture;
@@ -51,6 +53,7 @@ macro_rules! contract_suite {
             the_time_of_the_last_leaf_is_kept,
             everything_is_there_after_closing_and_opening,
             nothing_is_written_after_closing,
+            the_mark_of_a_restore_stays_until_it_is_on_record,
         );
     };
     ($fixture:expr; $($name:ident),+ $(,)?) => {
@@ -899,4 +902,32 @@ pub(crate) async fn nothing_is_written_after_closing(fixture: &impl Fixture) {
     let refused = store.commit(decision).await;
     assert!(matches!(refused, Err(Fault::CannotRecord(_))));
     store.close().await.unwrap();
+}
+
+pub(crate) async fn the_mark_of_a_restore_stays_until_it_is_on_record(fixture: &impl Fixture) {
+    let store = fixture.open().await;
+    Attempt::new(&store, 0).await.logged(&store).await;
+    assert_eq!(store.restored(), None);
+    store.restoration_recorded().await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let mark = Restored {
+        leaves: 1,
+        at: START,
+        acknowledged: 3,
+    };
+    fixture.mark_restored(mark).await;
+    for _ in 0..2 {
+        let store = fixture.open().await;
+        assert_eq!(store.restored(), Some(mark));
+        // Entries alone do not take it away.
+        Attempt::new(&store, 0).await.logged(&store).await;
+        store.close().await.unwrap();
+    }
+    let store = fixture.open().await;
+    store.restoration_recorded().await.unwrap();
+    assert_eq!(store.restored(), None);
+    store.close().await.unwrap();
+    drop(store);
+    assert_eq!(fixture.open().await.restored(), None);
 }

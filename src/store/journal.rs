@@ -21,6 +21,7 @@ use super::disk::{Disk, DiskFile};
 use super::index::Index;
 use super::keys::StoreKeys;
 use super::names::Names;
+use super::restored::Restored;
 use super::slots::{RESERVE_SLOTS_MAX, Slots};
 use super::{Committed, Fault, Health};
 use crate::domain::checkpoint::LogKey;
@@ -76,6 +77,7 @@ pub struct Journal {
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     committed: watch::Receiver<u64>,
+    restored: Mutex<Option<Restored>>,
 }
 
 /// What the writer and the readers share.
@@ -159,6 +161,8 @@ impl Journal {
         made.map_err(|source| OpenError::io(&journal_dir, source))?;
         refuse_slots_under(&disk, &data_dir, &slots)?;
         let lock = lock(&disk, &data_dir)?;
+        let restored = Restored::read(&disk, &data_dir)
+            .map_err(|source| OpenError::io(&Restored::path(&data_dir), source))?;
 
         let names = Names::new(keys.index_key);
         let segments = Segments::open(&disk, &journal_dir, segment_bytes)
@@ -201,6 +205,7 @@ impl Journal {
             index,
             kept_room_bytes,
             found,
+            restored,
             lock,
         )
     }
@@ -215,6 +220,7 @@ impl Journal {
         index: Index,
         kept_room_bytes: u64,
         found: Recovered,
+        restored: Option<Restored>,
         lock: DiskFile,
     ) -> Result<Self, OpenError> {
         let segments = Arc::new(segments);
@@ -273,6 +279,7 @@ impl Journal {
             queue: Mutex::new(Some(sender)),
             threads: Mutex::new(threads),
             committed: watched,
+            restored: Mutex::new(restored),
         })
     }
 
@@ -330,6 +337,22 @@ impl Journal {
         let newer = committed.wait_for(|leaves| *leaves > index.saturating_add(1));
         // Running out of time is an answer too, as is the end of the store.
         let _ = tokio::time::timeout(timeout, newer).await;
+    }
+
+    /// See [`super::Store::restored`].
+    pub fn restored(&self) -> Option<Restored> {
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`super::Store::restoration_recorded`].
+    pub async fn restoration_recorded(&self) -> Result<(), Fault> {
+        const KEPT: Fault = Fault::CannotRecord("the mark of the restore cannot be removed");
+        let (shared, data_dir) = (Arc::clone(&self.shared), self.data_dir.clone());
+        let remove = move || Restored::remove(shared.segments.disk(), &data_dir);
+        let removed = tokio::task::spawn_blocking(remove).await;
+        removed.map_err(|_| KEPT)?.map_err(|_| KEPT)?;
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
     }
 
     /// See [`super::Store::health`].

@@ -17,6 +17,7 @@ pub mod keys;
 mod names;
 pub mod postgres;
 mod proof;
+mod restored;
 mod slots;
 
 #[cfg(test)]
@@ -24,6 +25,8 @@ mod contract;
 
 use journal::Journal;
 use postgres::Postgres;
+
+pub use restored::Restored;
 
 /// The store, open.
 pub enum Store {
@@ -237,6 +240,28 @@ impl Store {
         match self {
             Self::Embedded(store) => store.health(),
             Self::Postgres(store) => store.health(),
+        }
+    }
+
+    /// `Some` from a restore on, until its reconciliation has been put on record. Read when the
+    /// store was opened: another node may have put it on record since.
+    pub fn restored(&self) -> Option<Restored> {
+        match self {
+            Self::Embedded(store) => store.restored(),
+            Self::Postgres(store) => store.restored(),
+        }
+    }
+
+    /// The log now says that the store was restored, and what it waits for; the mark goes. Call it
+    /// only after the commit of that entry. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// The mark cannot be removed. It is found again at the next start, so whoever puts a
+    /// restoration on record must expect to find it there already.
+    pub async fn restoration_recorded(&self) -> Result<(), Fault> {
+        match self {
+            Self::Embedded(store) => store.restoration_recorded().await,
+            Self::Postgres(store) => store.restoration_recorded().await,
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::keys::StoreKeys;
 use super::names::{self, Names};
+use super::restored::Restored;
 use super::{Committed, Fault, Health};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
@@ -35,6 +36,7 @@ mod connect;
 mod follow;
 mod migrations;
 mod read;
+mod restored;
 mod rows;
 mod slots;
 #[cfg(test)]
@@ -101,6 +103,7 @@ pub struct Postgres {
     queue: Mutex<Option<mpsc::Sender<Queued>>>,
     batcher: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     tasks: Vec<tokio::task::AbortHandle>,
+    restored: Mutex<Option<Restored>>,
 }
 
 /// What the tasks of one node have in common.
@@ -166,6 +169,7 @@ impl Postgres {
                 sweeper.abort_handle(),
             ],
             batcher: tokio::sync::Mutex::new(Some(batcher)),
+            restored: Mutex::new(head.restored),
         })
     }
 
@@ -216,6 +220,18 @@ impl Postgres {
         let later = size.wait_for(|size| *size > index.saturating_add(1));
         // Either way the caller looks again.
         let _ = tokio::time::timeout(timeout, later).await;
+    }
+
+    /// See [`super::Store::restored`].
+    pub fn restored(&self) -> Option<Restored> {
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// See [`super::Store::restoration_recorded`].
+    pub async fn restoration_recorded(&self) -> Result<(), Fault> {
+        restored::remove(&self.shared.pool).await?;
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
     }
 
     /// See [`super::Store::health`]. Room is the database administrator's to watch: standard SQL
@@ -290,6 +306,7 @@ struct Head {
     twin: Vec<u8>,
     time: When,
     edge: tree::Edge,
+    restored: Option<Restored>,
 }
 
 impl Head {
@@ -327,6 +344,7 @@ impl Head {
             twin: row.try_get(2)?,
             time: last.map_or(When::from_millis(0), |leaf| leaf.when()),
             edge,
+            restored: restored::read(&connection).await?,
         })
     }
 }

@@ -98,6 +98,10 @@ impl Fixture for Place {
     fn verifier(&self) -> LogVerifier {
         self.config().keys.log.verifier().clone()
     }
+
+    async fn mark_restored(&self, mark: Restored) {
+        mark.write(&Disk::Real, &self.data()).unwrap();
+    }
 }
 
 mod ordinary {

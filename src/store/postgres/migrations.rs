@@ -16,6 +16,7 @@ const TRIES_MAX: u32 = 20;
 const MAIN_STEPS: &[&str] = &[
     // A step a line.
     include_str!("migrations/0001_main.sql"),
+    include_str!("migrations/0002_restored.sql"),
 ];
 
 /// The same of the slots database.

@@ -22,7 +22,7 @@ use crate::domain::opening::tests::account;
 use crate::domain::seal::{self, ItemKey};
 use crate::domain::time::When;
 use crate::store::keys::StoreKeys;
-use crate::store::{Discloses, Fault, Outcome, Store};
+use crate::store::{Discloses, Fault, Outcome, Restored, Store};
 
 const NOW: When = When::from_millis(1_780_000_000_000);
 
@@ -846,6 +846,15 @@ mod contract {
 
         fn verifier(&self) -> LogVerifier {
             log_key(1).verifier().clone()
+        }
+
+        async fn mark_restored(&self, mark: Restored) {
+            let (leaves, acknowledged) = (mark.leaves as i64, mark.acknowledged as i64);
+            let sql = "INSERT INTO firedoor.restored VALUES (1, $1, $2, $3)";
+            let client = look(&self.url).await;
+            let row: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+                [&leaves, &mark.at.millis(), &acknowledged];
+            client.execute(sql, &row).await.unwrap();
         }
     }
 
