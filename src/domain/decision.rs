@@ -180,7 +180,7 @@ pub enum Window {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Writes or replaces a fact; the key of what it replaces is erased.
+    /// Writes or replaces a fact; the key of what it replaces is erased, unless it is held.
     Fact {
         of: Aggregate,
         item: Id,
@@ -193,7 +193,7 @@ pub enum Write {
         class: DataClass,
         sealed: SealedPart,
     },
-    /// Removes a fact or part and erases its key.
+    /// Removes a fact or part and erases its key, unless it is held.
     Remove {
         of: Aggregate,
         item: Id,
@@ -213,6 +213,19 @@ pub enum Write {
         counter: Counter,
         by: u32,
         max: u32,
+    },
+    /// Keeps the keys of an item although it is removed or replaced: a court or the ICO ordered
+    /// it (legal hold). What is removed is gone for every journey all the same; only destruction
+    /// waits. Counts before everything else in its decision.
+    Hold {
+        of: Aggregate,
+        item: Id,
+    },
+    /// Ends a hold, and erases the keys that it kept. Counts after everything else in its
+    /// decision; without a hold it does nothing.
+    Release {
+        of: Aggregate,
+        item: Id,
     },
 }
 
@@ -297,7 +310,9 @@ impl Draft {
             Write::Remove { .. }
             | Write::List { .. }
             | Write::Unlist { .. }
-            | Write::Count { .. } => None,
+            | Write::Count { .. }
+            | Write::Hold { .. }
+            | Write::Release { .. } => None,
         });
         std::iter::once(self.opening.0.slot())
             .chain(written)

@@ -430,6 +430,14 @@ impl Journal {
                     of: names.aggregate(&of),
                     item,
                 },
+                Write::Hold { of, item } => Change::Hold {
+                    of: names.aggregate(&of),
+                    item,
+                },
+                Write::Release { of, item } => Change::Release {
+                    of: names.aggregate(&of),
+                    item,
+                },
                 Write::List { list, at, item } => Change::List {
                     list: names.list(&list),
                     at,

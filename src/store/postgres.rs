@@ -287,7 +287,12 @@ fn size_of(draft: &Draft) -> Result<usize, Fault> {
     let sealed = |write: &Write| match write {
         Write::Fact { sealed, .. } => sealed.sealed().ciphertext().len(),
         Write::Part { sealed, .. } => sealed.sealed().ciphertext().len(),
-        Write::Remove { .. } | Write::List { .. } | Write::Unlist { .. } | Write::Count { .. } => 0,
+        Write::Remove { .. }
+        | Write::List { .. }
+        | Write::Unlist { .. }
+        | Write::Count { .. }
+        | Write::Hold { .. }
+        | Write::Release { .. } => 0,
     };
     let reply = draft.replay.as_ref().map_or(0, |replay| replay.reply.len());
     let bytes = draft.opening.sealed().ciphertext().len()

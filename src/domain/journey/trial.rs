@@ -419,7 +419,12 @@ impl Town {
                 self.parts
                     .retain(|(part, _)| part.of != of || part.item != item);
             }
-            Write::List { .. } | Write::Unlist { .. } | Write::Count { .. } => {}
+            // What is held is gone for the journeys all the same.
+            Write::List { .. }
+            | Write::Unlist { .. }
+            | Write::Count { .. }
+            | Write::Hold { .. }
+            | Write::Release { .. } => {}
         }
     }
 

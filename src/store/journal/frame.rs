@@ -67,6 +67,14 @@ pub enum Change {
         counter: Key,
         by: u32,
     },
+    Hold {
+        of: Key,
+        item: Id,
+    },
+    Release {
+        of: Key,
+        item: Id,
+    },
 }
 
 /// An idempotency record, as it is stored. `until` is in milliseconds since 1970.
@@ -337,6 +345,19 @@ mod tests {
             shown.push('\n');
         }
         assert_eq!(shown, include_str!("../../../tests/vectors/frame-v1.txt"));
+    }
+
+    /// As golden as the frame: 6 holds, 7 releases.
+    #[test]
+    fn the_bytes_of_a_hold_are_golden() {
+        let (of, item) = ([5; 16], Id::from_bytes([6; 16]));
+        for (number, change) in [
+            (6, Change::Hold { of, item }),
+            (7, Change::Release { of, item }),
+        ] {
+            let bytes = [&[number][..], &of, item.bytes()].concat();
+            assert_eq!(borsh::to_vec(&change).unwrap(), bytes);
+        }
     }
 
     #[test]

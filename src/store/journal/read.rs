@@ -225,7 +225,9 @@ impl Journal {
             Change::Remove { .. }
             | Change::List { .. }
             | Change::Unlist { .. }
-            | Change::Count { .. } => return Err(DAMAGED),
+            | Change::Count { .. }
+            | Change::Hold { .. }
+            | Change::Release { .. } => return Err(DAMAGED),
         };
         if found != (*key, item.item) || class != item.class || sealed.slot().0 != item.slot {
             return Err(DAMAGED);

@@ -12,7 +12,7 @@ use super::frame::Frame;
 use super::table::{At, Table, ops};
 use crate::store::disk::Disk;
 
-const MAGIC: &[u8; 16] = b"firedoor table 1";
+const MAGIC: &[u8; 16] = b"firedoor table 2";
 
 /// The table of one segment and the slots that its leaves name.
 #[derive(Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -3,7 +3,7 @@
 //! Derived from the frames only, and always complete: a miss here means that it is not in the
 //! journal. Holds keyed hashes, random ids and places; never content.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
@@ -48,9 +48,25 @@ pub struct Record {
     pub version: u64,
     /// In the order in which they were written.
     pub items: Vec<Item>,
-    /// What one segment removed of older items; empty in the whole table.
-    removed: Vec<Id>,
+    /// What one segment did to older items, or to its own that are gone; empty in the whole table.
+    past: Vec<Past>,
 }
+
+/// What must be done again, in order, when the part of a segment is merged: whether a key goes
+/// with its item depends on holds that older segments set.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+enum Past {
+    Removed(Id),
+    /// By an item of this segment, before a hold was set or ended.
+    Replaced(Id, u8),
+    /// Written and gone again within the segment.
+    Left(Item),
+    Held(Id),
+    Released(Id),
+}
+
+/// Items under legal hold, each with what was removed or replaced since and is kept for it, by slot.
+type Holds = HashMap<(Key, Id), BTreeMap<u64, Item>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Replayed {
@@ -73,6 +89,8 @@ pub struct Table {
     records: HashMap<Key, Record>,
     replays: HashMap<[u8; 16], Replayed>,
     counters: HashMap<Key, Counted>,
+    /// Empty in the part of a segment, whose [`Past`] tells.
+    holds: Holds,
     swept: i64,
 }
 
@@ -90,6 +108,8 @@ pub enum Op {
     Remove { of: Key, item: Id },
     Count { counter: Key, by: u32 },
     Replay(KeptReplay),
+    Hold { of: Key, item: Id },
+    Release { of: Key, item: Id },
 }
 
 /// What an entry changes, when its bytes begin at `offset` of `segment`.
@@ -127,10 +147,24 @@ pub fn ops(entry: &Entry, spans: &[Span], segment: u32, offset: u32) -> Vec<Op> 
                     counter: *counter,
                     by: *by,
                 }),
+                Change::Hold { of, item } => Some(Op::Hold {
+                    of: *of,
+                    item: *item,
+                }),
+                Change::Release { of, item } => Some(Op::Release {
+                    of: *of,
+                    item: *item,
+                }),
                 Change::List { .. } | Change::Unlist { .. } => None,
             }
         })
         .collect();
+    // A hold counts before the rest of its decision and a release after it.
+    ops.sort_by_key(|op| match op {
+        Op::Hold { .. } => 0,
+        Op::Put { .. } | Op::Remove { .. } | Op::Count { .. } | Op::Replay(_) => 1,
+        Op::Release { .. } => 2,
+    });
     ops.extend(entry.replay.clone().map(Op::Replay));
     ops
 }
@@ -154,17 +188,32 @@ impl Table {
         self.counters.get(counter).map_or(0, |counted| counted.sum)
     }
 
-    /// Slots of all items that exist.
+    /// Slots of all items that exist, and of what is kept under a hold.
     pub fn slots(&self) -> impl Iterator<Item = u64> + '_ {
         let items = self.records.values().flat_map(|record| &record.items);
-        items.map(|item| item.slot)
+        let kept = self.holds.values().flat_map(BTreeMap::values);
+        items.chain(kept).map(|item| item.slot)
     }
 
     /// Applies a change of the whole table. Slots whose items are gone are added to `dead`.
     pub fn apply(&mut self, at: At, op: Op, dead: &mut Vec<u64>) {
         match op {
-            Op::Put { of, item } => self.moved(of, at).put(item, dead),
-            Op::Remove { of, item } => self.moved(of, at).remove(item, dead),
+            Op::Put { of, item } => {
+                self.moved(of, at);
+                self.put(of, item, dead);
+            }
+            Op::Remove { of, item } => {
+                self.moved(of, at);
+                self.drop_items(of, |old| old.item == item, dead);
+            }
+            Op::Hold { of, item } => {
+                self.moved(of, at);
+                self.holds.entry((of, item)).or_default();
+            }
+            Op::Release { of, item } => {
+                self.moved(of, at);
+                self.release(of, item, dead);
+            }
             Op::Count { counter, by } => {
                 let touched = at.when.millis();
                 let new = Counted { sum: 0, touched };
@@ -192,8 +241,30 @@ impl Table {
 
     /// Applies a change to the part that one segment wrote, which may remove what older ones hold.
     pub fn apply_in_part(&mut self, at: At, op: Op) {
-        if let Op::Remove { of, item } = &op {
-            self.moved(*of, at).removed.push(*item);
+        match &op {
+            Op::Put { of, item } => {
+                let record = self.moved(*of, at);
+                let same = |old: &Item| old.item == item.item && old.class == item.class;
+                record.leave(same);
+            }
+            Op::Remove { of, item } => {
+                let record = self.moved(*of, at);
+                record.leave(|old| old.item == *item);
+                record.past.push(Past::Removed(*item));
+            }
+            Op::Hold { of, item } => {
+                let record = self.moved(*of, at);
+                record.replaced_so_far(*item);
+                record.past.push(Past::Held(*item));
+                return;
+            }
+            Op::Release { of, item } => {
+                let record = self.moved(*of, at);
+                record.replaced_so_far(*item);
+                record.past.push(Past::Released(*item));
+                return;
+            }
+            Op::Count { .. } | Op::Replay(_) => {}
         }
         self.apply(at, op, &mut Vec::new());
     }
@@ -205,18 +276,26 @@ impl Table {
             Record {
                 version,
                 items,
-                removed,
+                past,
             },
         ) in part.records
         {
-            let record = self.records.entry(of).or_default();
-            record.version = version;
-            removed
-                .into_iter()
-                .for_each(|id| record.remove(id, &mut Vec::new()));
-            items
-                .into_iter()
-                .for_each(|item| record.put(item, &mut Vec::new()));
+            let dead = &mut Vec::new();
+            self.records.entry(of).or_default().version = version;
+            for past in past {
+                match past {
+                    Past::Removed(id) => self.drop_items(of, |old| old.item == id, dead),
+                    Past::Replaced(id, class) => {
+                        self.drop_items(of, |old| old.item == id && old.class == class, dead);
+                    }
+                    Past::Left(item) => keep_or_erase(&mut self.holds, of, item, dead),
+                    Past::Held(id) => {
+                        self.holds.entry((of, id)).or_default();
+                    }
+                    Past::Released(id) => self.release(of, id, dead),
+                }
+            }
+            items.into_iter().for_each(|item| self.put(of, item, dead));
         }
         self.replays.extend(part.replays);
         for (counter, Counted { sum, touched }) in part.counters {
@@ -245,26 +324,54 @@ impl Table {
         record.version = at.index.saturating_add(1);
         record
     }
+
+    /// A fact replaces the fact of the same item, a part the part of the same item and class.
+    fn put(&mut self, of: Key, new: Item, dead: &mut Vec<u64>) {
+        self.drop_items(
+            of,
+            |old| old.item == new.item && old.class == new.class,
+            dead,
+        );
+        self.records.entry(of).or_default().items.push(new);
+    }
+
+    fn drop_items(&mut self, of: Key, gone: impl Fn(&Item) -> bool, dead: &mut Vec<u64>) {
+        let Some(record) = self.records.get_mut(&of) else {
+            return;
+        };
+        for item in record.items.extract_if(.., |item| gone(item)) {
+            keep_or_erase(&mut self.holds, of, item, dead);
+        }
+    }
+
+    fn release(&mut self, of: Key, item: Id, dead: &mut Vec<u64>) {
+        let kept = self.holds.remove(&(of, item)).unwrap_or_default();
+        dead.extend(kept.into_keys());
+    }
 }
 
+fn keep_or_erase(holds: &mut Holds, of: Key, item: Item, dead: &mut Vec<u64>) {
+    match holds.get_mut(&(of, item.item)) {
+        Some(kept) => {
+            kept.insert(item.slot, item);
+        }
+        None => dead.push(item.slot),
+    }
+}
+
+/// In the part of a segment.
 impl Record {
-    /// A fact replaces the fact of the same item, a part the part of the same item and class.
-    fn put(&mut self, new: Item, dead: &mut Vec<u64>) {
-        self.drop_items(|old| old.item == new.item && old.class == new.class, dead);
-        self.items.push(new);
+    /// Notes which of the segment's own items go.
+    fn leave(&mut self, gone: impl Fn(&Item) -> bool) {
+        let going = self.items.extract_if(.., |item| gone(item));
+        self.past.extend(going.map(Past::Left));
     }
 
-    fn remove(&mut self, id: Id, dead: &mut Vec<u64>) {
-        self.drop_items(|old| old.item == id, dead);
-    }
-
-    fn drop_items(&mut self, gone: impl Fn(&Item) -> bool, dead: &mut Vec<u64>) {
-        self.items.retain(|item| {
-            if gone(item) {
-                dead.push(item.slot);
-            }
-            !gone(item)
-        });
+    /// Notes what the segment's items replaced, before a hold of theirs changes.
+    fn replaced_so_far(&mut self, id: Id) {
+        let own = self.items.iter().filter(|item| item.item == id);
+        self.past
+            .extend(own.map(|item| Past::Replaced(item.item, item.class)));
     }
 }
 
@@ -286,7 +393,9 @@ mod tests {
             4 => (key.clone(), id.clone(), class).prop_map(move |(of, item, class)| {
                 Op::Put { of, item: Item { item, class, slot: 0, place } }
             }),
-            2 => (key.clone(), id).prop_map(|(of, item)| Op::Remove { of, item }),
+            2 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Remove { of, item }),
+            1 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Hold { of, item }),
+            1 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Release { of, item }),
             1 => (key.clone(), 0..9_u32).prop_map(|(counter, by)| Op::Count { counter, by }),
             1 => key.prop_map(|key| {
                 Op::Replay(KeptReplay { key, request: key.map(|b| b).repeat(2).try_into().unwrap(),
@@ -353,6 +462,51 @@ mod tests {
         assert_eq!(table.counted(&[2; 16]), 3);
         table.sweep(start.plus_hours(50));
         assert_eq!(table.counted(&[2; 16]), 0);
+    }
+
+    #[test]
+    fn what_is_held_is_gone_but_its_slots_are_kept_until_the_release() {
+        let mut table = Table::default();
+        let (of, id) = ([0; 16], Id::from_bytes([1; 16]));
+        let place = Place {
+            segment: 1,
+            offset: 0,
+            length: 1,
+        };
+        let at = At {
+            index: 4,
+            when: When::from_millis(0),
+        };
+        let put = |slot, class| {
+            let item = Item {
+                item: id,
+                class,
+                slot,
+                place,
+            };
+            Op::Put { of, item }
+        };
+        let mut dead = Vec::new();
+        let ops = [
+            put(1, FACT),
+            put(2, FACT),
+            Op::Hold { of, item: id },
+            put(3, FACT),
+            put(4, 0),
+            Op::Remove { of, item: id },
+        ];
+        for op in ops {
+            table.apply(at, op, &mut dead);
+        }
+        assert_eq!(dead, [1]);
+        assert!(table.record(&of).unwrap().items.is_empty());
+        assert_eq!(table.slots().collect::<Vec<_>>(), [2, 3, 4]);
+        table.apply(at, put(5, FACT), &mut dead);
+        table.apply(at, Op::Release { of, item: id }, &mut dead);
+        assert_eq!(dead, [1, 2, 3, 4]);
+        assert_eq!(table.slots().collect::<Vec<_>>(), [5]);
+        table.apply(at, Op::Remove { of, item: id }, &mut dead);
+        assert_eq!(dead, [1, 2, 3, 4, 5]);
     }
 
     #[test]

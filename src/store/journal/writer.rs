@@ -386,7 +386,11 @@ impl Staged {
         self.newest = Some(leaf.when());
         for change in &decision.entry.changes {
             match change {
-                Change::Fact { of, .. } | Change::Part { of, .. } | Change::Remove { of, .. } => {
+                Change::Fact { of, .. }
+                | Change::Part { of, .. }
+                | Change::Remove { of, .. }
+                | Change::Hold { of, .. }
+                | Change::Release { of, .. } => {
                     self.versions.insert(*of, index + 1);
                 }
                 Change::List { .. } | Change::Unlist { .. } | Change::Count { .. } => {}
@@ -408,7 +412,9 @@ pub fn list_changes(index: u64, entry: &Entry) -> Vec<(u64, ListChange)> {
         Change::Fact { .. }
         | Change::Part { .. }
         | Change::Remove { .. }
-        | Change::Count { .. } => None,
+        | Change::Count { .. }
+        | Change::Hold { .. }
+        | Change::Release { .. } => None,
     });
     changes.map(|change| (index, change)).collect()
 }

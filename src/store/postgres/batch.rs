@@ -49,6 +49,31 @@ enum KeyedWrite {
         by: u32,
         max: u32,
     },
+    Hold {
+        of: Name,
+        item: [u8; 16],
+    },
+    Release {
+        of: Name,
+        item: [u8; 16],
+    },
+}
+
+impl KeyedWrite {
+    /// The item that it writes or removes, or whose hold it changes.
+    fn item(&self) -> Option<(Name, [u8; 16])> {
+        match self {
+            Self::Item { of, item, .. }
+            | Self::Remove { of, item }
+            | Self::Hold { of, item }
+            | Self::Release { of, item } => Some((*of, *item)),
+            Self::List { .. } | Self::Unlist { .. } | Self::Count { .. } => None,
+        }
+    }
+
+    const fn holds(&self) -> bool {
+        matches!(self, Self::Hold { .. } | Self::Release { .. })
+    }
 }
 
 pub(super) struct KeyedReplay {
@@ -99,7 +124,9 @@ impl Keyed {
             KeyedWrite::Item { .. }
             | KeyedWrite::Remove { .. }
             | KeyedWrite::List { .. }
-            | KeyedWrite::Unlist { .. } => None,
+            | KeyedWrite::Unlist { .. }
+            | KeyedWrite::Hold { .. }
+            | KeyedWrite::Release { .. } => None,
         })
     }
 }
@@ -126,6 +153,14 @@ fn keyed(write: &Write, names: &Names) -> KeyedWrite {
             sealed: encode(sealed),
         },
         Write::Remove { of, item } => KeyedWrite::Remove {
+            of: names.aggregate(of),
+            item: *item.bytes(),
+        },
+        Write::Hold { of, item } => KeyedWrite::Hold {
+            of: names.aggregate(of),
+            item: *item.bytes(),
+        },
+        Write::Release { of, item } => KeyedWrite::Release {
             of: names.aggregate(of),
             item: *item.bytes(),
         },
@@ -168,6 +203,8 @@ pub(super) struct Known {
     pub(super) versions: HashMap<Name, i64>,
     pub(super) counters: HashMap<Name, i64>,
     pub(super) replays: HashMap<Name, KnownReplay>,
+    /// The items that the batch has touched so far, and whether it changed their hold.
+    touched: HashMap<(Name, [u8; 16]), bool>,
 }
 
 #[derive(Clone)]
@@ -197,8 +234,10 @@ pub(super) struct Plan {
     /// Rows to take away before any are written; class -1 stands for all of them.
     pub(super) gone: BTreeSet<(Name, [u8; 16], i16)>,
     pub(super) items: BTreeMap<(Name, [u8; 16], i16), Item>,
-    /// Slots of items that were written and replaced within the batch.
-    pub(super) spare: Vec<i64>,
+    /// Items that were written and replaced within the batch.
+    pub(super) spare: Vec<((Name, [u8; 16], i16), Item)>,
+    pub(super) held: BTreeSet<(Name, [u8; 16])>,
+    pub(super) released: BTreeSet<(Name, [u8; 16])>,
     pub(super) unlisted: BTreeSet<(Name, [u8; 16])>,
     pub(super) listed: BTreeSet<(Name, i64, i64, [u8; 16])>,
     /// The count, and the time of the leaf that counted last.
@@ -251,6 +290,15 @@ fn rule(decision: &Keyed, index: i64, known: &mut Known) -> Ruling {
     if late || decision.read.iter().any(|(of, seen)| current(of) != *seen) {
         return Ruling::Moved;
     }
+    // Within a batch an item is held or it is not: whoever changes that, or comes after, goes into
+    // the next batch.
+    let clashes = |write: &KeyedWrite| {
+        let touched = write.item().and_then(|item| known.touched.get(&item));
+        touched.is_some_and(|changed| *changed || write.holds())
+    };
+    if decision.writes.iter().any(clashes) {
+        return Ruling::Moved;
+    }
     let mut counted: HashMap<Name, i64> = HashMap::new();
     for write in &decision.writes {
         if let KeyedWrite::Count { counter, by, max } = write {
@@ -277,6 +325,9 @@ impl Plan {
     fn apply(&mut self, decision: &Keyed, index: i64, known: &mut Known) {
         let at = decision.leaf.when().millis();
         for write in &decision.writes {
+            if let Some(item) = write.item() {
+                *known.touched.entry(item).or_default() |= write.holds();
+            }
             match write {
                 KeyedWrite::Item {
                     of,
@@ -293,7 +344,7 @@ impl Plan {
                     let key = (*of, *item, *class);
                     self.gone.insert(key);
                     let replaced = self.items.insert(key, row);
-                    self.spare.extend(replaced.map(|row| row.slot));
+                    self.spare.extend(replaced.map(|row| (key, row)));
                     self.aggregates.insert(*of, index + 1);
                     known.versions.insert(*of, index + 1);
                 }
@@ -301,7 +352,17 @@ impl Plan {
                     self.gone.insert((*of, *item, -1));
                     let of_item = (*of, *item, i16::MIN)..=(*of, *item, i16::MAX);
                     let written = self.items.extract_if(of_item, |_, _| true);
-                    self.spare.extend(written.map(|(_, row)| row.slot));
+                    self.spare.extend(written);
+                    self.aggregates.insert(*of, index + 1);
+                    known.versions.insert(*of, index + 1);
+                }
+                KeyedWrite::Hold { of, item } => {
+                    self.held.insert((*of, *item));
+                    self.aggregates.insert(*of, index + 1);
+                    known.versions.insert(*of, index + 1);
+                }
+                KeyedWrite::Release { of, item } => {
+                    self.released.insert((*of, *item));
                     self.aggregates.insert(*of, index + 1);
                     known.versions.insert(*of, index + 1);
                 }

@@ -288,7 +288,7 @@ async fn transact(
     *doubt = None;
     *edge = Some(next);
     shared.advanced(end.cast_unsigned(), last.leaf.when());
-    if !plan.gone.is_empty() || !plan.spare.is_empty() {
+    if !plan.gone.is_empty() || !plan.spare.is_empty() || !plan.released.is_empty() {
         shared.erase.notify_one();
     }
     Ok(verdicts)

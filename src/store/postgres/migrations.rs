@@ -17,6 +17,7 @@ const MAIN_STEPS: &[&str] = &[
     // A step a line.
     include_str!("migrations/0001_main.sql"),
     include_str!("migrations/0002_restored.sql"),
+    include_str!("migrations/0003_holds.sql"),
 ];
 
 /// The same of the slots database.

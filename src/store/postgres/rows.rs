@@ -105,9 +105,31 @@ const GONE: &str = "WITH gone AS ( \
         USING unnest($1::bytea[], $2::bytea[], $3::smallint[]) AS d (aggregate, item, class) \
         WHERE i.aggregate = d.aggregate AND i.item = d.item \
             AND (d.class = -1 OR i.class = d.class) \
-        RETURNING i.slot) \
-    INSERT INTO firedoor.erasures (slot) SELECT slot FROM gone";
-const SPARE: &str = "INSERT INTO firedoor.erasures (slot) SELECT * FROM unnest($1::bigint[])";
+        RETURNING i.aggregate, i.item, i.class, i.slot, i.sealed, i.idx), \
+    kept AS ( \
+        INSERT INTO firedoor.kept (aggregate, item, class, slot, sealed, idx) \
+        SELECT g.* FROM gone g \
+        JOIN firedoor.holds h ON h.aggregate = g.aggregate AND h.item = g.item \
+        RETURNING slot) \
+    INSERT INTO firedoor.erasures (slot) SELECT slot FROM gone EXCEPT SELECT slot FROM kept";
+const SPARE: &str = "WITH gone (aggregate, item, class, slot, sealed, idx) AS ( \
+        SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::smallint[], $4::bigint[], \
+            $5::bytea[], $6::bigint[])), \
+    kept AS ( \
+        INSERT INTO firedoor.kept (aggregate, item, class, slot, sealed, idx) \
+        SELECT g.* FROM gone g \
+        JOIN firedoor.holds h ON h.aggregate = g.aggregate AND h.item = g.item \
+        RETURNING slot) \
+    INSERT INTO firedoor.erasures (slot) SELECT slot FROM gone EXCEPT SELECT slot FROM kept";
+const HOLD: &str = "INSERT INTO firedoor.holds (aggregate, item) \
+    SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT DO NOTHING";
+const RELEASE: &str = "WITH ended AS ( \
+        DELETE FROM firedoor.holds h USING unnest($1::bytea[], $2::bytea[]) AS d (aggregate, item) \
+        WHERE h.aggregate = d.aggregate AND h.item = d.item), \
+    freed AS ( \
+        DELETE FROM firedoor.kept k USING unnest($1::bytea[], $2::bytea[]) AS d (aggregate, item) \
+        WHERE k.aggregate = d.aggregate AND k.item = d.item RETURNING k.slot) \
+    INSERT INTO firedoor.erasures (slot) SELECT slot FROM freed";
 const ITEMS: &str = "INSERT INTO firedoor.items (aggregate, item, class, slot, sealed, idx) \
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::smallint[], $4::bigint[], $5::bytea[], \
         $6::bigint[])";
@@ -163,6 +185,18 @@ pub(super) async fn write(
     let item_sealed = column(plan.items.values().map(|item| &item.sealed[..]));
     let item_indices: Vec<i64> = plan.items.values().map(|item| item.index).collect();
 
+    let spare_of = column(plan.spare.iter().map(|((of, _, _), _)| &of[..]));
+    let spare = column(plan.spare.iter().map(|((_, item, _), _)| &item[..]));
+    let spare_classes: Vec<i16> = plan.spare.iter().map(|((_, _, class), _)| *class).collect();
+    let spare_slots: Vec<i64> = plan.spare.iter().map(|(_, item)| item.slot).collect();
+    let spare_sealed = column(plan.spare.iter().map(|(_, item)| &item.sealed[..]));
+    let spare_indices: Vec<i64> = plan.spare.iter().map(|(_, item)| item.index).collect();
+
+    let held_of = column(plan.held.iter().map(|(of, _)| &of[..]));
+    let held = column(plan.held.iter().map(|(_, item)| &item[..]));
+    let released_of = column(plan.released.iter().map(|(of, _)| &of[..]));
+    let released = column(plan.released.iter().map(|(_, item)| &item[..]));
+
     let unlisted = column(plan.unlisted.iter().map(|(list, _)| &list[..]));
     let unlisted_items = column(plan.unlisted.iter().map(|(_, item)| &item[..]));
     let lists = column(plan.listed.iter().map(|(list, _, _, _)| &list[..]));
@@ -180,7 +214,7 @@ pub(super) async fn write(
     let replay_indices: Vec<i64> = plan.replays.values().map(|replay| replay.index).collect();
     let replies = column(plan.replays.values().map(|replay| &replay.sealed[..]));
 
-    let statements: [(bool, &str, &[&(dyn ToSql + Sync)]); 11] = [
+    let statements: [(bool, &str, &[&(dyn ToSql + Sync)]); 13] = [
         (true, LEAVES, &[&indices, &leaves, &openings]),
         (
             !tiles.is_empty(),
@@ -192,13 +226,31 @@ pub(super) async fn write(
             AGGREGATES,
             &[&aggregates, &versions],
         ),
+        // Holds first, and releases after everything that they might keep.
+        (!plan.held.is_empty(), HOLD, &[&held_of, &held]),
         // Rows are taken away before others take their place.
         (
             !plan.gone.is_empty(),
             GONE,
             &[&gone_of, &gone_items, &gone_classes],
         ),
-        (!plan.spare.is_empty(), SPARE, &[&plan.spare]),
+        (
+            !plan.spare.is_empty(),
+            SPARE,
+            &[
+                &spare_of,
+                &spare,
+                &spare_classes,
+                &spare_slots,
+                &spare_sealed,
+                &spare_indices,
+            ],
+        ),
+        (
+            !plan.released.is_empty(),
+            RELEASE,
+            &[&released_of, &released],
+        ),
         (
             !plan.items.is_empty(),
             ITEMS,
