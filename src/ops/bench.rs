@@ -6,8 +6,11 @@
 mod crowd;
 mod load;
 mod meter;
+mod place;
 mod report;
 mod stages;
+mod store;
+mod store_postgres;
 mod town;
 
 use std::io::{self, Write};
@@ -27,8 +30,9 @@ use crate::edge::tls::{Protocol, TlsError};
 use crate::pipeline::Unfounded;
 use crate::store::Fault;
 use load::{Exercise, Load, Shared};
-use report::{CommitReport, GatewayReport, Machine, ResolveReport};
+use report::{GatewayReport, Machine, ResolveReport};
 use stages::Bench;
+use store::StoreReport;
 use town::Town;
 
 const SECONDS_MIN: f64 = 0.05;
@@ -69,11 +73,26 @@ enum Command {
         #[arg(long, value_enum, default_value = "http2")]
         protocol: Http,
     },
-    /// Durable commits per second, alone and together
-    #[command(after_help = "Example: firedoor bench store --dir /var/lib/firedoor")]
+    /// Durable commits beside the least that they could cost, by number of writers
+    #[command(
+        after_help = "The store and a bare group committer (the same bytes, writers and disk, one \
+                      write and one sync for all that queued) take turns; only the ratios are \
+                      worth keeping. With PostgreSQL: the same rows, inserted in batches.\n\n\
+                      Example: firedoor bench store --dir /var/lib/firedoor --seconds 10"
+    )]
     Store {
         #[command(flatten)]
         common: Common,
+        /// Fill a store with so many records, and compare latencies with one of 10,000
+        #[arg(long, value_name = "N", conflicts_with = "postgres",
+              value_parser = clap::value_parser!(u64).range(10_000..=100_000_000))]
+        records: Option<u64>,
+        /// An empty database for the records, instead of files
+        #[arg(long, value_name = "URL", requires = "slots")]
+        postgres: Option<String>,
+        /// An empty database for the item keys
+        #[arg(long, value_name = "URL", requires = "postgres")]
+        slots: Option<String>,
     },
     /// Identities resolved to keyed tokens per second on one core
     #[command(after_help = "Example: firedoor bench resolve --seconds 2")]
@@ -149,6 +168,8 @@ pub enum BenchError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Store(#[from] Fault),
+    #[error(transparent)]
+    Open(#[from] Box<crate::store::journal::OpenError>),
 }
 
 fn between(text: &str, min: f64, max: f64) -> Result<f64, String> {
@@ -186,8 +207,23 @@ pub fn run(args: &Args) -> CommandResult {
             let report = gateway(common, load, *protocol)?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
-        Command::Store { common } => {
-            let report = store(common)?;
+        Command::Store {
+            common,
+            records: Some(records),
+            ..
+        } => {
+            let place = common.place();
+            let report = runtime()?.block_on(store::growth(&place, *records))?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
+        Command::Store {
+            common,
+            postgres,
+            slots,
+            ..
+        } => {
+            let databases = postgres.as_deref().zip(slots.as_deref());
+            let report = bench_store(common, databases)?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
         Command::Resolve { common } => {
@@ -207,9 +243,9 @@ pub fn run(args: &Args) -> CommandResult {
 impl Command {
     const fn common(&self) -> &Common {
         match self {
-            Self::Gateway { common, .. } | Self::Store { common } | Self::Resolve { common } => {
-                common
-            }
+            Self::Gateway { common, .. }
+            | Self::Store { common, .. }
+            | Self::Resolve { common } => common,
         }
     }
 }
@@ -263,10 +299,30 @@ async fn commits(bench: &Bench, clients: usize) -> Result<Vec<stages::CommitCost
     Ok(commits)
 }
 
-fn store(common: &Common) -> Result<CommitReport, BenchError> {
-    let machine = Machine::now(common.place());
-    let commits = alone(common, async |bench| commits(&bench, 16).await)?;
-    Ok(CommitReport::of(machine, &commits))
+fn bench_store(
+    common: &Common,
+    databases: Option<(&str, &str)>,
+) -> Result<StoreReport, BenchError> {
+    let (machine, limit) = (Machine::now(common.place()), common.limit());
+    let runtime = runtime()?;
+    let (backend, raw, rows) = match databases {
+        None => (
+            "embedded store",
+            "a bare group committer",
+            runtime.block_on(store::embedded(&common.place(), limit))?,
+        ),
+        Some((records, slots)) => (
+            "PostgreSQL store",
+            "bare batched inserts",
+            runtime.block_on(store_postgres::postgres(records, slots, limit))?,
+        ),
+    };
+    Ok(StoreReport {
+        machine,
+        backend,
+        raw,
+        rows,
+    })
 }
 
 fn resolve(common: &Common) -> Result<ResolveReport, BenchError> {

@@ -104,6 +104,16 @@ struct State {
     leaves: u64,
     note: String,
     last_time: When,
+    written: Written,
+}
+
+/// What the writer has made durable since the journal was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// As many as there were syncs.
+    pub frames: u64,
+    pub leaves: u64,
+    pub bytes: u64,
 }
 
 impl Shared {
@@ -242,6 +252,7 @@ impl Journal {
             leaves,
             note,
             last_time: found.last_time,
+            written: Written::default(),
         };
         let shared = Arc::new(Shared {
             names,
@@ -353,6 +364,10 @@ impl Journal {
         removed.map_err(|_| KEPT)?.map_err(|_| KEPT)?;
         *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(())
+    }
+
+    pub fn written(&self) -> Written {
+        self.shared.state().written
     }
 
     /// See [`super::Store::health`].

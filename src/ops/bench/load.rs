@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use super::meter::{micros, process_cpu, thread_cpu};
+use super::meter::{micros, percentile, process_cpu, thread_cpu};
 use super::town::{HOST, Town};
 use super::{BenchError, crowd};
 use crate::edge::client::{Client, Reply};
@@ -182,12 +182,6 @@ pub fn run(
 
 fn sleep_to(at: Instant) {
     std::thread::sleep(at.saturating_duration_since(Instant::now()));
-}
-
-/// The latency that so many in a hundred requests do not exceed. `sorted` is not empty.
-fn percentile(sorted: &[u32], hundredths: usize) -> f64 {
-    let place = (sorted.len() * hundredths).div_ceil(100).saturating_sub(1);
-    sorted.get(place).copied().map_or(0.0, f64::from)
 }
 
 /// The clients of one thread.

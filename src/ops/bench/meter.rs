@@ -79,3 +79,9 @@ pub async fn each<T, U>(
 pub fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
+
+/// The latency that so many in a hundred requests do not exceed. `sorted` is not empty.
+pub fn percentile(sorted: &[u32], hundredths: usize) -> f64 {
+    let place = (sorted.len() * hundredths).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().map_or(0.0, f64::from)
+}

@@ -268,28 +268,6 @@ fn commit_table(f: &mut Formatter<'_>, commits: &[CommitRow]) -> fmt::Result {
 }
 
 #[derive(Debug, Serialize)]
-pub struct CommitReport {
-    pub machine: Machine,
-    pub commits: Vec<CommitRow>,
-}
-
-impl CommitReport {
-    pub fn of(machine: Machine, commits: &[CommitCost]) -> Self {
-        Self {
-            machine,
-            commits: rows(commits),
-        }
-    }
-}
-
-impl Display for CommitReport {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.machine)?;
-        commit_table(f, &self.commits)
-    }
-}
-
-#[derive(Debug, Serialize)]
 pub struct ResolveReport {
     pub machine: Machine,
     pub per_second_and_core: f64,

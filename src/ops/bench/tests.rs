@@ -66,3 +66,24 @@ fn a_duration_out_of_bounds_is_refused() {
         assert!(seconds(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn the_bench_of_the_store_measures_both_sides_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = bench_store(&common(dir.path()), None).unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    let rows = json["rows"].as_array().unwrap();
+    let writers: Vec<_> = rows
+        .iter()
+        .map(|row| row["writers"].as_u64().unwrap())
+        .collect();
+    assert_eq!(writers, [1, 8, 64, 256]);
+    for row in rows {
+        for side in ["raw", "store"] {
+            assert!(row[side]["frames"].as_u64().unwrap() > 0, "{row}");
+            assert!(row[side]["group"].as_f64().unwrap() >= 1.0, "{row}");
+        }
+    }
+    assert!(report.to_string().contains("p50 ratio"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}

@@ -3,20 +3,21 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::BenchError;
+use super::place::Place;
 use crate::domain::peer::Peer;
 use crate::edge::http::Settings;
 use crate::edge::limits::Rate;
 use crate::edge::tls::{ClientTls, Protocol};
 use crate::ops::client::bundle::{AUTHORITY, CERTIFICATE, KEY};
 use crate::ops::clock;
-use crate::ops::demo::borough::{Borough, folder};
+use crate::ops::demo::borough::Borough;
 use crate::ops::demo::prepare;
 use crate::ops::serve::{self, Running};
 
@@ -31,27 +32,6 @@ const UNLIMITED: Rate = Rate {
 };
 const CONNECTIONS_MAX: u32 = 100_000;
 
-/// The folder, removed with all that is in it when dropped.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(under: &Path) -> Result<Self, BenchError> {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).map_err(|_| BenchError::NoRandomness)?;
-        let name = format!("firedoor-bench-{:016x}", u64::from_be_bytes(bytes));
-        let dir = under.join(name);
-        folder(&dir)?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // Nothing more can be done about a folder that does not go.
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
-
 /// A gateway that serves, and a certificate to call it with.
 pub struct Town {
     pub running: Running,
@@ -65,12 +45,12 @@ impl Town {
     /// [`BenchError`] if a file, a key or the gateway cannot be made.
     pub async fn open(under: &Path) -> Result<Self, BenchError> {
         let place = Place::new(under)?;
-        let (mut config, port) = prepare(&place.0, 0).await?;
+        let (mut config, port) = prepare(place.path(), 0).await?;
         config.limits.connections_max = CONNECTIONS_MAX;
         config.limits.connections_per_organisation_max = CONNECTIONS_MAX;
         config.limits.handshakes_max = CONNECTIONS_MAX;
         config.limits.handshakes_per_address_max = CONNECTIONS_MAX;
-        let borough = Borough::make(&place.0, &format!("https://{HOST}:{port}"))?;
+        let borough = Borough::make(place.path(), &format!("https://{HOST}:{port}"))?;
         let settings = Settings {
             per_user: UNLIMITED,
             per_organisation: UNLIMITED,
@@ -80,7 +60,7 @@ impl Town {
         running.app.gateway.found(&borough.founding()?).await?;
         Ok(Self {
             address: running.address,
-            client: certificate(&place.0)?,
+            client: certificate(place.path())?,
             running,
             place,
         })

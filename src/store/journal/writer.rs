@@ -266,6 +266,9 @@ impl Writer {
                 offset = offset.saturating_add(decision.bytes.len() as u32);
             }
             state.frames.push(at);
+            state.written.frames += 1;
+            state.written.leaves += accepted.len() as u64;
+            state.written.bytes += u64::from(at.length);
             state.leaves = size;
             state.note = note.to_owned();
             state.last_time = state.last_time.max(newest);
