@@ -55,6 +55,11 @@ impl LogKey {
         &self.verifier
     }
 
+    /// The public half under another name, as the log was called before.
+    pub fn verifier_named(&self, origin: &str) -> Result<LogVerifier, BadCheckpoint> {
+        LogVerifier::new(origin, self.key.verifying_key())
+    }
+
     /// The signed note: text, empty line, one signature line.
     pub fn sign(&self, size: u64, root: &Hash) -> String {
         let name = &self.verifier.name;

@@ -39,4 +39,5 @@ pub mod leaf;
 pub mod merkle;
 pub mod opening;
 pub mod receipt;
+pub mod rollback;
 pub mod tiles;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Discloses, Fault, OpenedItem, Outcome, ReadsLog, Restored, Store};
-use crate::domain::checkpoint::LogVerifier;
+use super::{Discloses, Fault, OpenedItem, Outcome, ROLLED_BACK, ReadsLog, Restored, Store};
+use crate::domain::checkpoint::{LogKey, LogVerifier};
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{
     Aggregate, Counter, Decision, Facts, List, Listed, PartRef, Replay, Version, Write,
@@ -15,6 +15,7 @@ use crate::domain::id::{Id, OrgId, ReferralId};
 use crate::domain::leaf::{LEAF_BYTES, Leaf};
 use crate::domain::logged::Logged;
 use crate::domain::merkle::{leaf_hash, verify_inclusion};
+use crate::domain::rollback::Shown;
 use crate::domain::seal::{self, ItemKey};
 use crate::domain::time::When;
 
@@ -53,6 +54,7 @@ macro_rules! contract_suite {
             the_time_of_the_last_leaf_is_kept,
             everything_is_there_after_closing_and_opening,
             nothing_is_written_after_closing,
+            a_larger_log_with_our_signature_stops_the_store_for_good,
             the_mark_of_a_restore_stays_until_it_is_on_record,
         );
     };
@@ -914,12 +916,13 @@ pub(crate) async fn the_mark_of_a_restore_stays_until_it_is_on_record(fixture: &
     let mark = Restored {
         leaves: 1,
         at: START,
-        acknowledged: 3,
+        acknowledged: 1,
+        origin: fixture.verifier().origin().to_owned(),
     };
-    fixture.mark_restored(mark).await;
+    fixture.mark_restored(mark.clone()).await;
     for _ in 0..2 {
         let store = fixture.open().await;
-        assert_eq!(store.restored(), Some(mark));
+        assert_eq!(store.restored(), Some(mark.clone()));
         // Entries alone do not take it away.
         Attempt::new(&store, 0).await.logged(&store).await;
         store.close().await.unwrap();
@@ -930,4 +933,36 @@ pub(crate) async fn the_mark_of_a_restore_stays_until_it_is_on_record(fixture: &
     store.close().await.unwrap();
     drop(store);
     assert_eq!(fixture.open().await.restored(), None);
+}
+
+pub(crate) async fn a_larger_log_with_our_signature_stops_the_store_for_good(
+    fixture: &impl Fixture,
+) {
+    let store = fixture.open().await;
+    let mut notes = vec![store.checkpoint().await.unwrap()];
+    for _ in 0..3 {
+        Attempt::new(&store, 0).await.logged(&store).await;
+        notes.push(store.checkpoint().await.unwrap());
+    }
+    for note in &notes[..3] {
+        assert_eq!(store.shown(note).await.unwrap(), Shown::Older);
+    }
+    assert_eq!(store.shown(&notes[3]).await.unwrap(), Shown::Same);
+    let other = LogKey::from_seed(fixture.verifier().origin(), &[0; 32]).unwrap();
+    let strange = store.shown(&other.sign(9, &[7; 32])).await.unwrap();
+    assert_eq!((strange, store.restored()), (Shown::NotOurs, None));
+    Attempt::new(&store, 0).await.logged(&store).await;
+
+    // As if the log had been longer once, or another one.
+    for (size, expected) in [(9, Shown::Larger), (4, Shown::Forked)] {
+        let note = store.log().sign(size, &[7; 32]);
+        assert_eq!(store.shown(&note).await.unwrap(), expected);
+        assert_eq!(store.health().stopped, Some(ROLLED_BACK));
+        let mark = store.restored().unwrap();
+        assert_eq!((mark.leaves, mark.acknowledged), (4, 9));
+    }
+    assert!(matches!(
+        store.reserve(1).await.map(|_| ()),
+        Ok(()) | Err(Fault::CannotRecord(ROLLED_BACK))
+    ));
 }

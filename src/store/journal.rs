@@ -23,7 +23,7 @@ use super::keys::StoreKeys;
 use super::names::Names;
 use super::restored::Restored;
 use super::slots::{RESERVE_SLOTS_MAX, Slots};
-use super::{Committed, Fault, Health};
+use super::{Committed, Fault, Health, ROLLED_BACK};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::{Draft, Write};
 use crate::domain::merkle::Tree;
@@ -352,7 +352,28 @@ impl Journal {
 
     /// See [`super::Store::restored`].
     pub fn restored(&self) -> Option<Restored> {
-        *self.restored.lock().unwrap_or_else(PoisonError::into_inner)
+        let restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.clone()
+    }
+
+    pub(in crate::store) fn log(&self) -> &LogKey {
+        &self.shared.log
+    }
+
+    /// See [`super::Store::shown`]. Stops first, so that nothing more is signed in between.
+    pub(in crate::store) async fn rolled_back(&self, mark: Restored) -> Result<(), Fault> {
+        const UNMARKED: Fault = Fault::CannotRecord("the proof of a rollback cannot be noted");
+        self.shared.stop(ROLLED_BACK);
+        let mark = match self.restored() {
+            Some(known) => known.with_proof(mark),
+            None => mark,
+        };
+        let (disk, data_dir) = (self.shared.segments.disk().clone(), self.data_dir.clone());
+        let noted = mark.clone();
+        let written = tokio::task::spawn_blocking(move || noted.write(&disk, &data_dir)).await;
+        written.map_err(|_| UNMARKED)?.map_err(|_| UNMARKED)?;
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+        Ok(())
     }
 
     /// See [`super::Store::restoration_recorded`].

@@ -4,6 +4,7 @@
 //! for several. An enum and not a trait object, because the set is closed and adding one should
 //! make the compiler list every place to change.
 
+use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::{Aggregate, Counter, Decision, Facts, List, Listed, PartRef};
 use crate::domain::leaf::Leaf;
 use crate::domain::logged::{Inclusion, Logged};
@@ -18,6 +19,7 @@ mod names;
 pub mod postgres;
 mod proof;
 mod restored;
+mod rollback;
 mod slots;
 
 #[cfg(test)]
@@ -27,6 +29,7 @@ use journal::Journal;
 use postgres::Postgres;
 
 pub use restored::Restored;
+pub use rollback::ROLLED_BACK;
 
 /// The store, open.
 pub enum Store {
@@ -262,6 +265,28 @@ impl Store {
         match self {
             Self::Embedded(store) => store.restoration_recorded().await,
             Self::Postgres(store) => store.restoration_recorded().await,
+        }
+    }
+
+    /// The key that signs the log.
+    pub(crate) fn log(&self) -> &LogKey {
+        match self {
+            Self::Embedded(store) => store.log(),
+            Self::Postgres(store) => store.log(),
+        }
+    }
+
+    /// Notes durably that acknowledged entries are missing here, and records nothing any more.
+    async fn rolled_back(&self, leaves: u64, acknowledged: u64) -> Result<(), Fault> {
+        let mark = Restored {
+            leaves,
+            at: self.last_time(),
+            acknowledged,
+            origin: self.log().verifier().origin().to_owned(),
+        };
+        match self {
+            Self::Embedded(store) => store.rolled_back(mark).await,
+            Self::Postgres(store) => store.rolled_back(mark).await,
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::keys::StoreKeys;
 use super::names::{self, Names};
 use super::restored::Restored;
-use super::{Committed, Fault, Health};
+use super::{Committed, Fault, Health, ROLLED_BACK};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
 use crate::domain::leaf::Leaf;
@@ -116,6 +116,7 @@ struct Shared {
     /// Of the newest leaf known here, in milliseconds.
     last_time: AtomicI64,
     silent: AtomicBool,
+    rolled_back: AtomicBool,
     closed: AtomicBool,
     erase: Notify,
 }
@@ -153,6 +154,7 @@ impl Postgres {
             size: watch::Sender::new(head.size),
             last_time: AtomicI64::new(head.time.millis()),
             silent: AtomicBool::new(false),
+            rolled_back: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             erase: Notify::new(),
         });
@@ -193,6 +195,9 @@ impl Postgres {
         const CLOSED: Fault = Fault::CannotRecord("the store is closed");
         let bytes = size_of(&draft)?;
         let queue = self.queue().clone().ok_or(CLOSED)?;
+        if self.shared.rolled_back.load(Ordering::Acquire) {
+            return Err(Fault::CannotRecord(ROLLED_BACK));
+        }
         let claimed = self.shared.slots.claim(&draft.slots());
         let claimed = claimed.ok_or(Fault::CannotRecord("an item key was not reserved in time"))?;
         let keyed = Keyed::new(draft, &self.shared.names)
@@ -224,7 +229,24 @@ impl Postgres {
 
     /// See [`super::Store::restored`].
     pub fn restored(&self) -> Option<Restored> {
-        *self.restored.lock().unwrap_or_else(PoisonError::into_inner)
+        let restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.clone()
+    }
+
+    pub(in crate::store) fn log(&self) -> &LogKey {
+        &self.shared.log
+    }
+
+    /// See [`super::Store::shown`]. Other nodes stop when they next look.
+    pub(in crate::store) async fn rolled_back(&self, mark: Restored) -> Result<(), Fault> {
+        self.shared.rolled_back.store(true, Ordering::Release);
+        let mark = match self.restored() {
+            Some(known) => known.with_proof(mark),
+            None => mark,
+        };
+        restored::write(&self.shared.pool, &mark).await?;
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+        Ok(())
     }
 
     /// See [`super::Store::restoration_recorded`].
@@ -240,11 +262,13 @@ impl Postgres {
         let shared = &self.shared;
         let stopped = match (
             shared.closed.load(Ordering::Acquire),
+            shared.rolled_back.load(Ordering::Acquire),
             shared.silent.load(Ordering::Acquire),
         ) {
-            (true, _) => Some("the store is closed"),
-            (false, true) => Some("the database does not answer"),
-            (false, false) => None,
+            (true, _, _) => Some("the store is closed"),
+            (false, true, _) => Some(ROLLED_BACK),
+            (false, false, true) => Some("the database does not answer"),
+            (false, false, false) => None,
         };
         Health {
             stopped,

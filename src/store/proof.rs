@@ -73,6 +73,11 @@ impl Store {
         }))
     }
 
+    /// The root over the first `size` leaves, at least one.
+    pub(super) async fn hash_of_first(&self, size: u64) -> Result<Hash, Fault> {
+        self.hash_of(&cover(0, size)).await
+    }
+
     async fn hash_of(&self, subtrees: &[Subtree]) -> Result<Hash, Fault> {
         let mut hash = None;
         for subtree in subtrees.iter().rev() {

@@ -10,7 +10,7 @@ use crate::store::restored::Restored;
 pub(super) async fn read(
     connection: &ClientWrapper,
 ) -> Result<Option<Restored>, tokio_postgres::Error> {
-    let sql = "SELECT leaves, at, acknowledged FROM firedoor.restored WHERE one = 1";
+    let sql = "SELECT leaves, at, acknowledged, origin FROM firedoor.restored WHERE one = 1";
     let Some(row) = connection.query_opt(sql, &[]).await? else {
         return Ok(None);
     };
@@ -18,7 +18,20 @@ pub(super) async fn read(
         leaves: row.try_get::<_, i64>(0)?.cast_unsigned(),
         at: When::from_millis(row.try_get(1)?),
         acknowledged: row.try_get::<_, i64>(2)?.cast_unsigned(),
+        origin: row.try_get(3)?,
     }))
+}
+
+/// Leaves the mark, in place of one that is there.
+pub(super) async fn write(pool: &Pool, mark: &Restored) -> Result<(), Fault> {
+    let (leaves, acknowledged) = (mark.leaves.cast_signed(), mark.acknowledged.cast_signed());
+    let sql = "INSERT INTO firedoor.restored (one, leaves, at, acknowledged, origin) \
+        VALUES (1, $1, $2, $3, $4) ON CONFLICT (one) DO UPDATE SET leaves = excluded.leaves, \
+        at = excluded.at, acknowledged = excluded.acknowledged, origin = excluded.origin \
+        RETURNING one";
+    let row: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        [&leaves, &mark.at.millis(), &acknowledged, &mark.origin];
+    query(pool, sql, &row).await.map(|_| ())
 }
 
 pub(super) async fn remove(pool: &Pool) -> Result<(), Fault> {

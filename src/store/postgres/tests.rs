@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::cluster::{Cluster, Databases, look};
-use super::{OpenError, Postgres, PostgresConfig};
+use super::{OpenError, Postgres, PostgresConfig, restored};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{
@@ -849,12 +849,8 @@ mod contract {
         }
 
         async fn mark_restored(&self, mark: Restored) {
-            let (leaves, acknowledged) = (mark.leaves as i64, mark.acknowledged as i64);
-            let sql = "INSERT INTO firedoor.restored VALUES (1, $1, $2, $3)";
-            let client = look(&self.url).await;
-            let row: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-                [&leaves, &mark.at.millis(), &acknowledged];
-            client.execute(sql, &row).await.unwrap();
+            let pool = crate::store::postgres::connect::pool(&self.url, None, 2).unwrap();
+            restored::write(&pool, &mark).await.unwrap();
         }
     }
 

@@ -4,5 +4,6 @@ CREATE TABLE firedoor.restored (
     one smallint PRIMARY KEY CHECK (one = 1),
     leaves bigint NOT NULL,
     at bigint NOT NULL,
-    acknowledged bigint NOT NULL
+    acknowledged bigint NOT NULL,
+    origin text NOT NULL
 );
