@@ -7,12 +7,13 @@
 //! that has moved.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use deadpool_postgres::{ClientWrapper, Object, Pool, PoolError};
+use deadpool_postgres::{Object, PoolError};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
 
 use super::keys::StoreKeys;
 use super::names::{self, Names};
@@ -20,13 +21,15 @@ use super::restored::Restored;
 use super::{Committed, Fault, Health, ROLLED_BACK};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
-use crate::domain::leaf::Leaf;
 use crate::domain::seal::{ItemKey, Slot};
 use crate::domain::time::When;
 
 use batch::Keyed;
-use batcher::{Batcher, Queued};
+use batcher::{Batcher, Queued, Trouble};
+use connect::Database;
 use slots::Slots;
+use tip::{Found, Tip};
+use tree::Edge;
 
 mod batch;
 mod batcher;
@@ -41,6 +44,7 @@ mod rows;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod tip;
 mod tree;
 mod upkeep;
 
@@ -54,6 +58,13 @@ const REPLY_BYTES_MAX: usize = 4096;
 const QUEUE_MAX: usize = 4096;
 /// How long a caller waits for an answer of the database.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a start waits for its first write.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+/// After the server refused for lack of room only what is urgent is tried for this long.
+const FULL_PAUSE: Duration = Duration::from_secs(5);
+/// And it is told for this long.
+const FULL_TOLD: Duration = Duration::from_secs(60);
+const FULL: &str = "the database's disk is full";
 
 /// Where the databases are, and the keys.
 pub struct PostgresConfig {
@@ -78,7 +89,7 @@ pub enum OpenError {
     #[error("the slots database must be another one than the main database, and not swapped")]
     SameDatabase,
     #[error(
-        "the database server may lose what it acknowledged: switch on fsync, full_page_writes and synchronous_commit"
+        "the database server may lose what it acknowledged: switch on fsync and full_page_writes, and set synchronous_commit to on or remote_apply"
     )]
     NotDurable,
     #[error("the tables are of a newer version than this program")]
@@ -93,6 +104,12 @@ pub enum OpenError {
     NoRandomness,
     #[error("the database cannot be reached")]
     Unreachable(#[source] PoolError),
+    #[error("the connection to the database broke: start again")]
+    Broken,
+    #[error(
+        "the database does not make a write durable: its synchronous standby is away, or it is an old primary that must stay down"
+    )]
+    Unconfirmed,
     #[error("the database refused")]
     Refused(#[from] tokio_postgres::Error),
 }
@@ -110,15 +127,38 @@ pub struct Postgres {
 struct Shared {
     names: Names,
     log: LogKey,
-    pool: Pool,
+    pool: Database,
     slots: Slots,
     size: watch::Sender<u64>,
     /// Of the newest leaf known here, in milliseconds.
     last_time: AtomicI64,
-    silent: AtomicBool,
+    condition: Mutex<Condition>,
     rolled_back: AtomicBool,
     closed: AtomicBool,
     erase: Notify,
+    /// The end of the log as this node has seen it.
+    tip: Mutex<Arc<Tip>>,
+}
+
+/// What is wrong with the databases, as far as this node knows.
+#[derive(Default)]
+struct Condition {
+    /// Why the log cannot be read, or not be believed.
+    reads: Option<&'static str>,
+    /// Why nothing can be made durable.
+    writes: Option<&'static str>,
+    /// When the server said last that it has no room.
+    full: Option<Instant>,
+}
+
+impl Condition {
+    fn found_full(&mut self) {
+        self.full = Some(Instant::now());
+    }
+
+    fn full_within(&self, time: Duration) -> bool {
+        self.full.is_some_and(|at| at.elapsed() < time)
+    }
 }
 
 impl Postgres {
@@ -140,26 +180,49 @@ impl Postgres {
             log,
         } = keys;
         let pool_size = pool_size.max(4);
-        let pool = connect::pool(&url, tls.as_ref(), pool_size)?;
-        let slots_pool = connect::pool(&slots_url, tls.as_ref(), pool_size)?;
-        migrations::MAIN.migrate(&pool).await?;
+        let pool = Database::new(&url, tls.as_ref(), pool_size)?;
+        let slots_pool = Database::new(&slots_url, tls.as_ref(), pool_size)?;
         let names = Names::new(index_key);
-        let head = Head::read(&pool, &names, &log).await?;
-        let slots = Slots::open(slots_pool, slot_key, &head.twin, head.size == 0).await?;
+        let mut others = pool.hosts() - 1;
+        let head = loop {
+            let place = pool.place();
+            match Head::open(&pool, &names, &log).await {
+                // Another host may be the one that its standby follows.
+                Err(OpenError::Unconfirmed | OpenError::Broken) if others > 0 => {
+                    others -= 1;
+                    pool.leave(place);
+                }
+                opened => break opened?,
+            }
+        };
+        let size = head.tip.size();
+        let mut others = slots_pool.hosts() - 1;
+        let slots = loop {
+            let (place, key) = (slots_pool.place(), slot_key.clone());
+            match Slots::open(slots_pool.clone(), key, &head.twin, size == 0).await {
+                Err(OpenError::Unconfirmed) if others > 0 => {
+                    others -= 1;
+                    slots_pool.leave(place);
+                }
+                opened => break opened?,
+            }
+        };
+        pool.raise_floor(size);
         let shared = Arc::new(Shared {
             names,
             log,
             pool,
             slots,
-            size: watch::Sender::new(head.size),
-            last_time: AtomicI64::new(head.time.millis()),
-            silent: AtomicBool::new(false),
+            size: watch::Sender::new(size),
+            last_time: AtomicI64::new(head.tip.newest.millis()),
+            condition: Mutex::default(),
             rolled_back: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             erase: Notify::new(),
+            tip: Mutex::new(head.tip),
         });
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let batcher = tokio::spawn(Batcher::new(shared.clone(), head.edge).run(waiting));
+        let batcher = tokio::spawn(Batcher::new(shared.clone()).run(waiting));
         let follower = tokio::spawn(follow::follow(shared.clone()));
         let sweeper = tokio::spawn(upkeep::sweep(shared.clone()));
         Ok(Self {
@@ -197,6 +260,9 @@ impl Postgres {
         let queue = self.queue().clone().ok_or(CLOSED)?;
         if self.shared.rolled_back.load(Ordering::Acquire) {
             return Err(Fault::CannotRecord(ROLLED_BACK));
+        }
+        if !draft.urgent && self.shared.condition().full_within(FULL_PAUSE) {
+            return Err(Fault::CannotRecord(FULL));
         }
         let claimed = self.shared.slots.claim(&draft.slots());
         let claimed = claimed.ok_or(Fault::CannotRecord("an item key was not reserved in time"))?;
@@ -256,23 +322,24 @@ impl Postgres {
         Ok(())
     }
 
-    /// See [`super::Store::health`]. Room is the database administrator's to watch: standard SQL
-    /// does not tell, so it is never reported as nearly full.
+    /// See [`super::Store::health`]. How much room there is the database administrator must watch,
+    /// for standard SQL does not tell: it is nearly full when the server has just refused for lack
+    /// of it. Everything here passes by itself, in a second or, after that refusal, a minute.
     pub fn health(&self) -> Health {
         let shared = &self.shared;
+        let condition = shared.condition();
         let stopped = match (
             shared.closed.load(Ordering::Acquire),
             shared.rolled_back.load(Ordering::Acquire),
-            shared.silent.load(Ordering::Acquire),
         ) {
-            (true, _, _) => Some("the store is closed"),
-            (false, true, _) => Some(ROLLED_BACK),
-            (false, false, true) => Some("the database does not answer"),
-            (false, false, false) => None,
+            (true, _) => Some("the store is closed"),
+            (false, true) => Some(ROLLED_BACK),
+            // The newer of the two: it is looked for all the time.
+            (false, false) => condition.reads.or(condition.writes),
         };
         Health {
             stopped,
-            nearly_full: false,
+            nearly_full: condition.full_within(FULL_TOLD),
             leaves: *shared.size.borrow(),
         }
     }
@@ -331,75 +398,61 @@ fn size_of(draft: &Draft) -> Result<usize, Fault> {
 
 /// The head at start, checked.
 struct Head {
-    size: u64,
     twin: Vec<u8>,
-    time: When,
-    edge: tree::Edge,
+    tip: Arc<Tip>,
     restored: Option<Restored>,
 }
 
 impl Head {
-    async fn read(pool: &Pool, names: &Names, log: &LogKey) -> Result<Self, OpenError> {
-        let client = pool.get().await.map_err(OpenError::Unreachable)?;
+    async fn open(pool: &Database, names: &Names, log: &LogKey) -> Result<Self, OpenError> {
+        migrations::MAIN.migrate(pool).await?;
+        let client = pool.get().await.map_err(connect::unreachable)?;
         let connection = Object::take(client);
-        let empty = tree::Edge::default()
-            .grow([])
-            .root()
-            .ok_or(OpenError::Log)?;
+        let empty = Edge::default().grow([]).root().ok_or(OpenError::Log)?;
         let twin: [u8; 16] = names::random().map_err(|_| OpenError::NoRandomness)?;
         let sql = "INSERT INTO firedoor.head (one, size, checkpoint, twin, key_check) \
                    VALUES (1, 0, $1, $2, $3) ON CONFLICT DO NOTHING";
         let first = log.sign(0, &empty);
         let check = names.check();
-        connection
-            .execute(sql, &[&first, &&twin[..], &&check[..]])
-            .await?;
+        let row: [&(dyn ToSql + Sync); 3] = [&first, &&twin[..], &&check[..]];
+        connection.execute(sql, &row).await?;
+        // An old primary that came back waits here for the standby that has left it. And what is
+        // read afterwards is as durable as anything that is acknowledged.
+        let confirm = connection.batch_execute(rows::CONFIRM);
+        let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, confirm).await;
+        confirmed.map_err(|_| OpenError::Unconfirmed)??;
         let sql = "SELECT size, checkpoint, twin, key_check FROM firedoor.head WHERE one = 1";
         let row = connection.query_one(sql, &[]).await?;
         if row.try_get::<_, &[u8]>(3)? != check {
             return Err(OpenError::Keys);
         }
-        let size: i64 = row.try_get(0)?;
-        let edge = batcher::load(&connection, size)
-            .await
-            .map_err(|_| OpenError::Log)?;
-        let root = edge.grow([]).root().ok_or(OpenError::Log)?;
-        if log.sign(size.cast_unsigned(), &root) != row.try_get::<_, &str>(1)? {
-            return Err(OpenError::Log);
-        }
-        let last = newest_leaf(&connection, size).await?;
+        let found = Found {
+            size: row.try_get::<_, i64>(0)?.cast_unsigned(),
+            checkpoint: row.try_get(1)?,
+        };
+        let checked = async {
+            let edge = tip::load(&connection, found.size).await?;
+            let newest = tip::newest(&connection, found.size).await?;
+            Tip::signed(edge, newest, &found, log)
+        };
+        let tip = checked.await.map_err(|trouble| match trouble {
+            Trouble::Lost => OpenError::Broken,
+            Trouble::Race | Trouble::Refused(_) | Trouble::Full | Trouble::Astray(_) => {
+                OpenError::Log
+            }
+        })?;
         Ok(Self {
-            size: size.cast_unsigned(),
             twin: row.try_get(2)?,
-            time: last.map_or(When::from_millis(0), |leaf| leaf.when()),
-            edge,
+            tip,
             restored: restored::read(&connection).await?,
         })
     }
 }
 
-async fn newest_leaf(
-    connection: &ClientWrapper,
-    size: i64,
-) -> Result<Option<Leaf>, tokio_postgres::Error> {
-    match size {
-        0 => Ok(None),
-        _ => rows::leaf(connection, size - 1).await,
-    }
-}
-
 impl Shared {
-    /// The log has grown, here or at another node. Late news change nothing.
-    fn advanced(&self, size: u64, time: When) {
-        self.last_time.fetch_max(time.millis(), Ordering::AcqRel);
-        self.size.send_if_modified(|known| {
-            let newer = size > *known;
-            *known = size.max(*known);
-            newer
-        });
-    }
-
-    fn silent(&self, silent: bool) {
-        self.silent.store(silent, Ordering::Release);
+    fn condition(&self) -> MutexGuard<'_, Condition> {
+        self.condition
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

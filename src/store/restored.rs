@@ -111,7 +111,10 @@ mod tests {
         };
         assert_eq!(Restored::read(&Disk::Real, dir.path()).unwrap(), None);
         mark.write(&Disk::Real, dir.path()).unwrap();
-        assert_eq!(Restored::read(&Disk::Real, dir.path()).unwrap(), Some(mark.clone()));
+        assert_eq!(
+            Restored::read(&Disk::Real, dir.path()).unwrap(),
+            Some(mark.clone())
+        );
         let mut proof = mark.clone();
         (proof.leaves, proof.acknowledged) = (8, 3);
         assert!(mark.is_proven());

@@ -21,6 +21,8 @@ pub(super) struct Keyed {
     pub(super) read: Vec<(Name, i64)>,
     writes: Vec<KeyedWrite>,
     pub(super) replay: Option<KeyedReplay>,
+    /// Tried even when the server has no room.
+    pub(super) urgent: bool,
 }
 
 enum KeyedWrite {
@@ -92,8 +94,7 @@ impl Keyed {
             opening,
             writes,
             replay,
-            // This backend does not watch its room.
-            urgent: _,
+            urgent,
         } = draft;
         let replay = replay.map(|replay| {
             let sealed = names.seal_reply(&replay.key, &replay.reply)?;
@@ -115,6 +116,7 @@ impl Keyed {
                 .collect(),
             writes: writes.iter().map(|write| keyed(write, names)).collect(),
             replay: replay.transpose()?,
+            urgent,
         })
     }
 

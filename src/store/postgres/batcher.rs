@@ -12,27 +12,31 @@ use deadpool_postgres::{ClientWrapper, Object};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::error::SqlState;
 
-use super::Shared;
 use super::batch::{self, Keyed, Ruling};
+use super::connect::{BEHIND, SILENT, UNSAFE, why};
 use super::rows::{self, Head};
-use super::tree::{self, Edge, Grown};
+use super::tip::{Found, TREE, Tip};
+use super::tree::Grown;
+use super::{FULL, Shared};
 use crate::domain::leaf::Leaf;
 use crate::domain::logged::Inclusion;
 use crate::store::{Committed, Fault};
 
 /// The most decisions in one transaction.
-const BATCH_DECISIONS_MAX: usize = 256;
+pub(in crate::store) const BATCH_DECISIONS_MAX: usize = 256;
 /// Ciphertext in one transaction, in bytes; one decision over it may be the last.
-const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(in crate::store) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How often a batch is tried before its callers are told that it cannot be recorded.
 const TRIES_MAX: u32 = 3;
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Before the second try, when there is no server; before the third it is four times as long.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A decision in the queue.
 pub(super) struct Queued {
     pub(super) keyed: Keyed,
     pub(super) bytes: usize,
-    pub(super) answer: oneshot::Sender<Result<Committed, Fault>>,
+    pub(super) answer: Answer,
 }
 
 pub(super) struct Batcher {
@@ -42,7 +46,8 @@ pub(super) struct Batcher {
     /// node could lose every race for the head to another one.
     turn: Option<ClientWrapper>,
     holds_turn: bool,
-    edge: Option<Edge>,
+    /// Where both lead to.
+    place: usize,
     doubt: Option<Doubt>,
 }
 
@@ -55,9 +60,9 @@ struct Doubt {
 }
 
 type Verdict = Result<Committed, Fault>;
+type Answer = oneshot::Sender<Verdict>;
 
-const TREE: &str = "the hash tree in the database is damaged";
-
+#[derive(Debug)]
 pub(super) enum Trouble {
     /// Another transaction was faster.
     Race,
@@ -65,6 +70,28 @@ pub(super) enum Trouble {
     Lost,
     /// Trying again does not help.
     Refused(&'static str),
+    /// The server has no room.
+    Full,
+    /// The server does not know what this node knows; another host may.
+    Astray(&'static str),
+}
+
+/// Why a batch was not recorded.
+enum Halt {
+    /// Other nodes were faster every time; nothing is wrong.
+    Busy,
+    Full,
+    Stopped(&'static str),
+}
+
+impl Halt {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Busy => "other gateway nodes were faster three times",
+            Self::Full => FULL,
+            Self::Stopped(why) => why,
+        }
+    }
 }
 
 impl From<tokio_postgres::Error> for Trouble {
@@ -75,7 +102,7 @@ impl From<tokio_postgres::Error> for Trouble {
         tracing::debug!(sqlstate = code.code(), "the database did not take a batch");
         match *code {
             SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Self::Race,
-            SqlState::DISK_FULL => Self::Refused("the database's disk is full"),
+            SqlState::DISK_FULL => Self::Full,
             SqlState::OUT_OF_MEMORY => Self::Refused("the database is out of memory"),
             SqlState::INSUFFICIENT_PRIVILEGE => Self::Refused("the database role may not write"),
             // A server that stops or has become a standby: another one may answer next time.
@@ -85,13 +112,13 @@ impl From<tokio_postgres::Error> for Trouble {
 }
 
 impl Batcher {
-    pub(super) fn new(shared: Arc<Shared>, edge: Edge) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
+            place: shared.pool.place(),
             shared,
             connection: None,
             turn: None,
             holds_turn: false,
-            edge: Some(edge),
             doubt: None,
         }
     }
@@ -112,35 +139,61 @@ impl Batcher {
                 batch.push(next.keyed);
                 answers.push(next.answer);
             }
-            let settled = self.settle(&batch).await;
-            self.shared.silent(settled.is_err());
-            // Whoever asked may have gone away; what was committed stays committed.
-            match settled {
-                Ok(verdicts) => {
-                    for (verdict, answer) in verdicts.into_iter().zip(answers) {
-                        let _ = answer.send(verdict);
-                    }
+            self.record(batch, answers).await;
+        }
+    }
+
+    async fn record(&mut self, batch: Vec<Keyed>, answers: Vec<Answer>) {
+        let mut settled = self.settle(&batch).await;
+        let mut rest: Vec<(Keyed, Answer)> = batch.into_iter().zip(answers).collect();
+        if matches!(settled, Err(Halt::Full)) {
+            self.shared.condition().found_full();
+            let all = rest.len();
+            // What is urgent is little, and may fit.
+            let (urgent, others) = rest.into_iter().partition(|(keyed, _)| keyed.urgent);
+            refuse(others, FULL);
+            rest = urgent;
+            if !rest.is_empty() && rest.len() < all {
+                let (batch, answers): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
+                settled = self.settle(&batch).await;
+                rest = batch.into_iter().zip(answers).collect();
+            }
+        }
+        match settled {
+            Ok(verdicts) => {
+                self.shared.condition().writes = None;
+                for (verdict, (_, answer)) in verdicts.into_iter().zip(rest) {
+                    // Whoever asked may have gone away; what was committed stays committed.
+                    let _ = answer.send(verdict);
                 }
-                Err(reason) => {
-                    tracing::error!(reason, decisions = batch.len(), "a batch was not recorded");
-                    for answer in answers {
-                        let _ = answer.send(Err(Fault::CannotRecord(reason)));
-                    }
+            }
+            Err(halt) => {
+                let reason = halt.reason();
+                match halt {
+                    Halt::Busy => {}
+                    Halt::Full if rest.is_empty() => {}
+                    Halt::Full | Halt::Stopped(_) => self.shared.condition().writes = Some(reason),
                 }
+                refuse(rest, reason);
             }
         }
     }
 
-    async fn settle(&mut self, batch: &[Keyed]) -> Result<Vec<Verdict>, &'static str> {
+    async fn settle(&mut self, batch: &[Keyed]) -> Result<Vec<Verdict>, Halt> {
         self.doubt = None;
-        let mut reason = "the database does not answer";
-        for _ in 0..TRIES_MAX {
-            let tried = tokio::time::timeout(TRY_TIMEOUT, self.attempt(batch)).await;
+        let mut halt = Halt::Stopped(SILENT);
+        let mut pause = PAUSE;
+        for tried in 0..TRIES_MAX {
+            if tried > 0 && !matches!(halt, Halt::Busy) {
+                tokio::time::sleep(pause).await;
+                pause *= 4;
+            }
+            let done = tokio::time::timeout(TRY_TIMEOUT, self.attempt(batch)).await;
             self.release_turn();
-            match tried.unwrap_or(Err(Trouble::Lost)) {
-                Ok(verdicts) => return Ok(verdicts),
-                Err(Trouble::Race) => {
-                    reason = "other gateway nodes were faster three times";
+            match done {
+                Ok(Ok(verdicts)) => return Ok(verdicts),
+                Ok(Err(Trouble::Race)) => {
+                    halt = Halt::Busy;
                     let rolled_back = match &self.connection {
                         Some(connection) => connection.batch_execute("ROLLBACK").await.is_ok(),
                         None => true,
@@ -149,14 +202,30 @@ impl Batcher {
                         self.forget();
                     }
                 }
-                Err(Trouble::Lost) => self.forget(),
-                Err(Trouble::Refused(why)) => {
+                Ok(Err(Trouble::Lost)) => {
+                    halt = Halt::Stopped(SILENT);
                     self.forget();
-                    return Err(why);
+                }
+                Ok(Err(Trouble::Astray(why))) => {
+                    halt = Halt::Stopped(why);
+                    self.leave();
+                }
+                // It may be an old primary, which waits for a standby that has left it.
+                Err(_) => {
+                    halt = Halt::Stopped(SILENT);
+                    self.leave();
+                }
+                Ok(Err(Trouble::Full)) => {
+                    self.forget();
+                    return Err(Halt::Full);
+                }
+                Ok(Err(Trouble::Refused(why))) => {
+                    self.forget();
+                    return Err(Halt::Stopped(why));
                 }
             }
         }
-        Err(reason)
+        Err(halt)
     }
 
     /// Closes the connections, which ends whatever was open on them.
@@ -164,10 +233,24 @@ impl Batcher {
         self.connection = None;
         self.turn = None;
         self.holds_turn = false;
-        self.edge = None;
+    }
+
+    fn leave(&mut self) {
+        self.forget();
+        self.shared.pool.leave(self.place);
+    }
+
+    /// Both connections lead to the server that all of this node's do.
+    fn keep_place(&mut self) {
+        let place = self.shared.pool.place();
+        if self.place != place {
+            self.forget();
+            self.place = place;
+        }
     }
 
     async fn attempt(&mut self, batch: &[Keyed]) -> Result<Vec<Verdict>, Trouble> {
+        self.keep_place();
         if !self.holds_turn {
             self.take_turn().await?;
         }
@@ -176,12 +259,12 @@ impl Batcher {
             None => take(&self.shared).await?,
         };
         let connection = &*self.connection.insert(connection);
-        let shared = &self.shared;
         // Nothing may be awaited after this: what it returns must not get lost.
-        transact(shared, connection, &mut self.edge, &mut self.doubt, batch).await
+        transact(&self.shared, connection, &mut self.doubt, batch).await
     }
 
     async fn take_turn(&mut self) -> Result<(), Trouble> {
+        self.keep_place();
         let turn = match self.turn.take() {
             Some(turn) => turn,
             None => take(&self.shared).await?,
@@ -205,9 +288,22 @@ impl Batcher {
     }
 }
 
+fn refuse(batch: Vec<(Keyed, Answer)>, reason: &'static str) {
+    if !batch.is_empty() {
+        tracing::error!(reason, decisions = batch.len(), "a batch was not recorded");
+    }
+    for (_, answer) in batch {
+        let _ = answer.send(Err(Fault::CannotRecord(reason)));
+    }
+}
+
 /// A connection for this task alone, so that dropping it closes it.
 async fn take(shared: &Shared) -> Result<ClientWrapper, Trouble> {
-    let pooled = shared.pool.get().await.map_err(|_| Trouble::Lost)?;
+    let pooled = shared.pool.get().await.map_err(|error| match why(&error) {
+        BEHIND => Trouble::Astray(BEHIND),
+        UNSAFE => Trouble::Astray(UNSAFE),
+        _ => Trouble::Lost,
+    })?;
     let connection = Object::take(pooled);
     // If this machine dies while it holds the head, the other nodes wait this long and no longer.
     // An engine that does not know the setting has a way of its own.
@@ -223,17 +319,25 @@ async fn take(shared: &Shared) -> Result<ClientWrapper, Trouble> {
 async fn transact(
     shared: &Shared,
     connection: &ClientWrapper,
-    edge: &mut Option<Edge>,
     doubt: &mut Option<Doubt>,
     batch: &[Keyed],
 ) -> Result<Vec<Verdict>, Trouble> {
-    let (size, known) = rows::begin(connection, shared, batch).await?;
+    let tip = shared.tip();
+    let begun = rows::begin(connection, shared, batch, tip.size()).await?;
+    let size = begun.size;
+    let found = Found {
+        size: size.cast_unsigned(),
+        checkpoint: &begun.checkpoint,
+    };
+    let tip = shared
+        .follow_up(connection, &tip, &found, &begun.since)
+        .await?;
+    shared.advanced(tip.clone());
     if let Some(doubted) = doubt.as_ref().filter(|doubted| doubted.end <= size)
         && rows::leaf(connection, doubted.first).await? == Some(doubted.leaf)
     {
         // It was committed after all. Taken only after the last await, so that it cannot get lost.
-        connection.batch_execute("ROLLBACK").await?;
-        shared.advanced(doubted.end.cast_unsigned(), doubted.leaf.when());
+        end(connection, true).await?;
         shared.erase.notify_one();
         return Ok(doubt
             .take()
@@ -242,26 +346,24 @@ async fn transact(
     }
     // The head's lock is held and the doubted commit is not behind it: it never happened.
     *doubt = None;
-    let current = match edge.take() {
-        Some(edge) if edge.size() == size.cast_unsigned() => edge,
-        Some(_) | None => load(connection, size).await?,
-    };
+    let mut known = begun.known;
+    known.newest = tip.newest.millis();
     let plan = batch::judge(batch, size, known);
     let accepted = plan.accepted(batch);
     let (Some(first), Some(last)) = (accepted.first(), accepted.last()) else {
-        connection.batch_execute("ROLLBACK").await?;
-        *edge = Some(current);
+        let told = |ruling: &Ruling| matches!(ruling, Ruling::Replayed(..));
+        end(connection, plan.rulings.iter().any(told)).await?;
         return plan.rulings.into_iter().map(|r| verdict(r, None)).collect();
     };
     let end = size + accepted.len() as i64;
-    let mut grown = current.grow(accepted.iter().map(|keyed| keyed.leaf_hash));
+    let mut grown = tip.edge.grow(accepted.iter().map(|keyed| keyed.leaf_hash));
     let root = grown.root().ok_or(Trouble::Refused(TREE))?;
     let checkpoint = shared.log.sign(end.cast_unsigned(), &root);
     let mut verdicts = Vec::with_capacity(plan.rulings.len());
     for ruling in &plan.rulings {
         verdicts.push(verdict(ruling.clone(), Some((&mut grown, &checkpoint)))?);
     }
-    let (next, tiles) = grown.finish();
+    let (edge, tiles) = grown.finish();
     let head = Head {
         from: size,
         to: end,
@@ -286,12 +388,27 @@ async fn transact(
     }
     let verdicts = std::mem::take(&mut sent.verdicts);
     *doubt = None;
-    *edge = Some(next);
-    shared.advanced(end.cast_unsigned(), last.leaf.when());
+    shared.advanced(Arc::new(Tip {
+        edge,
+        checkpoint,
+        newest: last.leaf.when(),
+    }));
     if !plan.gone.is_empty() || !plan.spare.is_empty() || !plan.released.is_empty() {
         shared.erase.notify_one();
     }
     Ok(verdicts)
+}
+
+/// Ends a transaction that has written nothing. If what it found is told to someone, it must be as
+/// durable as what is written here: see [`rows::CONFIRM`].
+async fn end(connection: &ClientWrapper, told: bool) -> Result<(), Trouble> {
+    if told {
+        connection.batch_execute(rows::CONFIRM).await?;
+    }
+    connection
+        .batch_execute(if told { "COMMIT" } else { "ROLLBACK" })
+        .await?;
+    Ok(())
 }
 
 fn verdict(ruling: Ruling, proof: Option<(&mut Grown, &str)>) -> Result<Verdict, Trouble> {
@@ -316,13 +433,4 @@ fn verdict(ruling: Ruling, proof: Option<(&mut Grown, &str)>) -> Result<Verdict,
             None => Err(Fault::Unreadable("a kept reply is damaged")),
         },
     })
-}
-
-/// The right edge as the database has it, within the transaction or outside.
-pub(super) async fn load(connection: &ClientWrapper, size: i64) -> Result<Edge, Trouble> {
-    let asked = tree::missing(size.cast_unsigned());
-    let levels = asked.map(|asked| rows::hashes(connection, asked.level, asked.rows));
-    let levels: Result<Vec<_>, _> = rows::in_order(levels).await.into_iter().collect();
-    let levels = levels?;
-    Edge::new(size.cast_unsigned(), levels).ok_or(Trouble::Refused(TREE))
 }

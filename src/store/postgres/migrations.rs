@@ -8,6 +8,7 @@ use deadpool_postgres::Pool;
 use tokio_postgres::Client;
 
 use super::OpenError;
+use super::connect::unreachable;
 
 /// Nodes that start together on an empty database get in each other's way at most this often.
 const TRIES_MAX: u32 = 20;
@@ -49,8 +50,10 @@ pub(super) const SLOTS: Tables = Tables {
 impl Tables {
     /// Brings the tables to the newest version; each step and its number are one transaction.
     pub(super) async fn migrate(&self, pool: &Pool) -> Result<(), OpenError> {
-        let client = pool.get().await.map_err(OpenError::Unreachable)?;
-        self.refuse_unsafe(&client).await?;
+        let client = pool.get().await.map_err(unreachable)?;
+        if has_schema(&client, self.other).await? {
+            return Err(OpenError::SameDatabase);
+        }
         let mut tries = 0;
         while let Err(error) = self.step_up(&client).await {
             // Another node may have been faster. Then the next look finds its work done.
@@ -86,18 +89,6 @@ impl Tables {
             client.batch_execute(&sql).await?;
         }
         Ok(())
-    }
-
-    async fn refuse_unsafe(&self, client: &Client) -> Result<(), OpenError> {
-        if has_schema(client, self.other).await? {
-            return Err(OpenError::SameDatabase);
-        }
-        let off = "SELECT 1 FROM pg_settings WHERE setting = 'off' \
-                   AND name IN ('fsync', 'synchronous_commit', 'full_page_writes')";
-        match client.query_opt(off, &[]).await? {
-            Some(_) => Err(OpenError::NotDurable),
-            None => Ok(()),
-        }
     }
 }
 

@@ -300,10 +300,8 @@ impl Postgres {
 
     /// See [`crate::store::Store::checkpoint`].
     pub async fn checkpoint(&self) -> Result<String, Fault> {
-        let sql = "SELECT checkpoint FROM firedoor.head WHERE one = 1";
-        let rows = query(&self.shared.pool, sql, &[]).await?;
-        let row = rows.first().ok_or(DAMAGED)?;
-        row.try_get(0).map_err(|_| DAMAGED)
+        let newest = self.shared.newest().await.map_err(Fault::Unreadable)?;
+        Ok(newest.checkpoint.clone())
     }
 }
 

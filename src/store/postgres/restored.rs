@@ -1,8 +1,8 @@
 //! The mark of a database that was filled from a copy; see [`crate::store::restored`].
 
-use deadpool_postgres::{ClientWrapper, Pool};
+use deadpool_postgres::ClientWrapper;
 
-use super::connect::query;
+use super::connect::{Database, query};
 use crate::domain::time::When;
 use crate::store::Fault;
 use crate::store::restored::Restored;
@@ -23,7 +23,7 @@ pub(super) async fn read(
 }
 
 /// Leaves the mark, in place of one that is there.
-pub(super) async fn write(pool: &Pool, mark: &Restored) -> Result<(), Fault> {
+pub(super) async fn write(pool: &Database, mark: &Restored) -> Result<(), Fault> {
     let (leaves, acknowledged) = (mark.leaves.cast_signed(), mark.acknowledged.cast_signed());
     let sql = "INSERT INTO firedoor.restored (one, leaves, at, acknowledged, origin) \
         VALUES (1, $1, $2, $3, $4) ON CONFLICT (one) DO UPDATE SET leaves = excluded.leaves, \
@@ -34,7 +34,7 @@ pub(super) async fn write(pool: &Pool, mark: &Restored) -> Result<(), Fault> {
     query(pool, sql, &row).await.map(|_| ())
 }
 
-pub(super) async fn remove(pool: &Pool) -> Result<(), Fault> {
+pub(super) async fn remove(pool: &Database) -> Result<(), Fault> {
     let sql = "DELETE FROM firedoor.restored WHERE one = 1 RETURNING one";
     query(pool, sql, &[]).await.map(|_| ())
 }

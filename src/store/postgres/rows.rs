@@ -7,18 +7,32 @@ use tokio_postgres::{Error, Row};
 
 use super::Shared;
 use super::batch::{Keyed, Known, KnownReplay, Plan};
+use super::tip::CATCH_UP_MAX;
 use super::tree::Tile;
 use crate::domain::leaf::Leaf;
 use crate::domain::merkle::{Hash, leaf_hash};
 use crate::store::names::Name;
 
-const HEAD: &str = "SELECT size FROM firedoor.head WHERE one = 1 FOR UPDATE";
-/// Read under the head's lock, so it is the newest there is.
-const NEWEST: &str = "SELECT leaf FROM firedoor.leaves ORDER BY idx DESC LIMIT 1";
+const HEAD: &str = "SELECT size, checkpoint FROM firedoor.head WHERE one = 1 FOR UPDATE";
+const HEAD_READ: &str = "SELECT size, checkpoint FROM firedoor.head WHERE one = 1";
+const SINCE: &str = "SELECT leaf FROM firedoor.leaves WHERE idx >= $1 ORDER BY idx LIMIT $2";
 const VERSIONS: &str = "SELECT key, version FROM firedoor.aggregates WHERE key = ANY($1)";
 const COUNTERS: &str = "SELECT key, count FROM firedoor.counters WHERE key = ANY($1)";
 const REPLAYS: &str =
     "SELECT key, request, until, idx, reply FROM firedoor.replays WHERE key = ANY($1)";
+
+/// Writes nothing, but its COMMIT is acknowledged only when all that was committed before it is as
+/// durable: also what a server shows after it was restarted and its standby has not got yet.
+pub(super) const CONFIRM: &str = "UPDATE firedoor.head SET size = size WHERE one = 1";
+
+/// What a transaction has found at its start.
+pub(super) struct Begun {
+    pub(super) size: i64,
+    pub(super) checkpoint: String,
+    /// The leaves from the asked index on, at most [`CATCH_UP_MAX`].
+    pub(super) since: Vec<Leaf>,
+    pub(super) known: Known,
+}
 
 /// Opens the transaction, takes the head, and reads what the batch rests on. The head's lock comes
 /// first: whoever waits for it while another node commits is told to try again (40001), so what
@@ -27,7 +41,8 @@ pub(super) async fn begin(
     connection: &ClientWrapper,
     shared: &Shared,
     batch: &[Keyed],
-) -> Result<(i64, Known), Error> {
+    from: u64,
+) -> Result<Begun, Error> {
     let read = batch.iter().flat_map(|keyed| &keyed.read);
     let aggregates = distinct(read.map(|(of, _)| *of));
     let counters = distinct(batch.iter().flat_map(Keyed::counters));
@@ -35,23 +50,19 @@ pub(super) async fn begin(
     let replays = distinct(replays.map(|replay| replay.key));
     // Prepared before BEGIN, so that the statements go out in one piece.
     let head = connection.prepare_cached(HEAD).await?;
-    let newest = connection.prepare_cached(NEWEST).await?;
-    let (begun, head, newest, versions, counters, replays) = tokio::join!(
+    connection.prepare_cached(SINCE).await?;
+    let (begun, head, since, versions, counters, replays) = tokio::join!(
         biased;
         connection.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE"),
         connection.query_one(&head, &[]),
-        connection.query_opt(&newest, &[]),
+        since(connection, from),
         some(connection, VERSIONS, &aggregates),
         some(connection, COUNTERS, &counters),
         some(connection, REPLAYS, &replays),
     );
     begun?;
-    let size = head?.try_get(0)?;
+    let (size, checkpoint) = size_and_checkpoint(&head?)?;
     let mut known = Known::default();
-    if let Some(row) = newest? {
-        let leaf = Leaf::parse(row.try_get(0)?).ok();
-        known.newest = leaf.map_or(0, |leaf| leaf.when().millis());
-    }
     for row in versions? {
         known.versions.insert(name(&row)?, row.try_get(1)?);
     }
@@ -68,7 +79,48 @@ pub(super) async fn begin(
         };
         known.replays.insert(key, replay);
     }
-    Ok((size, known))
+    Ok(Begun {
+        size,
+        checkpoint,
+        since: since?,
+        known,
+    })
+}
+
+/// The head as it is now, and the leaves from `from` on, at most [`CATCH_UP_MAX`] and perhaps some
+/// that came after the head was read.
+pub(super) async fn look(
+    connection: &ClientWrapper,
+    from: u64,
+) -> Result<(i64, String, Vec<Leaf>), Error> {
+    let head = connection.prepare_cached(HEAD_READ).await?;
+    connection.prepare_cached(SINCE).await?;
+    let (head, since) = tokio::join!(
+        biased;
+        connection.query_one(&head, &[]),
+        since(connection, from),
+    );
+    let (size, checkpoint) = size_and_checkpoint(&head?)?;
+    Ok((size, checkpoint, since?))
+}
+
+fn size_and_checkpoint(row: &Row) -> Result<(i64, String), Error> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+async fn since(connection: &ClientWrapper, from: u64) -> Result<Vec<Leaf>, Error> {
+    let statement = connection.prepare_cached(SINCE).await?;
+    let (from, most) = (from.cast_signed(), CATCH_UP_MAX.cast_signed());
+    let rows = connection.query(&statement, &[&from, &most]).await?;
+    let mut leaves = Vec::with_capacity(rows.len());
+    for row in rows {
+        // What does not parse ends the list: nothing follows from it.
+        let Ok(leaf) = Leaf::parse(row.try_get(0)?) else {
+            break;
+        };
+        leaves.push(leaf);
+    }
+    Ok(leaves)
 }
 
 async fn some(connection: &ClientWrapper, sql: &str, keys: &[Name]) -> Result<Vec<Row>, Error> {

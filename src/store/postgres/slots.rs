@@ -7,14 +7,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Pool;
 use zeroize::Zeroizing;
 
-use super::connect::query;
+use super::connect::{Database, query, unreachable};
 use super::migrations::SLOTS;
 use super::{Fault, OpenError};
 use crate::domain::seal::{ItemKey, Slot};
 use crate::store::names::{self, mac, random};
+use deadpool_postgres::Object;
 
 /// Keys made durable at once.
 const BLOCK_SLOTS: i64 = 256;
@@ -26,7 +26,7 @@ const LEASE: Duration = Duration::from_secs(120);
 type Key = Zeroizing<[u8; 32]>;
 
 pub(super) struct Slots {
-    pool: Pool,
+    pool: Database,
     wrapping: Key,
     stock: Mutex<Stock>,
     /// One block at a time, or many waiting reservations would each take one.
@@ -49,13 +49,13 @@ impl Slots {
     /// Opens the second database. `twin` names the first one: they belong together for good,
     /// because beside an empty slots database every record would look erased.
     pub(super) async fn open(
-        pool: Pool,
+        pool: Database,
         wrapping: Key,
         twin: &[u8],
         main_is_empty: bool,
     ) -> Result<Self, OpenError> {
         SLOTS.migrate(&pool).await?;
-        let client = pool.get().await.map_err(OpenError::Unreachable)?;
+        let client = pool.get().await.map_err(unreachable)?;
         let check = mac(&wrapping, b"firedoor slot key check v1", &[]);
         if main_is_empty {
             let sql = "INSERT INTO firedoor_slots.twin (one, id, key_check, next) \
@@ -71,7 +71,12 @@ impl Slots {
         if row.try_get::<_, &[u8]>(1)? != check {
             return Err(OpenError::Keys);
         }
-        drop(client);
+        // As with the main database: an old primary waits for the standby that has left it.
+        let confirm = client.batch_execute("UPDATE firedoor_slots.twin SET next = next");
+        let confirmed = tokio::time::timeout(super::CONFIRM_TIMEOUT, confirm).await;
+        // Whatever it waits for does not go back to the pool.
+        drop(Object::take(client));
+        confirmed.map_err(|_| OpenError::Unconfirmed)??;
         Ok(Self {
             pool,
             wrapping,
@@ -198,7 +203,12 @@ impl Slots {
             transaction.commit().await.map_err(|_| FAILED)?;
             Ok(block)
         };
+        let place = self.pool.place();
         let made = tokio::time::timeout(super::STATEMENT_TIMEOUT, make).await;
+        if made.is_err() {
+            // It may be an old primary, which waits for a standby that has left it.
+            self.pool.leave(place);
+        }
         made.unwrap_or(Err(FAILED))
     }
 

@@ -15,7 +15,7 @@ use crate::domain::decision::{
     Aggregate, Counter, Decision, List, PartRef, ReadSet, Replay, Version, Write,
 };
 use crate::domain::id::{Id, OrgId, PersonId};
-use crate::domain::leaf::{LeafClass, LeafDraft};
+use crate::domain::leaf::{Leaf, LeafClass, LeafDraft};
 use crate::domain::logged::Logged;
 use crate::domain::merkle::{Tree, leaf_hash, verify_inclusion};
 use crate::domain::opening::tests::account;
@@ -23,6 +23,9 @@ use crate::domain::seal::{self, ItemKey};
 use crate::domain::time::When;
 use crate::store::keys::StoreKeys;
 use crate::store::{Discloses, Fault, Outcome, Restored, Store};
+
+mod failover;
+mod upgrade;
 
 const NOW: When = When::from_millis(1_780_000_000_000);
 
@@ -602,12 +605,17 @@ async fn connections_cut_at_any_moment_lose_and_double_nothing() {
     cutter.await.unwrap();
     drop(store);
     let store = node(&databases).await;
-    let tree = whole_log(&store).await;
+    each_is_logged_once(&store, &durable).await;
+}
+
+/// What was acknowledged is where it was said to be, and no attempt is in the log twice.
+async fn each_is_logged_once(store: &Store, durable: &[(u64, Leaf)]) {
+    let tree = whole_log(store).await;
     let mut leaves = Vec::new();
     for from in (0..tree.size()).step_by(256) {
         leaves.extend(store.leaves(from, from + 256).await.unwrap());
     }
-    for (index, leaf) in &durable {
+    for (index, leaf) in durable {
         assert_eq!(leaves.get(*index as usize), Some(leaf));
     }
     let mut ids: Vec<Id> = leaves.iter().map(|leaf| leaf.id()).collect();
@@ -619,8 +627,12 @@ async fn connections_cut_at_any_moment_lose_and_double_nothing() {
 }
 
 /// Passes everything on, but once armed closes the connection instead of telling the client that
-/// its COMMIT was done.
-async fn proxy(url: &str, armed: Arc<AtomicBool>) -> String {
+/// its COMMIT was done, and does `before` that.
+async fn proxy(
+    url: &str,
+    armed: Arc<AtomicBool>,
+    before: impl Fn() + Clone + Send + 'static,
+) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -630,8 +642,11 @@ async fn proxy(url: &str, armed: Arc<AtomicBool>) -> String {
     tokio::spawn(async move {
         loop {
             let (mut client, _) = listener.accept().await.unwrap();
-            let mut server = tokio::net::TcpStream::connect(&server).await.unwrap();
-            let armed = armed.clone();
+            // A server that is gone takes its proxy with it.
+            let Ok(mut server) = tokio::net::TcpStream::connect(&server).await else {
+                return;
+            };
+            let (armed, before) = (armed.clone(), before.clone());
             tokio::spawn(async move {
                 let (mut asked, mut answered) = ([0; 16384], [0; 16384]);
                 let mut cut = false;
@@ -643,11 +658,16 @@ async fn proxy(url: &str, armed: Arc<AtomicBool>) -> String {
                             if message.ends_with(b"Q\0\0\0\x0bCOMMIT\0") {
                                 cut = armed.swap(false, Ordering::SeqCst);
                             }
-                            server.write_all(message).await.unwrap();
+                            if server.write_all(message).await.is_err() {
+                                return;
+                            }
                         }
                         read = server.read(&mut answered) => {
                             let Ok(1..) = read else { return };
-                            if cut || client.write_all(&answered[..read.unwrap()]).await.is_err() {
+                            if cut {
+                                return before();
+                            }
+                            if client.write_all(&answered[..read.unwrap()]).await.is_err() {
                                 return;
                             }
                         }
@@ -663,7 +683,7 @@ async fn proxy(url: &str, armed: Arc<AtomicBool>) -> String {
 async fn a_commit_whose_answer_was_lost_is_found_and_not_done_twice() {
     let mut databases = Cluster::get().databases().await;
     let armed = Arc::new(AtomicBool::new(false));
-    databases.url = proxy(&databases.url, armed.clone()).await;
+    databases.url = proxy(&databases.url, armed.clone(), || {}).await;
     let store = node(&databases).await;
     for index in 0..3 {
         armed.store(true, Ordering::SeqCst);
@@ -849,7 +869,7 @@ mod contract {
         }
 
         async fn mark_restored(&self, mark: Restored) {
-            let pool = crate::store::postgres::connect::pool(&self.url, None, 2).unwrap();
+            let pool = crate::store::postgres::connect::Database::new(&self.url, None, 2).unwrap();
             restored::write(&pool, &mark).await.unwrap();
         }
     }

@@ -14,7 +14,7 @@ pub(super) const TILE_WIDTH: u64 = 256;
 const TILE_BITS: u32 = 8;
 
 /// The incomplete tile of each level, for a log of `size` leaves.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Edge {
     size: u64,
     levels: Vec<Vec<Hash>>,
@@ -233,6 +233,7 @@ mod tests {
                     tree.row(asked.level * 8, asked.rows.start, count).unwrap().to_vec()
                 });
                 edge = Edge::new(next.size(), levels.collect()).unwrap();
+                prop_assert!(edge == next);
             }
         }
     }
