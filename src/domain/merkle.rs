@@ -8,6 +8,8 @@
     reason = "level k holds size >> k hashes, and each public function checks its size first"
 )]
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 
 use super::leaf::Leaf;
@@ -75,22 +77,53 @@ impl Tree {
 
     /// The audit path of leaf `index` in the tree of `size`, from its sibling up (RFC 6962, 2.1.1).
     pub fn inclusion(&self, index: u64, size: u64) -> Option<Vec<Hash>> {
-        if index >= size || size > self.size() {
+        self.inclusions(index..index.checked_add(1)?, size)?.pop()
+    }
+
+    /// The audit paths of several leaves in the tree of `size`. The hashes along its right edge,
+    /// which are not kept, are computed once for all of them.
+    pub fn inclusions(&self, indices: Range<u64>, size: u64) -> Option<Vec<Vec<Hash>>> {
+        if indices.end > size || size > self.size() {
             return None;
         }
-        let (mut low, mut high, mut path) = (0, size, Vec::new());
-        while high - low > 1 {
-            let middle = low + split(high - low);
-            if index < middle {
-                path.push(self.range(middle, high));
-                high = middle;
-            } else {
-                path.push(self.range(low, middle));
-                low = middle;
+        let edge = self.right_edge(size);
+        let range = |low, high| match edge.iter().find(|(from, _)| high == size && *from == low) {
+            Some((_, hash)) => *hash,
+            None => self.range(low, high),
+        };
+        let path = |index| {
+            let (mut low, mut high) = (0, size);
+            let mut path = Vec::with_capacity(PROOF_HASHES_MAX.min(size.ilog2() as usize + 1));
+            while high - low > 1 {
+                let middle = low + split(high - low);
+                if index < middle {
+                    path.push(range(middle, high));
+                    high = middle;
+                } else {
+                    path.push(range(low, middle));
+                    low = middle;
+                }
             }
+            path.reverse();
+            path
+        };
+        Some(indices.map(path).collect())
+    }
+
+    /// The subtrees that end with the last leaf and are not complete, each by its first leaf.
+    fn right_edge(&self, size: u64) -> Vec<(u64, Hash)> {
+        let (mut low, mut edge) = (0, Vec::new());
+        while size > low && !(size - low).is_power_of_two() {
+            edge.push((low, Hash::default()));
+            low += split(size - low);
         }
-        path.reverse();
-        Some(path)
+        let mut right = self.range(low, size);
+        for (low, hash) in edge.iter_mut().rev() {
+            let middle = *low + split(size - *low);
+            right = node_hash(&self.range(*low, middle), &right);
+            *hash = right;
+        }
+        edge
     }
 
     /// The proof that the tree of `old` leaves is the beginning of that of `new` (RFC 6962, 2.1.2).
@@ -309,6 +342,10 @@ mod tests {
                 &other.prove_inclusion(index as usize).as_bytes().to_vec()
             );
             prop_assert!(verify_inclusion(&leaf_hash(&entry(index)), index, size, &path, &root));
+
+            let all = tree.inclusions(0..size, size).unwrap();
+            prop_assert_eq!(&all[index as usize], &path);
+            prop_assert_eq!(all.len() as u64, size);
 
             let path = tree.consistency(old, size).unwrap();
             let same = tlog_tiles::prove_tree(size, old, &stored).unwrap();

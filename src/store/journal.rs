@@ -1,22 +1,29 @@
 //! The embedded backend: the journal is the truth, the table and sled are derived from it.
 //!
-//! Nothing may write but the one writer thread, and nothing that a decision rests on may be looked
-//! up in sled.
+//! Nothing may write but the one writer thread (`journal/writer.rs` shows the way of a commit), and
+//! nothing that a decision rests on may be looked up in sled.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use borsh::BorshDeserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::frame::{Change, ENTRY_BYTES_MAX, Entry, FRAME_OVERHEAD_BYTES_MAX, KeptReplay};
+use self::frame::{KeptReplay, Key};
+use self::lister::{LISTINGS_MAX, Lister, open_index};
 use self::marks::{Left, Mark};
-use self::recovery::{FrameAt, Recovered, recover};
+use self::prepare::frame_bytes_max;
+use self::publisher::Publisher;
+use self::recovery::{FrameAt, recover};
 use self::segment::Segments;
-use self::start::{identity, lock, open_index, refuse_slots_under};
-use self::table::Table;
-use self::writer::{Job, Prepared, Writer, frame_bytes_max};
+use self::sidecar::Sidecar;
+use self::staged::{KeptReply, Staged, Verdict};
+use self::start::{identity, lock, refuse_slots_under};
+use self::table::{Place, Table};
+use self::writer::{Answer, Job, LastFrame, Writer};
 use super::disk::{Disk, DiskFile};
 use super::index::Index;
 use super::keys::StoreKeys;
@@ -25,21 +32,27 @@ use super::restored::Restored;
 use super::slots::{RESERVE_SLOTS_MAX, Slots};
 use super::{Committed, Fault, Health, ROLLED_BACK};
 use crate::domain::checkpoint::LogKey;
-use crate::domain::decision::{Draft, Write};
+use crate::domain::decision::Draft;
 use crate::domain::merkle::Tree;
 use crate::domain::seal::{ItemKey, Slot};
 use crate::domain::time::When;
 
 mod frame;
+mod lister;
 mod marks;
+mod prepare;
+mod publisher;
 mod read;
 mod recovery;
+mod scrub;
 pub(in crate::store) mod segment;
 mod sidecar;
+mod staged;
 mod start;
 mod table;
 mod writer;
 
+pub use self::scrub::Progress;
 pub use self::start::OpenError;
 
 #[cfg(test)]
@@ -89,16 +102,20 @@ struct Shared {
     index: Index,
     kept_room_bytes: u64,
     state: RwLock<State>,
+    /// Ahead of `state.leaves` while a frame is being written.
+    tree: RwLock<Tree>,
     committed: watch::Sender<u64>,
+    /// Leaves whose changes of lists are all in the index.
+    listed: watch::Sender<u64>,
     stopped: OnceLock<&'static str>,
+    /// What runs in the background ends soon.
+    closing: AtomicBool,
     /// Held while the journal is open.
     _lock: DiskFile,
 }
 
 struct State {
     table: Table,
-    /// May be ahead of `leaves` while a frame is being written.
-    tree: Tree,
     frames: Vec<FrameAt>,
     /// Leaves that are durable.
     leaves: u64,
@@ -125,6 +142,14 @@ impl Shared {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn tree(&self) -> RwLockReadGuard<'_, Tree> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stopped(&self) -> Option<&'static str> {
         self.stopped.get().copied()
     }
@@ -132,6 +157,22 @@ impl Shared {
     /// For good. The first reason stays.
     fn stop(&self, why: &'static str) -> Fault {
         Fault::CannotRecord(self.stopped.get_or_init(|| why))
+    }
+
+    /// For good, with the place that the operator must know.
+    fn stop_damaged(&self, segment: u32, byte: u32, what: &str) -> Fault {
+        let why = format!(
+            "segment {segment} of the journal is damaged at byte {byte}: {what}; stop the gateway, \
+             run doctor --repair, and restore the journal from a backup"
+        );
+        tracing::error!(
+            segment,
+            byte,
+            what,
+            "the journal is damaged; nothing is taken any more"
+        );
+        // Once in the life of the process, because it stops with it.
+        self.stop(Box::leak(why.into_boxed_str()))
     }
 
     /// Whether only urgent decisions are taken. A file system that does not say counts as full.
@@ -146,7 +187,8 @@ impl Shared {
 }
 
 impl Journal {
-    /// Opens the journal or makes a new one; reads and checks all of it. Blocks.
+    /// Opens the journal or makes a new one, and checks it as `recovery` says; the rest of it is
+    /// read in the background. Blocks.
     ///
     /// # Errors
     /// It is damaged, in use, or not what the keys belong to. Nothing is repaired but a last frame
@@ -205,91 +247,102 @@ impl Journal {
         };
         mark.write(&disk, &data_dir)
             .map_err(|source| OpenError::io(&data_dir, source))?;
-        let index = open_index(&index_dir, trusted, &segments, &found.frames)?;
-        Self::start(
-            data_dir,
-            names,
-            keys.log,
-            segments,
-            slot_file,
-            index,
-            kept_room_bytes,
-            found,
-            restored,
-            lock,
-        )
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the last step of `open`, once")]
-    fn start(
-        data_dir: PathBuf,
-        names: Names,
-        log: LogKey,
-        segments: Segments,
-        slots: Slots,
-        index: Index,
-        kept_room_bytes: u64,
-        found: Recovered,
-        restored: Option<Restored>,
-        lock: DiskFile,
-    ) -> Result<Self, OpenError> {
-        let segments = Arc::new(segments);
-        let io = |source| OpenError::io(&data_dir, source);
+        let (index, behind) = open_index(&index_dir, trusted, &segments, &found.frames)?;
         let (mut segment, mut offset) = (found.segment, found.offset);
         if segment == 0 {
-            (segment, offset) = (segments.add().map_err(io)?, 0);
+            let added = segments.add();
+            (segment, offset) = (added.map_err(|e| OpenError::io(&journal_dir, e))?, 0);
         }
         let leaves = found.tree.size();
         let note = match found.note {
             Some(note) => note,
-            None => log.sign(0, &found.tree.root()),
+            None => keys.log.sign(0, &found.tree.root()),
         };
-        let (committed, watched) = watch::channel(leaves);
-        let state = State {
-            table: found.table,
-            tree: found.tree,
-            frames: found.frames,
-            leaves,
-            note,
-            last_time: found.last_time,
-            written: Written::default(),
-        };
+        let listed = if behind.is_empty() { leaves } else { 0 };
         let shared = Arc::new(Shared {
             names,
-            log,
-            segments: Arc::clone(&segments),
-            slots,
+            log: keys.log,
+            segments: Arc::new(segments),
+            slots: slot_file,
             index,
             kept_room_bytes,
-            state: RwLock::new(state),
-            committed,
+            state: RwLock::new(State {
+                table: found.table,
+                frames: found.frames,
+                leaves,
+                note,
+                last_time: found.last_time,
+                written: Written::default(),
+            }),
+            tree: RwLock::new(found.tree),
+            committed: watch::Sender::new(leaves),
+            listed: watch::Sender::new(listed),
             stopped: OnceLock::new(),
+            closing: AtomicBool::new(false),
             _lock: lock,
         });
+        let at = (segment, offset);
+        let started = Self::start(data_dir, shared, at, found.part, behind, restored);
+        started.map_err(|source| OpenError::io(&journal_dir, source))
+    }
+
+    /// Starts the threads of the stages; the next frame goes to `at`.
+    fn start(
+        data_dir: PathBuf,
+        shared: Arc<Shared>,
+        (segment, offset): (u32, u32),
+        part: Sidecar,
+        behind: Vec<FrameAt>,
+        restored: Option<Restored>,
+    ) -> std::io::Result<Self> {
         let (sender, queue) = mpsc::channel(QUEUE_DECISIONS_MAX);
+        let (publish, batches) = std::sync::mpsc::channel();
+        let (lists, listings) = std::sync::mpsc::sync_channel(LISTINGS_MAX);
         let (eraser, erasures) = std::sync::mpsc::channel();
+        let (size, newest) = {
+            let state = shared.state();
+            (state.leaves, state.last_time)
+        };
         let writer = Writer {
             shared: Arc::clone(&shared),
             queue,
             held: None,
             segment,
             offset,
-            last_frame: found.last_frame,
-            spare: Some(segments.make_spare_later().map_err(io)?),
-            eraser,
-            tables: Vec::new(),
+            last_frame: LastFrame::Known(part.last_frame),
+            size,
+            newest,
+            flying: Staged::default(),
+            publisher: publish,
+            spare: Some(shared.segments.make_spare_later()?),
         };
-        let erasing = Arc::clone(&shared);
+        let publisher = Publisher {
+            shared: Arc::clone(&shared),
+            batches,
+            lists,
+            eraser,
+            part,
+            sealing: Vec::new(),
+        };
+        let lister = Lister {
+            shared: Arc::clone(&shared),
+            listings,
+            behind,
+        };
+        let (erasing, scrubbing) = (Arc::clone(&shared), Arc::clone(&shared));
         let threads = vec![
-            spawn("journal-writer", move || writer.run()).map_err(io)?,
-            spawn("journal-eraser", move || writer::erase(&erasing, &erasures)).map_err(io)?,
+            spawn("journal-writer", move || writer.run())?,
+            spawn("journal-publish", move || publisher.run())?,
+            spawn("journal-lists", move || lister.run())?,
+            spawn("journal-eraser", move || writer::erase(&erasing, &erasures))?,
+            spawn("journal-scrub", move || scrub::run(&scrubbing))?,
         ];
         Ok(Self {
+            committed: shared.committed.subscribe(),
             shared,
             data_dir,
             queue: Mutex::new(Some(sender)),
             threads: Mutex::new(threads),
-            committed: watched,
             restored: Mutex::new(restored),
         })
     }
@@ -328,7 +381,8 @@ impl Journal {
         if let Some(why) = self.shared.stopped() {
             return Err(Fault::CannotRecord(why));
         }
-        let decision = self.prepare(draft)?;
+        let replay = draft.replay.as_ref().map(|replay| replay.key);
+        let decision = self.shared.prepare(draft)?;
         let queue = {
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             queue.clone()
@@ -339,7 +393,45 @@ impl Journal {
         let sent = queue.send(Job { decision, answer }).await;
         drop(queue);
         sent.map_err(|_| closed())?;
-        answered.await.unwrap_or_else(|_| Err(closed()))
+        let answer = answered.await.unwrap_or_else(|_| Err(closed()))?;
+        Ok(match answer {
+            Answer::Durable(inclusion) => Committed::Durable(inclusion),
+            Answer::Other(Verdict::Moved) => Committed::Moved,
+            Answer::Other(Verdict::Limited) => Committed::Limited,
+            Answer::Other(Verdict::Replayed {
+                index,
+                same_request,
+                reply,
+            }) => Committed::Replayed {
+                index,
+                same_request,
+                reply: self.kept_reply(&replay.unwrap_or_default(), reply)?,
+            },
+            Answer::Other(Verdict::Refused(fault)) => return Err(fault),
+            Answer::Other(Verdict::Accepted) => return Err(closed()),
+        })
+    }
+
+    /// The reply of an idempotency record, opened.
+    fn kept_reply(&self, key: &Key, reply: KeptReply) -> Result<Vec<u8>, Fault> {
+        const BAD: Fault = Fault::Unreadable("a kept reply does not open");
+        let sealed = match reply {
+            KeptReply::Sealed(reply) => reply,
+            KeptReply::At(Place {
+                segment,
+                offset,
+                length,
+            }) => {
+                let bytes = self.shared.segments.read(segment, offset, length);
+                let bytes = bytes.map_err(|_| BAD)?;
+                let kept = KeptReplay::try_from_slice(&bytes).map_err(|_| BAD)?;
+                if kept.key != *key {
+                    return Err(BAD);
+                }
+                kept.reply
+            }
+        };
+        self.shared.names.open_reply(key, &sealed).ok_or(BAD)
     }
 
     /// See [`super::Store::changed`].
@@ -402,14 +494,7 @@ impl Journal {
 
     /// Waits for everything queued, syncs the lists and leaves the mark of an orderly end.
     pub async fn close(&self) -> Result<(), Fault> {
-        drop(
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = self.end_threads();
         if threads.is_empty() {
             return Ok(());
         }
@@ -431,115 +516,36 @@ impl Journal {
             .await
             .unwrap_or(Err(Fault::CannotRecord("closing was interrupted")))
     }
+}
 
-    fn prepare(&self, draft: Draft) -> Result<Prepared, Fault> {
-        let slots = draft.slots().into_iter().map(|slot| slot.0).collect();
-        let names = &self.shared.names;
-        let reads = draft
-            .read
-            .iter()
-            .map(|(of, seen)| (names.aggregate(of), seen.0))
-            .collect();
-        let mut counts = Vec::new();
-        let mut changes = Vec::with_capacity(draft.writes.len());
-        for write in draft.writes {
-            changes.push(match write {
-                Write::Fact { of, item, sealed } => {
-                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
-                    Change::Fact { of, item, sealed }
-                }
-                Write::Part {
-                    of,
-                    item,
-                    class,
-                    sealed,
-                } => {
-                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
-                    Change::Part {
-                        of,
-                        item,
-                        class,
-                        sealed,
-                    }
-                }
-                Write::Remove { of, item } => Change::Remove {
-                    of: names.aggregate(&of),
-                    item,
-                },
-                Write::Hold { of, item } => Change::Hold {
-                    of: names.aggregate(&of),
-                    item,
-                },
-                Write::Release { of, item } => Change::Release {
-                    of: names.aggregate(&of),
-                    item,
-                },
-                Write::List { list, at, item } => Change::List {
-                    list: names.list(&list),
-                    at,
-                    item,
-                },
-                Write::Unlist { list, item } => Change::Unlist {
-                    list: names.list(&list),
-                    item,
-                },
-                Write::Count { counter, by, max } => {
-                    let counter = names.counter(&counter);
-                    counts.push((counter, by, max));
-                    Change::Count { counter, by }
-                }
-            });
+impl Journal {
+    /// Closes the queue. The threads end when everything in it is done.
+    fn end_threads(&self) -> Vec<JoinHandle<()>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(queue.take());
+        self.shared.closing.store(true, Ordering::Release);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.iter().for_each(|thread| thread.thread().unpark());
+        std::mem::take(&mut threads)
+    }
+}
+
+impl Fault {
+    /// The same once more, for another caller.
+    fn again(&self) -> Self {
+        match self {
+            Self::CannotRecord(why) => Self::CannotRecord(why),
+            Self::Unreadable(why) => Self::Unreadable(why),
+            Self::TooLarge => Self::TooLarge,
         }
-        let replay = match draft.replay {
-            None => None,
-            Some(replay) if replay.reply.len() > REPLY_BYTES_MAX => return Err(Fault::TooLarge),
-            Some(replay) => {
-                let reply = names.seal_reply(&replay.key, &replay.reply);
-                Some(KeptReplay {
-                    key: replay.key,
-                    request: replay.request,
-                    until: replay.until.millis(),
-                    reply: reply
-                        .map_err(|_| Fault::CannotRecord("the system gives no randomness"))?,
-                })
-            }
-        };
-        let opening = draft.opening.sealed().clone();
-        let entry = Entry {
-            leaf: draft.leaf,
-            opening,
-            changes,
-            replay,
-        };
-        let (bytes, spans) = entry.encode().map_err(|_| Fault::TooLarge)?;
-        let room = self.shared.frame_bytes_max() - FRAME_OVERHEAD_BYTES_MAX;
-        if bytes.len() > ENTRY_BYTES_MAX.min(room) {
-            return Err(Fault::TooLarge);
-        }
-        let urgent = draft.urgent;
-        Ok(Prepared {
-            bytes,
-            spans,
-            entry,
-            reads,
-            counts,
-            slots,
-            urgent,
-        })
     }
 }
 
 /// Without `close` there is no orderly end; but no thread outlives the journal either.
 impl Drop for Journal {
     fn drop(&mut self) {
-        drop(
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.drain(..).for_each(|thread| drop(thread.join()));
+        let threads = self.end_threads();
+        threads.into_iter().for_each(|thread| drop(thread.join()));
     }
 }
 

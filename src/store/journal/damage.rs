@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::domain::checkpoint::LogVerifier;
 use crate::domain::codes::DataClass;
-use crate::domain::decision::{Aggregate, Counter, List, Replay};
+use crate::domain::decision::{Aggregate, Counter, List, Replay, Write};
 use crate::store::contract::{Attempt, Fixture, contract_suite, fact_of, id, of, open_all};
 use crate::store::{Outcome, Store};
 

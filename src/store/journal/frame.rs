@@ -95,11 +95,12 @@ pub struct Entry {
     pub replay: Option<KeptReplay>,
 }
 
-/// The place of one change within its entry's bytes.
+/// The place of one change, or of the idempotency record, within its entry's bytes.
 pub type Span = Range<usize>;
 
 impl Entry {
-    /// The bytes with their length before them, and where each change lies in these bytes.
+    /// The bytes with their length before them, and where in these bytes each change lies and, last,
+    /// the idempotency record if there is one.
     ///
     /// # Errors
     /// Writing to memory does not fail; a part longer than 4 GiB would.
@@ -117,11 +118,20 @@ impl Entry {
             spans.push(start..bytes.len());
         }
         self.replay.serialize(&mut bytes)?;
+        spans.extend(self.replay_span(bytes.len()));
         let length = u32::try_from(bytes.len() - 4).map_err(std::io::Error::other)?;
         for (byte, value) in bytes.iter_mut().zip(length.to_le_bytes()) {
             *byte = value;
         }
         Ok((bytes, spans))
+    }
+
+    /// The idempotency record ends an entry of `length` bytes.
+    fn replay_span(&self, length: usize) -> Option<Span> {
+        let replay = self.replay.as_ref()?;
+        // key 16 | request 32 | until 8 | length of the reply 4 | reply
+        let bytes = 60 + replay.reply.len();
+        Some(length.saturating_sub(bytes)..length)
     }
 }
 
@@ -139,7 +149,7 @@ impl RawEntry<'_> {
         Leaf::parse(self.bytes.get(..LEAF_BYTES)?).ok()
     }
 
-    /// The whole, with the place of each change counted from the entry's length prefix.
+    /// The whole, with places as [`Entry::encode`] gives them, from the length prefix on.
     pub fn decode(&self) -> Option<(Entry, Vec<Span>)> {
         let leaf = self.leaf()?;
         let mut rest = self.bytes.get(LEAF_BYTES..)?;
@@ -158,6 +168,7 @@ impl RawEntry<'_> {
             changes,
             replay,
         };
+        spans.extend(entry.replay_span(4 + self.bytes.len()));
         rest.is_empty().then_some((entry, spans))
     }
 }
@@ -221,21 +232,24 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Puts a frame together. `entries` are encoded entries with their lengths, one after another.
+/// Puts a frame together. `entries` are encoded entries with their lengths.
 pub fn assemble(
     first: u64,
-    count: u32,
-    entries: &[u8],
+    entries: &[&[u8]],
     note: &str,
     previous: &[u8; 32],
 ) -> std::io::Result<Vec<u8>> {
-    let length = HEADER_BYTES + entries.len() + note.len() + TRAILER_BYTES;
+    let entries_length: usize = entries.iter().map(|entry| entry.len()).sum();
+    let length = HEADER_BYTES + entries_length + note.len() + TRAILER_BYTES;
     if length > FRAME_BYTES_MAX || note.len() > NOTE_BYTES_MAX {
         return Err(std::io::Error::other("a frame is too large"));
     }
     let mut bytes = Vec::with_capacity(length);
-    (MAGIC, length as u32, first, count, entries.len() as u32).serialize(&mut bytes)?;
-    bytes.extend_from_slice(entries);
+    let (count, entries_length) = (entries.len() as u32, entries_length as u32);
+    (MAGIC, length as u32, first, count, entries_length).serialize(&mut bytes)?;
+    entries
+        .iter()
+        .for_each(|entry| bytes.extend_from_slice(entry));
     bytes.extend_from_slice(note.as_bytes());
     bytes.extend_from_slice(previous);
     let crc = crc32c::crc32c(&bytes);
@@ -311,9 +325,8 @@ mod tests {
     }
 
     fn frame() -> Vec<u8> {
-        let (mut entries, _) = entry().encode().unwrap();
-        entries.extend(entry().encode().unwrap().0);
-        assemble(42, 2, &entries, "note\n", &[17; 32]).unwrap()
+        let (entry, _) = entry().encode().unwrap();
+        assemble(42, &[&entry, &entry], "note\n", &[17; 32]).unwrap()
     }
 
     #[test]
@@ -325,6 +338,8 @@ mod tests {
         for raw in frame.entries() {
             let (found, spans) = raw.decode().unwrap();
             assert_eq!(found, entry());
+            let replay = &frame.bytes[raw.at..][spans[found.changes.len()].clone()];
+            assert_eq!(KeptReplay::try_from_slice(replay).ok(), found.replay);
             for (span, change) in spans.into_iter().zip(found.changes) {
                 let at = &frame.bytes[raw.at..][span];
                 assert_eq!(Change::try_from_slice(at).unwrap(), change);

@@ -4,6 +4,8 @@
 //! file; the ciphertext is bound to its aggregate, item and class, so a wrong place cannot pass.
 //! The reads are short and mostly from the page cache, so they run where they are called.
 
+use std::time::Duration;
+
 use borsh::BorshDeserialize;
 use zeroize::Zeroizing;
 
@@ -20,6 +22,8 @@ use crate::store::{Fault, OpenedItem};
 
 /// How often facts are read again when an item is replaced in the middle of reading it.
 const FACTS_TRIES_MAX: usize = 16;
+/// How long a reader of a list waits for it to be complete.
+const LISTS_WITHIN: Duration = Duration::from_secs(10);
 const DAMAGED: Fault = Fault::Unreadable("the journal was damaged while it was open");
 
 impl Journal {
@@ -127,6 +131,7 @@ impl Journal {
         after: Option<Listed>,
         max: u16,
     ) -> Result<Vec<Listed>, Fault> {
+        self.listed().await?;
         self.shared
             .index
             .list(&self.shared.names.list(list), after, max)
@@ -139,6 +144,7 @@ impl Journal {
         before: Option<Listed>,
         max: u16,
     ) -> Result<Vec<Listed>, Fault> {
+        self.listed().await?;
         self.shared
             .index
             .newest(&self.shared.names.list(list), before, max)
@@ -173,26 +179,39 @@ impl Journal {
 
     /// See [`crate::store::Store::tile`].
     pub async fn tile(&self, level: u8, index: u64, width: u16) -> Result<Option<Vec<u8>>, Fault> {
-        let state = self.shared.state();
+        let leaves = self.shared.state().leaves;
         let width = u64::from(width);
         let shift = u32::from(level) * 8;
         let end = index
             .checked_mul(TILE_WIDTH)
             .and_then(|at| at.checked_add(width));
         // The tree may hold leaves that are not durable yet.
-        let durable = state.leaves.checked_shr(shift).unwrap_or(0);
+        let durable = leaves.checked_shr(shift).unwrap_or(0);
         if width == 0 || width > TILE_WIDTH || end.is_none_or(|end| end > durable) {
             return Ok(None);
         }
         let kind = TileKind::Hashes {
             level: u32::from(level),
         };
-        Ok(TilePath { kind, index, width }.hashes(&state.tree))
+        Ok(TilePath { kind, index, width }.hashes(&self.shared.tree()))
     }
 
     /// See [`crate::store::Store::checkpoint`].
     pub async fn checkpoint(&self) -> Result<String, Fault> {
         Ok(self.shared.state().note.clone())
+    }
+
+    /// Waits until the lists show every commit that was acknowledged before.
+    async fn listed(&self) -> Result<(), Fault> {
+        let leaves = self.shared.state().leaves;
+        let mut listed = self.shared.listed.subscribe();
+        let caught_up = listed.wait_for(|listed| *listed >= leaves);
+        match tokio::time::timeout(LISTS_WITHIN, caught_up).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Fault::Unreadable(
+                "the list index is still being brought up to the journal; try again later",
+            )),
+        }
     }
 
     fn find(&self, of: &Key, wanted: impl Fn(&Item) -> bool) -> Option<Item> {

@@ -1,22 +1,27 @@
-//! Reads the journal at the start, and refuses to start rather than skip anything in silence.
+//! Finds out at the start what the journal holds, and refuses rather than skip anything in silence.
 //!
-//! A bad last frame was never acknowledged: the writer waits for one frame to be durable before it
-//! writes the next. So it is dropped. A bad frame with a good one anywhere after it is damage.
+//! Of a full segment its sidecar is read and the last frame, to which the sidecar is bound; of the
+//! last segment every frame. The root over all leaves must be the signed one. A bad last frame was
+//! never acknowledged: the writer waits for one frame to be durable before it writes the next. So
+//! it is dropped. A bad frame with a good one anywhere after it is damage. What lies in full
+//! segments and is not read here, the scrub reads.
 
 use std::io;
+
+use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::OpenError;
 use super::frame::{Frame, MAGIC};
 use super::segment::Segments;
 use super::sidecar::Sidecar;
-use super::table::Table;
+use super::table::{At, Op, Table};
 use crate::domain::checkpoint::LogVerifier;
-use crate::domain::merkle::Tree;
+use crate::domain::merkle::{Hash, Tree};
 use crate::domain::time::When;
 use crate::store::slots::SlotSet;
 
 /// Where a frame lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct FrameAt {
     pub first: u64,
     pub segment: u32,
@@ -31,7 +36,8 @@ pub struct Recovered {
     pub frames: Vec<FrameAt>,
     /// The signed checkpoint of the last frame; `None` if there is no frame.
     pub note: Option<String>,
-    pub last_frame: [u8; 32],
+    /// What the last segment says so far, for the sidecar that it gets when it is full.
+    pub part: Sidecar,
     /// Where the next frame goes. Segment 0: none exists yet.
     pub segment: u32,
     pub offset: u32,
@@ -40,32 +46,23 @@ pub struct Recovered {
     pub used: SlotSet,
     /// Slots whose item or opening still exists.
     pub live: SlotSet,
+    /// Segments that were read whole.
+    read: u32,
     /// Whether something that is no frame follows the last one.
     torn: bool,
 }
 
-/// Reads all segments. `least` is how many leaves there must be, as the last start or end of the
-/// journal noted. Changes nothing before everything is checked.
+/// Brings together what all segments say. `least` is how many leaves there must be, as the last
+/// start or end of the journal noted. Changes nothing but sidecars before everything is checked.
 pub fn recover(
     segments: &Segments,
     verifier: &LogVerifier,
     least: u64,
 ) -> Result<Recovered, OpenError> {
-    let mut found = Recovered {
-        table: Table::default(),
-        tree: Tree::new(),
-        frames: Vec::new(),
-        note: None,
-        last_frame: [0; 32],
-        segment: 0,
-        offset: 0,
-        last_time: When::from_millis(0),
-        used: SlotSet::default(),
-        live: SlotSet::default(),
-        torn: false,
-    };
-    for segment in 1..=segments.last() {
-        found.read_segment(segments, segment)?;
+    let mut found = Recovered::of(segments, true)?;
+    if found.check_head(segments, verifier).is_err() && found.read < segments.last() {
+        // A sidecar may be wrong in a way that its CRC does not show; the frames decide.
+        found = Recovered::of(segments, false)?;
     }
     found.check_head(segments, verifier)?;
     found.check_length(segments, least)?;
@@ -77,7 +74,53 @@ pub fn recover(
 }
 
 impl Recovered {
-    fn read_segment(&mut self, segments: &Segments, segment: u32) -> Result<(), OpenError> {
+    fn of(segments: &Segments, by_sidecars: bool) -> Result<Self, OpenError> {
+        let mut found = Self {
+            table: Table::default(),
+            tree: Tree::new(),
+            frames: Vec::new(),
+            note: None,
+            part: Sidecar::new(0, Hash::default(), 0),
+            segment: 0,
+            offset: 0,
+            last_time: When::from_millis(0),
+            used: SlotSet::default(),
+            live: SlotSet::default(),
+            read: 0,
+            torn: false,
+        };
+        for segment in 1..=segments.last() {
+            let full = segment < segments.last();
+            let known = full && by_sidecars;
+            let (part, note) = match known.then(|| found.sidecar(segments, segment)).flatten() {
+                Some(known) => known,
+                None => found.read_segment(segments, segment)?,
+            };
+            found.take(segments, part, note)?;
+        }
+        Ok(found)
+    }
+
+    /// The sidecar of a full segment with the checkpoint of its last frame, if it is that of its
+    /// frames and continues what was found so far.
+    fn sidecar(&self, segments: &Segments, segment: u32) -> Option<(Sidecar, Option<String>)> {
+        let part = Sidecar::read(segments.disk(), &segments.table_path(segment), segment)?;
+        let at = part.frames.last()?;
+        let bytes = segments.read(segment, at.offset, at.length).ok()?;
+        let frame = Frame::read(&bytes)?;
+        let continues = part.previous == self.part.last_frame
+            && part.first == self.tree.size()
+            && part.first + part.leaves.len() as u64 == frame.first + u64::from(frame.count);
+        let note = Some(frame.note.to_owned());
+        (continues && frame.hash() == part.last_frame).then_some((part, note))
+    }
+
+    /// Reads every frame of a segment. A full one gets a sidecar.
+    fn read_segment(
+        &mut self,
+        segments: &Segments,
+        segment: u32,
+    ) -> Result<(Sidecar, Option<String>), OpenError> {
         let path = segments.path(segment);
         let io = |source: io::Error| OpenError::io(&path, source);
         let damaged = |byte: usize, what| OpenError::Damaged {
@@ -88,15 +131,19 @@ impl Recovered {
         let length = u32::try_from(segments.length(segment).map_err(io)?)
             .map_err(|_| damaged(0, "a segment is larger than 4 GiB"))?;
         let bytes = segments.read(segment, 0, length).map_err(io)?;
-        let mut offset = 0_usize;
+        let mut part = Sidecar::new(segment, self.part.last_frame, self.tree.size());
+        let (mut offset, mut note) = (0, None);
         while let Some(frame) = bytes.get(offset..).and_then(Frame::read) {
-            self.add_frame(&frame, segment, offset)
-                .map_err(|what| damaged(offset, what))?;
+            check_next(&part, &frame).map_err(|what| damaged(offset, what))?;
+            let added = part.add(&frame, offset as u32);
+            added.ok_or_else(|| damaged(offset, "a frame was written by another program"))?;
+            note = Some(frame.note.to_owned());
             offset += frame.bytes.len();
         }
+        let full = segment < segments.last();
         let rest = bytes.get(offset..).unwrap_or_default();
         if rest.iter().any(|byte| *byte != 0) {
-            if segment < segments.last() || holds_frame(rest) {
+            if full || holds_frame(rest) {
                 return Err(damaged(
                     offset,
                     "the frame here is damaged, but later ones are not",
@@ -104,62 +151,51 @@ impl Recovered {
             }
             self.torn = true;
         }
-        (self.segment, self.offset) = (segment, offset as u32);
-        let part = self.part_of(segments, segment, &bytes);
-        let part = part.ok_or_else(|| damaged(0, "a frame was written by another program"))?;
-        self.table.merge(part.table);
-        part.items.iter().for_each(|slot| self.used.insert(*slot));
-        for slot in part.openings {
-            self.used.insert(slot);
-            self.live.insert(slot);
-        }
-        Ok(())
-    }
-
-    /// Checks that the frame is the next one, and takes its leaves.
-    fn add_frame(
-        &mut self,
-        frame: &Frame<'_>,
-        segment: u32,
-        offset: usize,
-    ) -> Result<(), &'static str> {
-        if frame.first != self.tree.size() || frame.previous != self.last_frame {
-            return Err("the frame here does not follow the one before it");
-        }
-        for raw in frame.entries() {
-            let leaf = raw
-                .leaf()
-                .ok_or("a leaf is not one that this program knows")?;
-            self.last_time = self.last_time.max(leaf.when());
-            self.tree.append(&leaf);
-        }
-        self.last_frame = frame.hash();
-        self.note = Some(frame.note.to_owned());
-        self.frames.push(FrameAt {
-            first: frame.first,
-            segment,
-            offset: offset as u32,
-            length: frame.bytes.len() as u32,
-        });
-        Ok(())
-    }
-
-    /// What a segment adds to the table: from its sidecar, or else from its frames. A segment that
-    /// is full gets a sidecar.
-    fn part_of(&self, segments: &Segments, segment: u32, bytes: &[u8]) -> Option<Sidecar> {
-        let path = segments.table_path(segment);
-        let full = segment < segments.last();
-        if full
-            && let Some(found) = Sidecar::read(segments.disk(), &path, segment, &self.last_frame)
-        {
-            return Some(found);
-        }
-        let made = make_sidecar(segment, bytes)?;
-        if full && let Err(error) = made.write(segments.disk(), &path) {
+        self.read += 1;
+        let place = segments.table_path(segment);
+        if full && let Err(error) = part.write(segments.disk(), &place) {
             // It only saves time at the next start.
-            tracing::warn!(file = %path.display(), %error, "a table file cannot be written");
+            tracing::warn!(file = %place.display(), %error, "a table file cannot be written");
         }
-        Some(made)
+        Ok((part, note))
+    }
+
+    /// Adds what the next segment says.
+    fn take(
+        &mut self,
+        segments: &Segments,
+        part: Sidecar,
+        note: Option<String>,
+    ) -> Result<(), OpenError> {
+        part.leaves.iter().for_each(|leaf| {
+            self.tree.append_hash(*leaf);
+        });
+        let mut dead = Vec::new();
+        for (index, entry) in (part.first..).zip(part.entries()) {
+            let entry = entry.ok_or_else(|| OpenError::Damaged {
+                file: segments.table_path(part.segment),
+                byte: 0,
+                what: "it does not decode; move this one file away, it is made anew",
+            })?;
+            let when = entry.when;
+            self.last_time = self.last_time.max(when);
+            self.used.insert(entry.opening);
+            self.live.insert(entry.opening);
+            for op in entry.ops {
+                if let Op::Put { item, .. } = &op {
+                    self.used.insert(item.slot);
+                }
+                self.table.apply(At { index, when }, op, &mut dead);
+            }
+            dead.clear();
+        }
+        let last = part.frames.last();
+        let end = last.map_or(0, |at| at.offset.saturating_add(at.length));
+        (self.segment, self.offset) = (part.segment, end);
+        self.frames.extend_from_slice(&part.frames);
+        self.note = note.or(self.note.take());
+        self.part = part;
+        Ok(())
     }
 
     /// A journal that is shorter than it was has lost acknowledged frames.
@@ -212,15 +248,16 @@ impl Recovered {
     }
 }
 
-/// The part of the table that a segment wrote, from its bytes.
-pub fn make_sidecar(segment: u32, bytes: &[u8]) -> Option<Sidecar> {
-    let mut made = Sidecar::new(segment);
-    let mut offset = 0;
-    while let Some(frame) = bytes.get(offset..).and_then(Frame::read) {
-        made.add(&frame, offset as u32)?;
-        offset += frame.bytes.len();
+/// Whether a frame follows those of the part.
+pub fn check_next(part: &Sidecar, frame: &Frame<'_>) -> Result<(), &'static str> {
+    let next = part.first + part.leaves.len() as u64;
+    if frame.first != next || frame.previous != part.last_frame {
+        return Err("the frame here does not follow the one before it");
     }
-    Some(made)
+    let known = frame.entries().all(|raw| raw.leaf().is_some());
+    known
+        .then_some(())
+        .ok_or("a leaf is not one that this program knows")
 }
 
 /// Whether a good frame begins anywhere in `bytes`.

@@ -1,7 +1,16 @@
-//! What one full segment adds to the table, written beside it so that a start need not decode it.
+//! What a start needs of one full segment, written beside it so that the segment need not be read.
 //!
-//! Derived: if it is missing, damaged or belongs to other frames, it is made again from the
-//! segment. Nothing may trust it without the hash of the segment's last frame.
+//! Where its frames lie, the hashes of its leaves, and every change of the table in order. Derived:
+//! if it is missing, damaged or belongs to other frames, it is made again from the segment. Nothing
+//! may trust it without the hash of the segment's last frame; the leaves' hashes must come to the
+//! signed root, and a scrub compares all of it with the frames.
+//!
+//! ```text
+//! magic 16 | segment 4 | hash of the frame before 32 | hash of the last frame 32 | first index 8
+//! frames | leaf hashes | changes, each with its length before it            borsh
+//! CRC32C 4                                                                  over everything before
+//! ```
+//! The changes of an entry: time 8 | slot of its opening 8 | count 4 | changes.
 
 use std::io;
 use std::path::Path;
@@ -9,49 +18,96 @@ use std::path::Path;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::frame::Frame;
-use super::table::{At, Table, ops};
+use super::recovery::FrameAt;
+use super::table::{Op, ops};
+use crate::domain::merkle::{Hash, leaf_hash};
+use crate::domain::time::When;
 use crate::store::disk::Disk;
 
 const MAGIC: &[u8; 16] = b"firedoor table 2";
 
-/// The table of one segment and the slots that its leaves name.
-#[derive(Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+/// What the frames of one segment say, but for content.
+#[derive(Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Sidecar {
     pub segment: u32,
-    /// SHA-256 of the last frame in the segment.
-    pub last_frame: [u8; 32],
-    pub table: Table,
-    /// Slots of items, whether the item still exists or not.
-    pub items: Vec<u64>,
-    /// Slots of leaves' openings.
-    pub openings: Vec<u64>,
+    /// Of the last frame in the segment before; zeros for the first.
+    pub previous: Hash,
+    /// Of the last frame so far; [`Self::previous`] while there is none.
+    pub last_frame: Hash,
+    /// The index of its first leaf.
+    pub first: u64,
+    pub frames: Vec<FrameAt>,
+    pub leaves: Vec<Hash>,
+    changes: Vec<u8>,
+}
+
+/// What one entry says, without content.
+pub struct EntryChanges {
+    pub when: When,
+    /// The slot of its opening.
+    pub opening: u64,
+    pub ops: Vec<Op>,
 }
 
 impl Sidecar {
-    pub fn new(segment: u32) -> Self {
+    pub fn new(segment: u32, previous: Hash, first: u64) -> Self {
         Self {
             segment,
-            ..Self::default()
+            previous,
+            last_frame: previous,
+            first,
+            frames: Vec::new(),
+            leaves: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
     /// Adds a frame that lies at `offset`. `None` if an entry does not decode although the CRC is
     /// right: then another program wrote it.
     pub fn add(&mut self, frame: &Frame<'_>, offset: u32) -> Option<()> {
-        for (index, raw) in (frame.first..).zip(frame.entries()) {
+        for raw in frame.entries() {
             let (entry, spans) = raw.decode()?;
-            let when = entry.leaf.when();
-            self.openings.push(entry.opening.slot().0);
             let at = offset.saturating_add(raw.at as u32);
-            for op in ops(&entry, &spans, self.segment, at) {
-                if let super::table::Op::Put { item, .. } = &op {
-                    self.items.push(item.slot);
-                }
-                self.table.apply_in_part(At { index, when }, op);
-            }
+            let ops = ops(&entry, &spans).into_iter();
+            let entry = EntryChanges {
+                when: entry.leaf.when(),
+                opening: entry.opening.slot().0,
+                ops: ops.map(|op| op.moved_to(self.segment, at)).collect(),
+            };
+            self.add_entry(leaf_hash(raw.leaf()?.bytes()), &entry);
         }
-        self.last_frame = frame.hash();
+        let at = FrameAt {
+            first: frame.first,
+            segment: self.segment,
+            offset,
+            length: frame.bytes.len() as u32,
+        };
+        self.add_frame(at, frame.hash());
         Some(())
+    }
+
+    /// Adds the next entry; its frame follows when all of its entries are added.
+    pub fn add_entry(&mut self, leaf: Hash, entry: &EntryChanges) {
+        let EntryChanges { when, opening, ops } = entry;
+        self.leaves.push(leaf);
+        // Writing to memory does not fail.
+        let _ = (when.millis(), opening, ops).serialize(&mut self.changes);
+    }
+
+    pub fn add_frame(&mut self, at: FrameAt, hash: Hash) {
+        self.frames.push(at);
+        self.last_frame = hash;
+    }
+
+    /// What each entry changes, in order; `None` at one that does not decode.
+    pub fn entries(&self) -> impl Iterator<Item = Option<EntryChanges>> + '_ {
+        let mut rest = self.changes.as_slice();
+        self.leaves.iter().map(move |_| {
+            let read = <(i64, u64, Vec<Op>)>::deserialize(&mut rest).ok()?;
+            let (when, opening, ops) = read;
+            let when = When::from_millis(when);
+            Some(EntryChanges { when, opening, ops })
+        })
     }
 
     pub fn write(&self, disk: &Disk, path: &Path) -> io::Result<()> {
@@ -61,14 +117,107 @@ impl Sidecar {
         disk.replace(path, &bytes)
     }
 
-    /// `None` if it is not there, is damaged, or is that of other frames.
-    pub fn read(disk: &Disk, path: &Path, segment: u32, last_frame: &[u8; 32]) -> Option<Self> {
+    /// `None` if it is not there, is damaged, or is that of another segment.
+    pub fn read(disk: &Disk, path: &Path, segment: u32) -> Option<Self> {
         let bytes = disk.read(path).ok()?;
         let (content, crc) = bytes.split_last_chunk::<4>()?;
         if crc32c::crc32c(content).to_le_bytes() != *crc {
             return None;
         }
         let found = Self::try_from_slice(content.strip_prefix(MAGIC)?).ok()?;
-        (found.segment == segment && found.last_frame == *last_frame).then_some(found)
+        (found.segment == segment).then_some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{At, FACT, Item, Place, Table};
+    use super::*;
+    use crate::domain::id::Id;
+    use proptest::prelude::*;
+
+    fn any_op() -> impl Strategy<Value = Op> {
+        let key = (0..3_u8).prop_map(|n| [n; 16]);
+        let id = (0..4_u8).prop_map(|n| Id::from_bytes([n; 16]));
+        let class = prop_oneof![Just(FACT), 0..2_u8];
+        let place = Place {
+            segment: 1,
+            offset: 0,
+            length: 1,
+        };
+        prop_oneof![
+            4 => (key.clone(), id.clone(), class, any::<u64>()).prop_map(
+                move |(of, item, class, slot)| {
+                    Op::Put { of, item: Item { item, class, slot, place } }
+                }
+            ),
+            2 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Remove { of, item }),
+            1 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Hold { of, item }),
+            1 => (key.clone(), id).prop_map(|(of, item)| Op::Release { of, item }),
+            1 => (key.clone(), 0..9_u32).prop_map(|(counter, by)| Op::Count { counter, by }),
+            1 => key.prop_map(move |key| {
+                Op::Replay { key, request: [7; 32], until: 5, place }
+            }),
+        ]
+    }
+
+    proptest! {
+        /// However a log is cut into segments, their sidecars make the table of its changes.
+        #[test]
+        fn sidecars_read_one_after_another_make_the_whole_table(
+            ops in prop::collection::vec(any_op(), 0..60),
+            cuts in prop::collection::vec(any::<bool>(), 60),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("table");
+            let (mut whole, mut read) = <(Table, Table)>::default();
+            let mut part = Sidecar::new(1, [0; 32], 0);
+            let last = ops.len();
+            for (n, (op, cut)) in ops.into_iter().zip(cuts).enumerate() {
+                let when = When::from_millis(n as i64);
+                let at = At { index: n as u64, when };
+                whole.apply(at, op, &mut Vec::new());
+                let ops = vec![op];
+                part.add_entry([n as u8; 32], &EntryChanges { when, opening: 9, ops });
+                if cut || n + 1 == last {
+                    part.write(&Disk::Real, &path).unwrap();
+                    let back = Sidecar::read(&Disk::Real, &path, 1).unwrap();
+                    prop_assert_eq!(&back, &part);
+                    for (index, entry) in (back.first..).zip(back.entries()) {
+                        let entry = entry.unwrap();
+                        let at = At { index, when: entry.when };
+                        entry.ops.iter().for_each(|op| read.apply(at, *op, &mut Vec::new()));
+                    }
+                    part = Sidecar::new(1, [0; 32], n as u64 + 1);
+                }
+            }
+            prop_assert_eq!(read, whole);
+        }
+    }
+
+    #[test]
+    fn a_sidecar_with_a_flipped_bit_or_cut_short_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("table");
+        let mut part = Sidecar::new(3, [1; 32], 5);
+        part.add_entry(
+            [2; 32],
+            &EntryChanges {
+                when: When::from_millis(0),
+                opening: 1,
+                ops: vec![],
+            },
+        );
+        part.write(&Disk::Real, &path).unwrap();
+        assert!(Sidecar::read(&Disk::Real, &path, 4).is_none());
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            assert!(Sidecar::read(&Disk::Real, &path, 3).is_none(), "{at}");
+            std::fs::write(&path, &whole[..at]).unwrap();
+            assert!(Sidecar::read(&Disk::Real, &path, 3).is_none(), "{at}");
+        }
     }
 }

@@ -3,14 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::SEGMENT_BYTES_MIN;
-use super::frame::Frame;
 use super::marks::Identity;
-use super::recovery::FrameAt;
-use super::segment::Segments;
-use super::writer::list_changes;
 use crate::store::Fault;
 use crate::store::disk::{Disk, DiskFile};
-use crate::store::index::{Index, Watermark};
 use crate::store::names::Names;
 use crate::store::slots::fill_random;
 
@@ -126,64 +121,4 @@ pub(super) fn identity(
             Ok(made)
         }
     }
-}
-
-/// Opens the lists and brings them up to the last frame.
-pub(super) fn open_index(
-    dir: &Path,
-    trusted: bool,
-    segments: &Segments,
-    frames: &[FrameAt],
-) -> Result<Index, OpenError> {
-    let read = |at: &FrameAt| {
-        let bytes = segments.read(at.segment, at.offset, at.length);
-        bytes.map_err(|source| OpenError::io(&segments.path(at.segment), source))
-    };
-    let mut index = Index::open(dir, trusted).map_err(OpenError::Index)?;
-    let mut todo = frames;
-    if let Some(mark) = index.watermark() {
-        let known = frames
-            .iter()
-            .position(|at| (at.segment, at.offset) == (mark.segment, mark.offset));
-        let same = match known.and_then(|place| frames.get(place)) {
-            Some(at) => Frame::read(&read(at)?).is_some_and(|frame| frame.hash() == mark.frame),
-            None => false,
-        };
-        match known.and_then(|place| frames.get(place + 1..)) {
-            Some(rest) if same => todo = rest,
-            _ => {
-                drop(index);
-                index = Index::create(dir).map_err(OpenError::Index)?;
-            }
-        }
-    } else if trusted && !frames.is_empty() {
-        tracing::info!("rebuilding the list index");
-    }
-    for at in todo {
-        let bytes = read(at)?;
-        let damaged = |what| OpenError::Damaged {
-            file: segments.path(at.segment),
-            byte: u64::from(at.offset),
-            what,
-        };
-        let frame = Frame::read(&bytes).ok_or_else(|| damaged("the frame has changed"))?;
-        let mut changes = Vec::new();
-        for (number, raw) in (frame.first..).zip(frame.entries()) {
-            let decoded = raw.decode();
-            let (entry, _) = decoded.ok_or_else(|| damaged("an entry does not decode"))?;
-            changes.extend(list_changes(number, &entry));
-        }
-        let leaves = frame.first + u64::from(frame.count);
-        let (segment, offset, frame) = (at.segment, at.offset, frame.hash());
-        index.apply(
-            &changes,
-            Watermark {
-                leaves,
-                segment,
-                offset,
-                frame,
-            },
-        );
-    }
-    Ok(index)
 }

@@ -4,10 +4,11 @@
 //! journal. Holds keyed hashes, random ids and places; never content.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::frame::{Change, Entry, KeptReplay, Key, Span};
+use super::frame::{Change, Entry, Key, Span};
 use crate::domain::codes::DataClass;
 use crate::domain::id::Id;
 use crate::domain::time::When;
@@ -43,53 +44,60 @@ impl Item {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     pub version: u64,
     /// In the order in which they were written.
     pub items: Vec<Item>,
-    /// What one segment did to older items, or to its own that are gone; empty in the whole table.
-    past: Vec<Past>,
-}
-
-/// What must be done again, in order, when the part of a segment is merged: whether a key goes
-/// with its item depends on holds that older segments set.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-enum Past {
-    Removed(Id),
-    /// By an item of this segment, before a hold was set or ended.
-    Replaced(Id, u8),
-    /// Written and gone again within the segment.
-    Left(Item),
-    Held(Id),
-    Released(Id),
 }
 
 /// Items under legal hold, each with what was removed or replaced since and is kept for it, by slot.
 type Holds = HashMap<(Key, Id), BTreeMap<u64, Item>>;
 
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+/// An idempotency record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replayed {
     pub index: u64,
     pub request: [u8; 32],
     pub until: i64,
-    /// As it is stored, sealed.
-    pub reply: Vec<u8>,
+    /// Where it lies, with its reply.
+    pub place: Place,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counted {
     sum: u32,
     touched: i64,
 }
 
-/// The whole table, or the part of it that one segment wrote. Encoded, it is sorted by key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+/// Keys are keyed hashes already, so their first bytes serve as they are.
+#[derive(Default)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some((first, _)) = bytes.split_first_chunk::<8>() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length, which all keys share.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// By keyed hash.
+pub type Keyed<T> = HashMap<Key, T, BuildHasherDefault<KeyHasher>>;
+
+/// All that the frames say, one change after another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    records: HashMap<Key, Record>,
-    replays: HashMap<[u8; 16], Replayed>,
-    counters: HashMap<Key, Counted>,
-    /// Empty in the part of a segment, whose [`Past`] tells.
+    records: Keyed<Record>,
+    replays: Keyed<Replayed>,
+    counters: Keyed<Counted>,
     holds: Holds,
     swept: i64,
 }
@@ -102,27 +110,76 @@ pub struct At {
 }
 
 /// One change of the table, without the content that it points at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Op {
-    Put { of: Key, item: Item },
-    Remove { of: Key, item: Id },
-    Count { counter: Key, by: u32 },
-    Replay(KeptReplay),
-    Hold { of: Key, item: Id },
-    Release { of: Key, item: Id },
+    Put {
+        of: Key,
+        item: Item,
+    },
+    Remove {
+        of: Key,
+        item: Id,
+    },
+    Count {
+        counter: Key,
+        by: u32,
+    },
+    Replay {
+        key: Key,
+        request: [u8; 32],
+        until: i64,
+        place: Place,
+    },
+    Hold {
+        of: Key,
+        item: Id,
+    },
+    Release {
+        of: Key,
+        item: Id,
+    },
 }
 
-/// What an entry changes, when its bytes begin at `offset` of `segment`.
-pub fn ops(entry: &Entry, spans: &[Span], segment: u32, offset: u32) -> Vec<Op> {
+impl Op {
+    /// The same, when the entry's bytes begin at `offset` of `segment` and not at its beginning.
+    #[must_use]
+    pub fn moved_to(mut self, segment: u32, offset: u32) -> Self {
+        if let Self::Put {
+            item: Item { place, .. },
+            ..
+        }
+        | Self::Replay { place, .. } = &mut self
+        {
+            place.segment = segment;
+            place.offset = place.offset.saturating_add(offset);
+        }
+        self
+    }
+
+    /// The aggregate whose version it moves.
+    pub fn moves(&self) -> Option<&Key> {
+        match self {
+            Self::Put { of, .. }
+            | Self::Remove { of, .. }
+            | Self::Hold { of, .. }
+            | Self::Release { of, .. } => Some(of),
+            Self::Count { .. } | Self::Replay { .. } => None,
+        }
+    }
+}
+
+/// What an entry changes; places are counted from the beginning of its bytes.
+pub fn ops(entry: &Entry, spans: &[Span]) -> Vec<Op> {
+    let place = |span: &Span| Place {
+        segment: 0,
+        offset: span.start as u32,
+        length: span.len() as u32,
+    };
     let changes = entry.changes.iter().zip(spans);
     let mut ops: Vec<Op> = changes
         .filter_map(|(change, span)| {
             let put = |of, item, class, slot| {
-                let place = Place {
-                    segment,
-                    offset: offset.saturating_add(span.start as u32),
-                    length: span.len() as u32,
-                };
+                let place = place(span);
                 let item = Item {
                     item,
                     class,
@@ -162,10 +219,16 @@ pub fn ops(entry: &Entry, spans: &[Span], segment: u32, offset: u32) -> Vec<Op> 
     // A hold counts before the rest of its decision and a release after it.
     ops.sort_by_key(|op| match op {
         Op::Hold { .. } => 0,
-        Op::Put { .. } | Op::Remove { .. } | Op::Count { .. } | Op::Replay(_) => 1,
+        Op::Put { .. } | Op::Remove { .. } | Op::Count { .. } | Op::Replay { .. } => 1,
         Op::Release { .. } => 2,
     });
-    ops.extend(entry.replay.clone().map(Op::Replay));
+    let replay = entry.replay.as_ref().zip(spans.get(entry.changes.len()));
+    ops.extend(replay.map(|(replay, span)| Op::Replay {
+        key: replay.key,
+        request: replay.request,
+        until: replay.until,
+        place: place(span),
+    }));
     ops
 }
 
@@ -179,7 +242,7 @@ impl Table {
     }
 
     /// The idempotency record, unless it has run out at `now`.
-    pub fn replay(&self, key: &[u8; 16], now: When) -> Option<&Replayed> {
+    pub fn replay(&self, key: &Key, now: When) -> Option<&Replayed> {
         let found = self.replays.get(key)?;
         (found.until > now.millis()).then_some(found)
     }
@@ -195,7 +258,7 @@ impl Table {
         items.chain(kept).map(|item| item.slot)
     }
 
-    /// Applies a change of the whole table. Slots whose items are gone are added to `dead`.
+    /// Applies the next change. Slots whose items are gone are added to `dead`.
     pub fn apply(&mut self, at: At, op: Op, dead: &mut Vec<u64>) {
         match op {
             Op::Put { of, item } => {
@@ -221,90 +284,21 @@ impl Table {
                 counted.sum = counted.sum.saturating_add(by);
                 counted.touched = counted.touched.max(touched);
             }
-            Op::Replay(KeptReplay {
+            Op::Replay {
                 key,
                 request,
                 until,
-                reply,
-            }) => {
+                place,
+            } => {
                 let index = at.index;
                 let kept = Replayed {
                     index,
                     request,
                     until,
-                    reply,
+                    place,
                 };
                 self.replays.insert(key, kept);
             }
-        }
-    }
-
-    /// Applies a change to the part that one segment wrote, which may remove what older ones hold.
-    pub fn apply_in_part(&mut self, at: At, op: Op) {
-        match &op {
-            Op::Put { of, item } => {
-                let record = self.moved(*of, at);
-                let same = |old: &Item| old.item == item.item && old.class == item.class;
-                record.leave(same);
-            }
-            Op::Remove { of, item } => {
-                let record = self.moved(*of, at);
-                record.leave(|old| old.item == *item);
-                record.past.push(Past::Removed(*item));
-            }
-            Op::Hold { of, item } => {
-                let record = self.moved(*of, at);
-                record.replaced_so_far(*item);
-                record.past.push(Past::Held(*item));
-                return;
-            }
-            Op::Release { of, item } => {
-                let record = self.moved(*of, at);
-                record.replaced_so_far(*item);
-                record.past.push(Past::Released(*item));
-                return;
-            }
-            Op::Count { .. } | Op::Replay(_) => {}
-        }
-        self.apply(at, op, &mut Vec::new());
-    }
-
-    /// Adds what a later segment wrote.
-    pub fn merge(&mut self, part: Self) {
-        for (
-            of,
-            Record {
-                version,
-                items,
-                past,
-            },
-        ) in part.records
-        {
-            let dead = &mut Vec::new();
-            self.records.entry(of).or_default().version = version;
-            for past in past {
-                match past {
-                    Past::Removed(id) => self.drop_items(of, |old| old.item == id, dead),
-                    Past::Replaced(id, class) => {
-                        self.drop_items(of, |old| old.item == id && old.class == class, dead);
-                    }
-                    Past::Left(item) => keep_or_erase(&mut self.holds, of, item, dead),
-                    Past::Held(id) => {
-                        self.holds.entry((of, id)).or_default();
-                    }
-                    Past::Released(id) => self.release(of, id, dead),
-                }
-            }
-            items.into_iter().for_each(|item| self.put(of, item, dead));
-        }
-        self.replays.extend(part.replays);
-        for (counter, Counted { sum, touched }) in part.counters {
-            let counted = self
-                .counters
-                .entry(counter)
-                .or_insert(Counted { sum: 0, touched });
-            counted.sum = counted.sum.saturating_add(sum);
-            counted.touched = counted.touched.max(touched);
         }
     }
 
@@ -359,76 +353,9 @@ fn keep_or_erase(holds: &mut Holds, of: Key, item: Item, dead: &mut Vec<u64>) {
     }
 }
 
-/// In the part of a segment.
-impl Record {
-    /// Notes which of the segment's own items go.
-    fn leave(&mut self, gone: impl Fn(&Item) -> bool) {
-        let going = self.items.extract_if(.., |item| gone(item));
-        self.past.extend(going.map(Past::Left));
-    }
-
-    /// Notes what the segment's items replaced, before a hold of theirs changes.
-    fn replaced_so_far(&mut self, id: Id) {
-        let own = self.items.iter().filter(|item| item.item == id);
-        self.past
-            .extend(own.map(|item| Past::Replaced(item.item, item.class)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn any_op() -> impl Strategy<Value = Op> {
-        let key = (0..3_u8).prop_map(|n| [n; 16]);
-        let id = (0..4_u8).prop_map(|n| Id::from_bytes([n; 16]));
-        let class = prop_oneof![Just(FACT), 0..2_u8];
-        let place = Place {
-            segment: 1,
-            offset: 0,
-            length: 1,
-        };
-        prop_oneof![
-            4 => (key.clone(), id.clone(), class).prop_map(move |(of, item, class)| {
-                Op::Put { of, item: Item { item, class, slot: 0, place } }
-            }),
-            2 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Remove { of, item }),
-            1 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Hold { of, item }),
-            1 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Release { of, item }),
-            1 => (key.clone(), 0..9_u32).prop_map(|(counter, by)| Op::Count { counter, by }),
-            1 => key.prop_map(|key| {
-                Op::Replay(KeptReplay { key, request: key.map(|b| b).repeat(2).try_into().unwrap(),
-                    until: 5, reply: vec![] })
-            }),
-        ]
-    }
-
-    proptest! {
-        /// Parts by segment, merged, are the table that the changes make one after another.
-        #[test]
-        fn the_parts_of_segments_add_up_to_the_whole(
-            ops in prop::collection::vec(any_op(), 0..60),
-            cuts in prop::collection::vec(any::<bool>(), 60),
-        ) {
-            let (mut whole, mut merged, mut part) = <(Table, Table, Table)>::default();
-            for (n, (mut op, cut)) in ops.into_iter().zip(cuts).enumerate() {
-                if let Op::Put { item, .. } = &mut op {
-                    item.slot = n as u64 + 1;
-                }
-                let at = At { index: n as u64, when: When::from_millis(n as i64) };
-                whole.apply(at, op.clone(), &mut Vec::new());
-                part.apply_in_part(at, op);
-                if cut {
-                    let bytes = borsh::to_vec(&part).unwrap();
-                    merged.merge(Table::try_from_slice(&bytes).unwrap());
-                    part = Table::default();
-                }
-            }
-            merged.merge(part);
-            prop_assert_eq!(merged, whole);
-        }
-    }
 
     #[test]
     fn what_ran_out_is_forgotten_and_what_did_not_is_kept() {
@@ -439,13 +366,17 @@ mod tests {
             when: start,
         };
         let until = start.plus_hours(2).millis();
-        let replay = KeptReplay {
+        let replay = Op::Replay {
             key: [1; 16],
             request: [0; 32],
             until,
-            reply: vec![],
+            place: Place {
+                segment: 1,
+                offset: 0,
+                length: 1,
+            },
         };
-        table.apply(at, Op::Replay(replay), &mut Vec::new());
+        table.apply(at, replay, &mut Vec::new());
         table.apply(
             at,
             Op::Count {

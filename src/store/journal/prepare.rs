@@ -1,0 +1,155 @@
+//! What the caller of a commit does itself, before it queues: naming, encoding, hashing.
+//!
+//! All that can be done without knowing what else is being committed is done here, on the caller's
+//! thread, so that the writer only checks and copies. Nothing here may look at the table.
+
+use super::frame::{
+    Change, ENTRY_BYTES_MAX, Entry, FRAME_BYTES_MAX, FRAME_OVERHEAD_BYTES_MAX, KeptReplay, Key,
+};
+use super::sidecar::EntryChanges;
+use super::table::ops;
+use super::{REPLY_BYTES_MAX, Shared};
+use crate::domain::decision::{Draft, Write};
+use crate::domain::merkle::{Hash, leaf_hash};
+use crate::store::Fault;
+use crate::store::index::ListChange;
+
+/// A decision, ready to be checked and written.
+pub struct Prepared {
+    /// Its entry, with the length before it.
+    pub bytes: Vec<u8>,
+    /// The hash of its leaf in the tree.
+    pub leaf: Hash,
+    /// What it changes in the table; places are counted from the beginning of `bytes`.
+    pub changes: EntryChanges,
+    pub lists: Vec<ListChange>,
+    pub replay: Option<KeptReplay>,
+    pub reads: Vec<(Key, u64)>,
+    /// Counter, by, max.
+    pub counts: Vec<(Key, u32, u32)>,
+    /// Of the opening and all items.
+    pub slots: Vec<u64>,
+    pub urgent: bool,
+}
+
+impl Shared {
+    pub(super) fn prepare(&self, draft: Draft) -> Result<Prepared, Fault> {
+        let slots = draft.slots().into_iter().map(|slot| slot.0).collect();
+        let names = &self.names;
+        let reads = draft
+            .read
+            .iter()
+            .map(|(of, seen)| (names.aggregate(of), seen.0))
+            .collect();
+        let mut counts = Vec::new();
+        let mut changes = Vec::with_capacity(draft.writes.len());
+        for write in draft.writes {
+            changes.push(match write {
+                Write::Fact { of, item, sealed } => {
+                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
+                    Change::Fact { of, item, sealed }
+                }
+                Write::Part {
+                    of,
+                    item,
+                    class,
+                    sealed,
+                } => {
+                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
+                    Change::Part {
+                        of,
+                        item,
+                        class,
+                        sealed,
+                    }
+                }
+                Write::Remove { of, item } => Change::Remove {
+                    of: names.aggregate(&of),
+                    item,
+                },
+                Write::Hold { of, item } => Change::Hold {
+                    of: names.aggregate(&of),
+                    item,
+                },
+                Write::Release { of, item } => Change::Release {
+                    of: names.aggregate(&of),
+                    item,
+                },
+                Write::List { list, at, item } => Change::List {
+                    list: names.list(&list),
+                    at,
+                    item,
+                },
+                Write::Unlist { list, item } => Change::Unlist {
+                    list: names.list(&list),
+                    item,
+                },
+                Write::Count { counter, by, max } => {
+                    let counter = names.counter(&counter);
+                    counts.push((counter, by, max));
+                    Change::Count { counter, by }
+                }
+            });
+        }
+        let replay = match draft.replay {
+            None => None,
+            Some(replay) if replay.reply.len() > REPLY_BYTES_MAX => return Err(Fault::TooLarge),
+            Some(replay) => {
+                let reply = names.seal_reply(&replay.key, &replay.reply);
+                Some(KeptReplay {
+                    key: replay.key,
+                    request: replay.request,
+                    until: replay.until.millis(),
+                    reply: reply
+                        .map_err(|_| Fault::CannotRecord("the system gives no randomness"))?,
+                })
+            }
+        };
+        let opening = draft.opening.sealed().clone();
+        let entry = Entry {
+            leaf: draft.leaf,
+            opening,
+            changes,
+            replay,
+        };
+        let (bytes, spans) = entry.encode().map_err(|_| Fault::TooLarge)?;
+        let room = self.frame_bytes_max() - FRAME_OVERHEAD_BYTES_MAX;
+        if bytes.len() > ENTRY_BYTES_MAX.min(room) {
+            return Err(Fault::TooLarge);
+        }
+        Ok(Prepared {
+            leaf: leaf_hash(entry.leaf.bytes()),
+            changes: EntryChanges {
+                when: entry.leaf.when(),
+                opening: entry.opening.slot().0,
+                ops: ops(&entry, &spans),
+            },
+            lists: list_changes(&entry).collect(),
+            bytes,
+            replay: entry.replay,
+            reads,
+            counts,
+            slots,
+            urgent: draft.urgent,
+        })
+    }
+}
+
+/// What an entry changes in lists.
+pub fn list_changes(entry: &Entry) -> impl Iterator<Item = ListChange> + '_ {
+    entry.changes.iter().filter_map(|change| match *change {
+        Change::List { list, at, item } => Some(ListChange::Add { list, at, item }),
+        Change::Unlist { list, item } => Some(ListChange::RemoveAll { list, item }),
+        Change::Fact { .. }
+        | Change::Part { .. }
+        | Change::Remove { .. }
+        | Change::Count { .. }
+        | Change::Hold { .. }
+        | Change::Release { .. } => None,
+    })
+}
+
+/// The largest frame that fits in a segment of this size.
+pub fn frame_bytes_max(segment_bytes: u64) -> usize {
+    usize::try_from(segment_bytes).map_or(FRAME_BYTES_MAX, |bytes| bytes.min(FRAME_BYTES_MAX))
+}
