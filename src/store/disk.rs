@@ -9,30 +9,49 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+#[cfg(test)]
+pub mod simulated;
+
 /// Where the embedded store keeps its files. Cheap to clone.
 #[derive(Clone)]
 pub enum Disk {
     Real,
+    #[cfg(test)]
+    Simulated(std::sync::Arc<simulated::Simulated>),
 }
 
 /// An open file. Closed, and its lock given up, when dropped.
 pub enum DiskFile {
     Real(File),
+    #[cfg(test)]
+    Simulated(simulated::SimulatedFile),
 }
 
 impl Disk {
     /// Makes a directory that only we may enter, and those above it that are missing. Durable when
     /// this returns.
     pub fn make_dir(&self, dir: &Path) -> io::Result<()> {
-        match self {
-            Self::Real => {
-                let mut builder = std::fs::DirBuilder::new();
-                builder.recursive(true).mode(0o700).create(dir)?;
+        let missing = dir.ancestors().take_while(|dir| !self.is_dir(dir));
+        let missing: Vec<&Path> = missing.filter(|dir| *dir != Path::new("")).collect();
+        for dir in missing.iter().rev() {
+            match self {
+                Self::Real => std::fs::DirBuilder::new().mode(0o700).create(dir)?,
+                #[cfg(test)]
+                Self::Simulated(disk) => disk.make_dir(dir)?,
             }
+            self.sync_parent(dir)?;
         }
-        // Both the directory and the one above it may be new.
+        // One that is there may have been made just before a crash, and not be durable.
         self.sync_parent(dir)?;
         dir.parent().map_or(Ok(()), |above| self.sync_parent(above))
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        match self {
+            Self::Real => path.is_dir(),
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.is_dir(path),
+        }
     }
 
     /// Opens a file that is there, to read and write.
@@ -42,6 +61,8 @@ impl Disk {
                 let file = OpenOptions::new().read(true).write(true).open(path);
                 file.map(DiskFile::Real)
             }
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.open(path).map(DiskFile::Simulated),
         }
     }
 
@@ -50,6 +71,8 @@ impl Disk {
     pub fn open_or_create(&self, path: &Path) -> io::Result<DiskFile> {
         match self {
             Self::Real => created(path, false),
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.create(path, false).map(DiskFile::Simulated),
         }
     }
 
@@ -58,6 +81,8 @@ impl Disk {
     pub fn create(&self, path: &Path) -> io::Result<DiskFile> {
         match self {
             Self::Real => created(path, true),
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.create(path, true).map(DiskFile::Simulated),
         }
     }
 
@@ -65,6 +90,8 @@ impl Disk {
     pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         match self {
             Self::Real => std::fs::read(path),
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.read(path),
         }
     }
 
@@ -72,6 +99,8 @@ impl Disk {
     pub fn length(&self, path: &Path) -> io::Result<u64> {
         match self {
             Self::Real => Ok(std::fs::metadata(path)?.len()),
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.length(path),
         }
     }
 
@@ -83,6 +112,8 @@ impl Disk {
                 let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
                 names.filter_map(Result::transpose).collect()
             }
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.names(dir),
         }
     }
 
@@ -90,6 +121,8 @@ impl Disk {
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match self {
             Self::Real => std::fs::rename(from, to)?,
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.rename(from, to)?,
         }
         self.sync_parent(to)
     }
@@ -98,6 +131,8 @@ impl Disk {
     pub fn remove_if_there(&self, path: &Path) -> io::Result<()> {
         let removed = match self {
             Self::Real => std::fs::remove_file(path),
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.remove(path),
         };
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -113,6 +148,8 @@ impl Disk {
         };
         match self {
             Self::Real => File::open(dir)?.sync_all(),
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.sync_dir(dir),
         }
     }
 
@@ -133,6 +170,8 @@ impl Disk {
                 let found = rustix::fs::statvfs(dir)?;
                 Ok(found.f_bavail.saturating_mul(found.f_frsize))
             }
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.free_bytes(),
         }
     }
 
@@ -140,6 +179,11 @@ impl Disk {
     pub fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
         match self {
             Self::Real => path.canonicalize(),
+            #[cfg(test)]
+            Self::Simulated(disk) => match disk.exists(path) {
+                true => Ok(path.to_owned()),
+                false => Err(io::ErrorKind::NotFound.into()),
+            },
         }
     }
 
@@ -151,6 +195,8 @@ impl Disk {
                 let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
                 id.map(|id| id.trim().to_owned()).unwrap_or_default()
             }
+            #[cfg(test)]
+            Self::Simulated(disk) => disk.boot_id(),
         }
     }
 }
@@ -160,6 +206,8 @@ impl DiskFile {
     pub fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         match self {
             Self::Real(file) => file.read_exact_at(bytes, offset),
+            #[cfg(test)]
+            Self::Simulated(file) => file.read_exact_at(bytes, offset),
         }
     }
 
@@ -167,6 +215,8 @@ impl DiskFile {
     pub fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         match self {
             Self::Real(file) => file.write_all_at(bytes, offset),
+            #[cfg(test)]
+            Self::Simulated(file) => file.write_all_at(bytes, offset),
         }
     }
 
@@ -174,6 +224,8 @@ impl DiskFile {
     pub fn sync_data(&self) -> io::Result<()> {
         match self {
             Self::Real(file) => file.sync_data(),
+            #[cfg(test)]
+            Self::Simulated(file) => file.sync(false),
         }
     }
 
@@ -181,6 +233,8 @@ impl DiskFile {
     pub fn sync_all(&self) -> io::Result<()> {
         match self {
             Self::Real(file) => file.sync_all(),
+            #[cfg(test)]
+            Self::Simulated(file) => file.sync(true),
         }
     }
 
@@ -188,6 +242,8 @@ impl DiskFile {
     pub fn length(&self) -> io::Result<u64> {
         match self {
             Self::Real(file) => Ok(file.metadata()?.len()),
+            #[cfg(test)]
+            Self::Simulated(file) => file.length(),
         }
     }
 
@@ -198,6 +254,8 @@ impl DiskFile {
     pub fn try_lock(&self) -> io::Result<()> {
         match self {
             Self::Real(file) => file.try_lock().map_err(io::Error::from),
+            #[cfg(test)]
+            Self::Simulated(file) => file.try_lock(),
         }
     }
 
@@ -205,6 +263,8 @@ impl DiskFile {
     pub fn is_private(&self) -> io::Result<bool> {
         match self {
             Self::Real(file) => Ok(file.metadata()?.permissions().mode() & 0o077 == 0),
+            #[cfg(test)]
+            Self::Simulated(_) => Ok(true),
         }
     }
 }

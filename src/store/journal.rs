@@ -50,13 +50,20 @@ mod sidecar;
 mod staged;
 mod start;
 mod table;
+mod tail;
 mod writer;
 
 pub use self::scrub::Progress;
 pub use self::start::OpenError;
 
 #[cfg(test)]
+mod bits;
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod simulation;
 
 pub const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 /// A segment always holds one decision of ordinary size.

@@ -72,15 +72,15 @@ impl Slots {
         if !file.is_private().map_err(io)? {
             return Err(OpenError::SlotsMode(path.to_owned()));
         }
-        if file.length().map_err(io)? < HEADER_BLOCK_BYTES {
+        if is_to_begin(&file, slot_key, journal).map_err(io)? {
             create(&file, slot_key, journal).map_err(io)?;
-            disk.sync_parent(path).map_err(io)?;
         }
+        // Whoever made the file may have been stopped before its name was durable.
+        disk.sync_parent(path).map_err(io)?;
         let (epoch, cipher) = read_header(&file, slot_key, journal)
             .map_err(io)?
             .ok_or_else(|| OpenError::SlotsKey(path.to_owned()))?;
-        let length = file.length().map_err(io)?;
-        let made = length.saturating_sub(HEADER_BLOCK_BYTES) / RECORD_BYTES as u64;
+        let made = records(&file).map_err(io)?;
         let state = State {
             made,
             ready: Vec::new(),
@@ -96,9 +96,11 @@ impl Slots {
     }
 
     /// Brings the file in line with the journal: `used` are all slots that any leaf names, `live`
-    /// those whose item still exists. What is used and not live is erased, what is neither is
-    /// ready. Returns how many keys of live items are missing; then nothing may start, because a
-    /// lost key could hide a withdrawal.
+    /// those whose item still exists. What is used and not live is erased. Returns how many keys of
+    /// live items are missing; then nothing may start, because a lost key could hide a withdrawal.
+    ///
+    /// Slots after the last one used are made again: whoever made them may have been stopped before
+    /// they were durable, or in the middle of it.
     pub fn reconcile(&self, used: &SlotSet, live: &SlotSet) -> std::io::Result<u64> {
         let mut state = self.state();
         let (mut missing, mut dead) = (0, Vec::new());
@@ -113,15 +115,14 @@ impl Slots {
                 match (used.contains(slot), live.contains(slot), empty) {
                     (_, true, true) => missing += 1,
                     (true, false, false) => dead.push(slot),
-                    (false, false, false) => state.ready.push(slot),
-                    (_, true, false) | (_, false, true) => {}
+                    (false, false, false) | (_, true, false) | (_, false, true) => {}
                 }
                 slot += 1;
             }
         }
         missing += live.iter().filter(|slot| *slot > state.made).count() as u64;
         // A number that the journal names is never made again, even if the file is shorter.
-        state.made = state.made.max(used.highest());
+        state.made = used.highest();
         drop(state);
         if missing == 0 && !dead.is_empty() {
             tracing::info!(slots = dead.len(), "erasing keys whose items were removed");
@@ -342,6 +343,33 @@ fn create(file: &DiskFile, slot_key: &[u8; 32], journal: &[u8; 16]) -> std::io::
     file.sync_all()
 }
 
+/// How many slots there is room for in the file.
+fn records(file: &DiskFile) -> std::io::Result<u64> {
+    Ok(file.length()?.saturating_sub(HEADER_BLOCK_BYTES) / RECORD_BYTES as u64)
+}
+
+/// Whether the header may be written: no slot was ever made in the file, and it holds nothing but
+/// our own header or a part of it. Whoever wrote that may have been stopped before it was durable.
+/// Anything else that lies in this place is not ours to overwrite.
+fn is_to_begin(file: &DiskFile, slot_key: &[u8; 32], journal: &[u8; 16]) -> std::io::Result<bool> {
+    let length = file.length()?;
+    if length > HEADER_BLOCK_BYTES {
+        return Ok(false);
+    }
+    let mut header = vec![0; HEADER_BYTES.min(length as usize)];
+    file.read_exact_at(&mut header, 0)?;
+    let whole = header.split_last_chunk::<4>().is_some_and(|(signed, crc)| {
+        signed.len() == HEADER_BYTES - 4 && *crc == crc32c::crc32c(signed).to_le_bytes()
+    });
+    if whole {
+        return Ok(read_header(file, slot_key, journal)?.is_some());
+    }
+    let begun = header.iter().zip(MAGIC);
+    let begun = begun.take_while(|(byte, magic)| byte == magic).count();
+    let rest = header.get(begun..).unwrap_or_default();
+    Ok(begun == MAGIC.len() || rest.iter().all(|byte| *byte == 0))
+}
+
 /// `None` if the header is damaged or belongs to another key or journal.
 fn read_header(
     file: &DiskFile,
@@ -349,7 +377,10 @@ fn read_header(
     journal: &[u8; 16],
 ) -> std::io::Result<Option<(u32, Aes256Gcm)>> {
     let mut header = [0_u8; HEADER_BYTES];
-    file.read_exact_at(&mut header, 0)?;
+    match file.read_exact_at(&mut header, 0) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
     let (signed, crc) = header.split_at(HEADER_BYTES - 4);
     let (magic, rest) = signed.split_at(16);
     let (owner, rest) = rest.split_at(16);
@@ -437,22 +468,38 @@ mod tests {
     }
 
     #[test]
-    fn what_the_journal_removed_is_erased_and_what_it_never_used_is_ready_again() {
+    fn what_the_journal_removed_is_erased_and_what_it_never_used_is_made_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("slots");
         let slots = open(&path);
         let count = slots.reserve(4).unwrap().len();
         assert_eq!(count, 4);
+        let before = slots.key(Slot(3)).unwrap().unwrap();
         drop(slots);
         let slots = open(&path);
         assert_eq!(slots.reconcile(&set(&[1, 2]), &set(&[2])).unwrap(), 0);
         assert!(slots.key(Slot(1)).unwrap().is_none());
         assert!(slots.key(Slot(2)).unwrap().is_some());
-        assert!(slots.has_ready(GROWTH_SLOTS as usize - 2));
-        assert!(!slots.has_ready(GROWTH_SLOTS as usize - 1));
         // Everything that is handed out from now on is something else.
+        assert!(!slots.has_ready(1));
         let all = slots.reserve(RESERVE_SLOTS_MAX).unwrap();
         assert!(all.iter().all(|key| key.slot().0 > 2));
+        let again = all.iter().find(|key| key.slot() == Slot(3)).unwrap();
+        assert!(!opens(&sealed(&before), again));
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_never_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("root.key");
+        for other in [b"some other key".as_slice(), &[7; 5000]] {
+            std::fs::write(&path, other).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .unwrap();
+            let refused = Slots::open(&Disk::Real, &path, &[7; 32], &[1; 16]);
+            assert!(matches!(refused, Err(OpenError::SlotsKey(_))));
+            assert_eq!(std::fs::read(&path).unwrap(), other);
+        }
     }
 
     #[test]

@@ -8,23 +8,34 @@ use super::*;
 use crate::domain::checkpoint::LogVerifier;
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{Aggregate, Counter, List, Replay, Write};
+use crate::store::Store;
 use crate::store::contract::{Attempt, Fixture, contract_suite, fact_of, id, of, open_all};
-use crate::store::{Outcome, Store};
+use crate::store::disk::simulated::Simulated;
 
 /// A journal in a directory of its own, that can be opened and damaged.
-struct Place {
+pub(super) struct Place {
     dir: tempfile::TempDir,
+    disk: Disk,
     segment_bytes: u64,
-    kept_room_bytes: u64,
+    pub(super) kept_room_bytes: u64,
 }
 
-fn place(segment_bytes: u64) -> Place {
+pub(super) fn place(segment_bytes: u64) -> Place {
     let dir = tempfile::tempdir().unwrap();
     Place {
         dir,
+        disk: Disk::Real,
         segment_bytes,
         kept_room_bytes: 0,
     }
+}
+
+/// With small segments, on a disk that can fail.
+pub(super) fn simulated_place(seed: u64) -> (Place, Arc<Simulated>) {
+    let mut place = place(SEGMENT_BYTES_MIN);
+    let disk = Simulated::new(seed, place.dir.path());
+    place.disk = Disk::Simulated(Arc::clone(&disk));
+    (place, disk)
 }
 
 impl Place {
@@ -36,11 +47,11 @@ impl Place {
         self.dir.path().join("slots")
     }
 
-    fn segment(&self, number: u32) -> PathBuf {
+    pub(super) fn segment(&self, number: u32) -> PathBuf {
         self.data().join(format!("journal/{number:010}.seg"))
     }
 
-    fn config(&self) -> JournalConfig {
+    pub(super) fn config(&self) -> JournalConfig {
         JournalConfig {
             data_dir: self.data(),
             slots: self.slots(),
@@ -54,15 +65,15 @@ impl Place {
         }
     }
 
-    fn try_open(&self) -> Result<Store, OpenError> {
-        Journal::open(self.config()).map(Store::Embedded)
+    pub(super) fn try_open(&self) -> Result<Store, OpenError> {
+        Journal::open_on(self.disk.clone(), self.config()).map(Store::Embedded)
     }
 
-    fn store(&self) -> Store {
+    pub(super) fn store(&self) -> Store {
         self.try_open().unwrap()
     }
 
-    fn refused(&self) -> OpenError {
+    pub(super) fn refused(&self) -> OpenError {
         match self.try_open() {
             Ok(_) => panic!("it opened"),
             Err(error) => error,
@@ -115,14 +126,14 @@ mod small_segments {
     contract_suite!(place(SEGMENT_BYTES_MIN));
 }
 
-fn journal(store: &Store) -> &Journal {
+pub(super) fn journal(store: &Store) -> &Journal {
     match store {
         Store::Embedded(journal) => journal,
         Store::Postgres(_) => panic!("not a journal"),
     }
 }
 
-async fn write_facts(store: &Store, numbers: std::ops::Range<u64>) {
+pub(super) async fn write_facts(store: &Store, numbers: std::ops::Range<u64>) {
     for n in numbers {
         let text = format!("fact {n}");
         let list = List::Proposals;
@@ -138,7 +149,7 @@ async fn write_facts(store: &Store, numbers: std::ops::Range<u64>) {
     }
 }
 
-async fn expect_facts(store: &Store, numbers: std::ops::Range<u64>) {
+pub(super) async fn expect_facts(store: &Store, numbers: std::ops::Range<u64>) {
     for n in numbers.clone() {
         assert_eq!(fact_of(store, n).await, [format!("fact {n}")]);
     }
@@ -147,17 +158,17 @@ async fn expect_facts(store: &Store, numbers: std::ops::Range<u64>) {
     assert_eq!(at, numbers.collect::<Vec<_>>());
 }
 
-fn frames_of(store: &Store) -> Vec<FrameAt> {
+pub(super) fn frames_of(store: &Store) -> Vec<FrameAt> {
     journal(store).shared.state().frames.clone()
 }
 
 /// Leaves the store without closing it.
-fn crash(store: Store) {
+pub(super) fn crash(store: Store) {
     drop(store);
 }
 
 #[tokio::test]
-async fn a_damaged_last_frame_is_dropped_at_every_byte_and_nothing_before_it() {
+async fn a_last_frame_that_was_cut_off_is_dropped_at_every_byte_and_nothing_before_it() {
     let place = place(SEGMENT_BYTES_MIN);
     let store = place.store();
     write_facts(&store, 0..3).await;
@@ -165,27 +176,32 @@ async fn a_damaged_last_frame_is_dropped_at_every_byte_and_nothing_before_it() {
     crash(store);
     let whole = std::fs::read(place.segment(1)).unwrap();
     let (start, end) = (last.offset as usize, (last.offset + last.length) as usize);
+    let place_of = |cut: usize| (end - cut).min(end - (end - 1) / 512 * 512);
     for cut in start..end {
-        for garble in [false, true] {
-            let mut bytes = whole.clone();
-            match garble {
-                // As if only the first sectors had reached the disk.
-                false => bytes[cut..end].fill(0),
-                true => bytes[cut] ^= 0x5a,
+        // As if only the first bytes had reached the disk.
+        let mut bytes = whole.clone();
+        bytes[cut..end].fill(0);
+        let segments = test_segments(&bytes);
+        let found = recover(&segments.1, place.config().keys.log.verifier(), 0);
+        let found = match found {
+            Ok(found) => found,
+            // Of a frame that is there but for a few bytes nobody knows whether it was whole.
+            Err(OpenError::Damaged { byte, .. }) if place_of(cut) < 16 => {
+                assert_eq!(byte as usize, start);
+                continue;
             }
-            let segments = test_segments(&bytes);
-            let found = recover(&segments.1, place.config().keys.log.verifier(), 0).unwrap();
-            // Cutting zeros off the end of a frame that ends in zeros changes nothing.
-            let expected = if bytes == whole { 3 } else { 2 };
-            assert_eq!(found.tree.size(), expected, "byte {cut}");
-            assert_eq!(found.table.slots().count() as u64, expected);
-            let left = std::fs::read(segments.1.path(1)).unwrap();
-            assert!(left[found.offset as usize..].iter().all(|byte| *byte == 0));
-        }
+            Err(other) => panic!("byte {cut}: {other}"),
+        };
+        // Cutting zeros off the end of a frame that ends in zeros changes nothing.
+        let expected = if bytes == whole { 3 } else { 2 };
+        assert_eq!(found.tree.size(), expected, "byte {cut}");
+        assert_eq!(found.table.slots().count() as u64, expected);
+        let left = std::fs::read(segments.1.path(1)).unwrap();
+        assert!(left[found.offset as usize..].iter().all(|byte| *byte == 0));
     }
     // And once as a whole: what was acknowledged before is there, and the log goes on.
     let mut bytes = whole;
-    bytes[start + 40] ^= 1;
+    bytes[start + 40..end].fill(0);
     std::fs::write(place.segment(1), bytes).unwrap();
     let store = place.store();
     expect_facts(&store, 0..2).await;
@@ -195,7 +211,7 @@ async fn a_damaged_last_frame_is_dropped_at_every_byte_and_nothing_before_it() {
 
 /// A directory with one segment of these bytes; in memory where there is such a place, because
 /// recovery syncs.
-fn test_segments(bytes: &[u8]) -> (tempfile::TempDir, Segments) {
+pub(super) fn test_segments(bytes: &[u8]) -> (tempfile::TempDir, Segments) {
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
     let dir = dir.unwrap();
     std::fs::write(dir.path().join("0000000001.seg"), bytes).unwrap();
@@ -548,87 +564,6 @@ async fn one_directory_has_one_opener() {
     store.close().await.unwrap();
     drop(store);
     place.store();
-}
-
-#[tokio::test]
-async fn a_disk_that_is_nearly_full_takes_only_what_is_urgent() {
-    let mut place = place(SEGMENT_BYTES_MIN);
-    place.kept_room_bytes = u64::MAX;
-    let store = place.store();
-    assert!(store.health().nearly_full);
-    let decision = Attempt::new(&store, 0).await.decision(());
-    let refused = store.commit(decision).await;
-    assert!(matches!(
-        refused,
-        Err(Fault::CannotRecord("the disk is nearly full"))
-    ));
-    let mut urgent = Attempt::new(&store, 0).await;
-    urgent.urgent = true;
-    assert_eq!(urgent.logged(&store).await, 0);
-}
-
-#[tokio::test]
-async fn a_full_disk_refuses_until_there_is_room_and_loses_nothing() {
-    let place = place(SEGMENT_BYTES_MIN);
-    let store = place.store();
-    let full = &journal(&store).shared.segments.full;
-    full.store(true, std::sync::atomic::Ordering::SeqCst);
-    let mut taken = 0;
-    loop {
-        let text = format!("fact {taken}");
-        let attempt = Attempt::new(&store, 1)
-            .await
-            .fact(&of(taken), id(taken), text.as_bytes());
-        let (list, at, item) = (List::Proposals, taken, id(taken));
-        let decision = attempt.write(Write::List { list, at, item }).decision(());
-        match store.commit(decision).await {
-            Ok(Outcome::Logged(_)) => taken += 1,
-            Ok(_) => panic!("it moved"),
-            Err(Fault::CannotRecord(why)) => {
-                assert!(why.contains("no room"), "{why}");
-                break;
-            }
-            Err(other) => panic!("{other}"),
-        }
-        assert!(taken < 200);
-    }
-    assert_eq!(store.health().stopped, None);
-    assert_eq!(store.health().leaves, taken);
-    full.store(false, std::sync::atomic::Ordering::SeqCst);
-    write_facts(&store, taken..taken + 20).await;
-    crash(store);
-    expect_facts(&place.store(), 0..taken + 20).await;
-}
-
-#[tokio::test]
-async fn a_failed_write_is_final_and_what_was_acknowledged_before_stays() {
-    let place = place(SEGMENT_BYTES_MIN);
-    let store = place.store();
-    write_facts(&store, 0..2).await;
-    journal(&store).shared.segments.break_disk();
-    for _ in 0..2 {
-        let keys = journal(&store).shared.slots.reserve(1).unwrap();
-        let mut attempt = Attempt {
-            keys,
-            read: vec![],
-            writes: vec![],
-            replay: None,
-            when: crate::store::contract::START,
-            urgent: true,
-            opening: vec![],
-        };
-        attempt.urgent = true;
-        let refused = store.commit(attempt.decision(())).await;
-        assert!(matches!(refused, Err(Fault::CannotRecord(_))));
-    }
-    let health = store.health();
-    assert_eq!(health.stopped, Some("the journal could not be written"));
-    assert_eq!(health.leaves, 2);
-    assert!(store.reserve(1).await.is_err());
-    // No mark of an orderly end is left.
-    assert!(store.close().await.is_err());
-    drop(store);
-    expect_facts(&place.store(), 0..2).await;
 }
 
 #[tokio::test]

@@ -29,8 +29,8 @@ pub const FRAME_DECISIONS_MAX: usize = 256;
 pub const ENTRY_BYTES_MAX: usize = 512 * 1024;
 /// Header, previous hash, CRC and the largest checkpoint that we sign.
 pub const FRAME_OVERHEAD_BYTES_MAX: usize = HEADER_BYTES + NOTE_BYTES_MAX + TRAILER_BYTES;
-const HEADER_BYTES: usize = 24;
-const TRAILER_BYTES: usize = 36;
+pub const HEADER_BYTES: usize = 24;
+pub const TRAILER_BYTES: usize = 36;
 const NOTE_BYTES_MAX: usize = 1024;
 
 /// A keyed hash that stands for an aggregate, a list or a counter.

@@ -1,10 +1,10 @@
 //! Finds out at the start what the journal holds, and refuses rather than skip anything in silence.
 //!
 //! Of a full segment its sidecar is read and the last frame, to which the sidecar is bound; of the
-//! last segment every frame. The root over all leaves must be the signed one. A bad last frame was
-//! never acknowledged: the writer waits for one frame to be durable before it writes the next. So
-//! it is dropped. A bad frame with a good one anywhere after it is damage. What lies in full
-//! segments and is not read here, the scrub reads.
+//! last segment every frame. The root over all leaves must be the signed one. A last frame that was
+//! not written to its end was never acknowledged, so it is dropped: see [`super::tail`]. The writer
+//! waits for one frame to be durable before it writes the next, so a bad frame with a good one
+//! anywhere after it is damage. What lies in full segments and is not read here, the scrub reads.
 
 use std::io;
 
@@ -15,6 +15,7 @@ use super::frame::{Frame, MAGIC};
 use super::segment::Segments;
 use super::sidecar::Sidecar;
 use super::table::{At, Op, Table};
+use super::tail::{Expected, is_torn};
 use crate::domain::checkpoint::LogVerifier;
 use crate::domain::merkle::{Hash, Tree};
 use crate::domain::time::When;
@@ -67,6 +68,7 @@ pub fn recover(
     found.check_head(segments, verifier)?;
     found.check_length(segments, least)?;
     found.drop_torn(segments)?;
+    found.make_durable(segments)?;
     for slot in found.table.slots() {
         found.live.insert(slot);
     }
@@ -149,6 +151,16 @@ impl Recovered {
                     "the frame here is damaged, but later ones are not",
                 ));
             }
+            let expected = Expected {
+                first: part.first + part.leaves.len() as u64,
+                note: note.as_deref().or(self.note.as_deref()),
+            };
+            if !is_torn(rest, offset, &expected) {
+                return Err(damaged(
+                    offset,
+                    "the last frame is damaged, but it was written to its end",
+                ));
+            }
             self.torn = true;
         }
         self.read += 1;
@@ -224,6 +236,17 @@ impl Recovered {
         segments
             .clear_from(self.segment, byte)
             .map_err(|source| OpenError::io(&path, source))
+    }
+
+    /// Whoever wrote the last frame may have been killed before it was synced, or the sync failed.
+    /// It counts from now on, so it must stay.
+    fn make_durable(&self, segments: &Segments) -> Result<(), OpenError> {
+        let Some(last) = self.frames.last() else {
+            return Ok(());
+        };
+        segments
+            .write_again(last.segment, last.offset, last.length)
+            .map_err(|source| OpenError::io(&segments.path(last.segment), source))
     }
 
     /// Compares the tree with the last signed checkpoint.

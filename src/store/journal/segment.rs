@@ -20,8 +20,6 @@ pub struct Segments {
     bytes: u64,
     /// `files[n - 1]` is segment `n`.
     files: RwLock<Vec<Arc<DiskFile>>>,
-    #[cfg(test)]
-    pub full: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Segments {
@@ -32,10 +30,10 @@ impl Segments {
             dir: dir.to_owned(),
             bytes,
             files: RwLock::new(Vec::new()),
-            #[cfg(test)]
-            full: Arc::default(),
         };
         disk.remove_if_there(&found.unfinished())?;
+        // A process that was killed may have left a segment under a name that is not durable.
+        disk.sync_parent(&found.spare())?;
         let names = disk.names(dir)?;
         let highest = names.iter().filter_map(|name| number_of(name)).max();
         let mut files = Vec::new();
@@ -106,8 +104,21 @@ impl Segments {
         file.sync_data()
     }
 
-    /// Adds a segment, from the spare if there is one. May fail for want of room and be tried
-    /// again; nothing is changed then.
+    /// Writes what is there once more, and syncs. A sync alone would not help where one has failed
+    /// before: the system then takes the pages for written.
+    pub fn write_again(&self, number: u32, offset: u32, length: u32) -> io::Result<()> {
+        let bytes = self.read(number, offset, length)?;
+        let file = self
+            .file(number)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        file.write_all_at(&bytes, u64::from(offset))?;
+        file.sync_data()
+    }
+
+    /// Adds a segment, from the spare if there is one.
+    ///
+    /// # Errors
+    /// After one that [`is_full`] it may be tried again; nothing is changed then.
     pub fn add(&self) -> io::Result<u32> {
         let number = self.last() + 1;
         if !self.has_spare() {
@@ -133,10 +144,6 @@ impl Segments {
         if self.has_spare() {
             return Ok(());
         }
-        #[cfg(test)]
-        if self.full.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
-        }
         // Filling the disk only to find that it is full would take the room of others.
         if self.free_bytes()? < self.bytes {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
@@ -155,7 +162,7 @@ impl Segments {
         made
     }
 
-    fn has_spare(&self) -> bool {
+    pub fn has_spare(&self) -> bool {
         let length = self.disk.length(&self.spare());
         length.is_ok_and(|length| length == self.bytes)
     }
@@ -172,13 +179,14 @@ impl Segments {
     pub fn free_bytes(&self) -> io::Result<u64> {
         self.disk.free_bytes(&self.dir)
     }
+}
 
-    /// Replaces the handle of the last segment by one that cannot be written.
-    #[cfg(test)]
-    pub fn break_disk(&self) {
-        let read_only = std::fs::File::open(self.path(self.last())).unwrap();
-        *self.files.write().unwrap().last_mut().unwrap() = Arc::new(DiskFile::Real(read_only));
-    }
+/// Whether only room is missing.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 fn number_of(name: &str) -> Option<u32> {

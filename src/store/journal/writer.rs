@@ -24,6 +24,7 @@ use super::frame::{FRAME_DECISIONS_MAX, FRAME_OVERHEAD_BYTES_MAX, assemble};
 use super::prepare::Prepared;
 use super::publisher::{Batch, Flight};
 use super::recovery::FrameAt;
+use super::segment::is_full;
 use super::staged::{Known, Staged, Verdict};
 use crate::domain::merkle::Hash;
 use crate::domain::time::When;
@@ -269,7 +270,10 @@ impl Writer {
         }
         let number = self.shared.segments.add().map_err(|error| {
             tracing::error!(%error, "no further segment can be made");
-            NO_ROOM
+            match is_full(&error) {
+                true => NO_ROOM,
+                false => self.shared.stop("the next segment could not be made"),
+            }
         })?;
         (self.segment, self.offset) = (number, 0);
         self.spare = self.shared.segments.make_spare_later().ok();
