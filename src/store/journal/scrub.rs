@@ -44,7 +44,7 @@ enum End {
 
 /// Runs until the journal closes. Stops the store at the first damage.
 pub fn run(shared: &Arc<Shared>) {
-    loop {
+    while !shared.closing.load(Ordering::Acquire) {
         let leaves = shared.state().leaves;
         if leaves > 0 {
             tracing::info!(leaves, "reading the whole journal behind the gateway");
