@@ -170,6 +170,10 @@ pub enum BenchError {
     Store(#[from] Fault),
     #[error(transparent)]
     Open(#[from] Box<crate::store::journal::OpenError>),
+    #[error(transparent)]
+    OpenDatabases(#[from] Box<crate::store::postgres::OpenError>),
+    #[error("the database refused the bare inserts: {0}")]
+    Database(#[from] tokio_postgres::Error),
 }
 
 fn between(text: &str, min: f64, max: f64) -> Result<f64, String> {

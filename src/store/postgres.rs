@@ -25,6 +25,7 @@ use crate::domain::seal::{ItemKey, Slot};
 use crate::domain::time::When;
 
 use batch::Keyed;
+pub use batcher::{BATCH_BYTES_MAX, BATCH_DECISIONS_MAX};
 use batcher::{Batcher, Queued, Trouble};
 use connect::Database;
 use slots::Slots;

@@ -31,7 +31,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("rustls", &["edge/tls", "store/postgres"]),
     ("tokio_rustls", &["edge/tls"]),
     ("tokio_postgres_rustls", &["store/postgres/connect.rs"]),
-    ("tokio_postgres", &["store/postgres"]),
+    ("tokio_postgres", &["store/postgres", "ops/bench"]),
     ("deadpool_postgres", &["store/postgres"]),
     ("openssl", &["ops/pki"]),
     ("x509_parser", &["edge/tls", "ops/"]),

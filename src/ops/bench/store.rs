@@ -17,7 +17,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use self::decisions::{KEYS_A_DECISION, Maker};
+pub use self::decisions::{KEYS_A_DECISION, Maker};
 pub use self::growth::growth;
 use self::raw::Raw;
 pub use self::report::{Round, StoreReport, StoreRow};
@@ -72,7 +72,7 @@ impl Real {
     }
 
     /// A store that holds the first `made` decisions already.
-    fn from(store: Store, made: u64) -> Result<Self, BenchError> {
+    pub fn from(store: Store, made: u64) -> Result<Self, BenchError> {
         let maker = Maker::from(made)?;
         Ok(Self { store, maker })
     }

@@ -23,9 +23,9 @@ use crate::domain::logged::Inclusion;
 use crate::store::{Committed, Fault};
 
 /// The most decisions in one transaction.
-pub(in crate::store) const BATCH_DECISIONS_MAX: usize = 256;
+pub const BATCH_DECISIONS_MAX: usize = 256;
 /// Ciphertext in one transaction, in bytes; one decision over it may be the last.
-pub(in crate::store) const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How often a batch is tried before its callers are told that it cannot be recorded.
 const TRIES_MAX: u32 = 3;
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
