@@ -270,14 +270,26 @@ impl District {
 
     /// A system's connection, and the user and role that it asserts.
     pub async fn caller(&self, at: &Served, system: &str, user: &str, role: Role) -> Caller {
+        let caller = self.try_caller(at.address, system, user, role);
+        caller.await.unwrap()
+    }
+
+    /// The same, to a gateway that may be killed meanwhile.
+    pub async fn try_caller(
+        &self,
+        at: SocketAddr,
+        system: &str,
+        user: &str,
+        role: Role,
+    ) -> Result<Caller, ClientError> {
         let (certificate, key) = &self.holders[system];
         let holder = Some((certificate.as_slice(), key.as_slice()));
         let tls = ClientTls::new(&self.authority, holder, Arc::new(now)).unwrap();
-        let client = Client::connect(at.address, "localhost", tls.speaking(Protocol::Http2));
-        Caller {
-            client: Arc::new(client.await.unwrap()),
+        let client = Client::connect(at, "localhost", tls.speaking(Protocol::Http2));
+        Ok(Caller {
+            client: Arc::new(client.await?),
             user: format!("ref={user};role={}", role.code()),
-        }
+        })
     }
 
     /// `firedoor-verify log` on what the gateway gives to anyone: its status and first line.

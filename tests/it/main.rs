@@ -18,6 +18,7 @@ mod custody;
 mod demo;
 mod district;
 mod fhir;
+mod nodes;
 mod people;
 mod readme;
 mod restart;
