@@ -15,7 +15,9 @@
 
 mod auditing;
 mod governing;
+mod restoring;
 mod timing;
+mod withdrawing;
 
 pub use auditing::Page;
 pub use governing::Unfounded;
@@ -35,7 +37,7 @@ use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, ServiceId};
 use crate::domain::journey;
 use crate::domain::journey::subject::{Named, Subject};
 use crate::domain::journey::{
-    answering, assessing, consenting, emergency, offering, querying, reading, revoking, withdrawing,
+    answering, assessing, consenting, emergency, offering, querying, reading,
 };
 use crate::domain::known::Known;
 use crate::domain::leaf::Leaf;
@@ -112,6 +114,8 @@ pub struct Answered {
     pub entries: Vec<Entry>,
     pub receipt: Receipt,
     pub at: When,
+    /// Of a withdrawal: what the caller keeps, sealed.
+    pub counterfoil: Option<Vec<u8>>,
     /// Private, so that only a logged decision becomes one, in [`Gateway::answer`].
     _logged: (),
 }
@@ -270,74 +274,6 @@ impl Gateway {
         .await
     }
 
-    /// Takes back one consent.
-    pub async fn withdraw_consent(
-        &self,
-        attempt: Attempt,
-        person: Id,
-        consent: Id,
-    ) -> Result<Answered, Fault> {
-        let person = self.inward(&attempt, AliasKind::Person, person);
-        self.run(
-            attempt,
-            &[Read::Of(&[Aggregate::Person(PersonId(person))])],
-            |rules, attempt, known, keys| {
-                consenting::withdraw(rules, attempt, known, keys, PersonId(person), consent)
-            },
-        )
-        .await
-    }
-
-    /// She withdraws, at any service. `services` are those that she named.
-    pub async fn withdraw(
-        &self,
-        attempt: Attempt,
-        tokens: &[TaggedToken],
-        wish: withdrawing::Wish,
-        services: &[ServiceId],
-    ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[Read::Tokens(tokens), Read::ReferralsOfPeople],
-            |rules, attempt, known, keys| {
-                let wish = wish.naming(known, services);
-                withdrawing::withdraw(rules, attempt, known, keys, tokens, &wish)
-            },
-        )
-        .await
-    }
-
-    /// The same for a person whom the caller's organisation already knows.
-    pub async fn withdraw_known(
-        &self,
-        attempt: Attempt,
-        person: Id,
-        wish: withdrawing::Wish,
-        services: &[ServiceId],
-    ) -> Result<Answered, Fault> {
-        let person = PersonId(self.inward(&attempt, AliasKind::Person, person));
-        let mut known = Known::default();
-        self.read(&mut known, &[Aggregate::Person(person)]).await?;
-        let tokens = consenting::own_tokens(&known, &attempt, person).unwrap_or_default();
-        self.withdraw(attempt, &tokens, wish, services).await
-    }
-
-    /// A sender takes back its own offers, under the names that it gave them.
-    pub async fn revoke(&self, attempt: Attempt, names: &[String]) -> Result<Answered, Fault> {
-        let rules = self.rules.load_full();
-        let own = attempt.organisation().as_str().to_owned();
-        let tokens: Vec<Token> = names
-            .iter()
-            .map(|name| rules.external(&own, name))
-            .collect();
-        self.run(
-            attempt,
-            &[Read::Externals(&tokens)],
-            |rules, attempt, known, keys| revoking::revoke(rules, attempt, known, keys, &tokens),
-        )
-        .await
-    }
-
     /// An assessment, told once, on the caller's own record of her.
     pub async fn record_assessment(
         &self,
@@ -450,7 +386,7 @@ impl Gateway {
     /// An attempt that the edge refused: unknown route, unreadable body, too many calls.
     pub async fn refuse(&self, attempt: Attempt, refusal: Refusal) -> Result<Answered, Fault> {
         self.run(attempt, &[], |rules, attempt, known, keys| {
-            Ruling::new(rules, attempt, known, keys).refuse(refusal.clone())
+            Ruling::new(rules, attempt, known, keys).refuse_unread(refusal.clone())
         })
         .await
     }
@@ -519,6 +455,7 @@ impl Gateway {
             entries,
             receipt,
             at,
+            counterfoil: ruled.counterfoil,
             _logged: (),
         })
     }
@@ -846,7 +783,8 @@ const fn keys_for(action: Action) -> usize {
         | Action::Withdraw
         | Action::RecordAssessment
         | Action::BreakGlass
-        | Action::Approve => 64,
+        | Action::Approve
+        | Action::Reconcile => 64,
         _ => 12,
     }
 }

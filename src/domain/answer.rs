@@ -28,6 +28,8 @@ pub enum Answer {
         status: u16,
         told: String,
         made: Option<Id>,
+        /// Of a withdrawal: what the caller was given to keep.
+        counterfoil: Option<Vec<u8>>,
     },
     Offered(Offered),
     /// She does not want her details passed on; that is recorded, and the duty is done.
@@ -87,6 +89,23 @@ pub enum Answer {
     SessionOpened {
         until: When,
     },
+    /// A withdrawal that was handed in again holds, whether or not it was known.
+    TakenAgain,
+    /// How far the collecting of withdrawals has come.
+    Reconciling(Collected),
+    /// The gateway found itself restored from a copy.
+    Restored,
+}
+
+/// Where a restoration stands, for an organisation that takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// Organisations that have not handed in theirs; none of them is named.
+    pub waits_for: usize,
+    /// Nothing is disclosed yet.
+    pub open: bool,
+    /// It is proven that this log has lost entries.
+    pub rolled_back: bool,
 }
 
 /// What a referrer is told when the offer is made. Equal whether or not it went anywhere.
@@ -184,6 +203,50 @@ impl Answer {
             Self::Issued => "issued",
             Self::Founded => "founded",
             Self::SessionOpened { .. } => "session-opened",
+            Self::TakenAgain => "withdrawal-taken-again",
+            Self::Reconciling(_) => "reconciling",
+            Self::Restored => "restored",
+        }
+    }
+
+    /// Whether it says something that is stored about a person. None of these leaves while
+    /// withdrawals are being collected ([`super::restoration`]).
+    pub const fn tells_of_a_person(&self) -> bool {
+        match self {
+            Self::Released(..)
+            | Self::Assessments(..)
+            | Self::Emergency(..)
+            | Self::Status(_)
+            | Self::Sent(_)
+            | Self::Inbox(_)
+            | Self::Events(_)
+            | Self::ReliedOn => true,
+            Self::Refused(_)
+            | Self::Nothing
+            | Self::Checked
+            | Self::Replayed { .. }
+            | Self::Offered(_)
+            | Self::DeclinedByVictim
+            | Self::Answered { .. }
+            | Self::Noted { .. }
+            | Self::Updated { .. }
+            | Self::Screened { .. }
+            | Self::Consented { .. }
+            | Self::Withdrawn { .. }
+            | Self::Assessed { .. }
+            | Self::Entries(_)
+            | Self::Queue(_)
+            | Self::QueueDecided
+            | Self::Proposed(_)
+            | Self::Proposals(_)
+            | Self::Approved(_)
+            | Self::Narrowed
+            | Self::Issued
+            | Self::Founded
+            | Self::SessionOpened { .. }
+            | Self::TakenAgain
+            | Self::Reconciling(_)
+            | Self::Restored => false,
         }
     }
 
@@ -220,7 +283,10 @@ impl Answer {
             | Self::Narrowed
             | Self::Issued
             | Self::Founded
-            | Self::SessionOpened { .. } => &[],
+            | Self::SessionOpened { .. }
+            | Self::TakenAgain
+            | Self::Reconciling(_)
+            | Self::Restored => &[],
         }
     }
 }
@@ -236,12 +302,15 @@ impl Answer {
             .and_then(|rest| rest.first_chunk())
             .map(|bytes| Id::from_bytes(*bytes))
             .filter(|id| *id != Id::ZERO);
-        let told = String::from_utf8_lossy(reply.get(18..).unwrap_or_default()).into_owned();
+        let rest = reply.get(18..).unwrap_or_default();
+        let end = rest.iter().position(|byte| *byte == 0);
+        let (told, kept) = rest.split_at(end.unwrap_or(rest.len()));
         Self::Replayed {
             index: [index],
             status,
-            told,
+            told: String::from_utf8_lossy(told).into_owned(),
             made,
+            counterfoil: kept.get(1..).map(<[u8]>::to_vec),
         }
     }
 }

@@ -120,6 +120,9 @@ const STATUS_FIELDS: [&str; 10] = [
 /// to establish immigration status. A mistake of form, or too many calls, is not one.
 pub fn probe(action: Action, refusal: Option<&Refusal>) -> Option<&'static str> {
     let refusal = refusal?;
+    if matches!(refusal, Refusal::Restoring { .. }) {
+        return None;
+    }
     if matches!(refusal, Refusal::PurposeNotAllowed { .. }) {
         return Some("probe.purpose_lie");
     }

@@ -188,6 +188,8 @@ codes!(
         SecondFactor = "second_factor",
         /// A path or method that does not exist, an unreadable body, too many calls.
         Unknown = "unknown",
+        /// Hands in withdrawals that a restored gateway has forgotten.
+        Reconcile = "reconcile",
     }
 );
 

@@ -44,6 +44,10 @@ pub enum Widening {
     Resume {
         organisation: OrgId,
     },
+    /// After a restore: no longer waits for the withdrawals of an organisation that does not come.
+    GoOnWithout {
+        organisation: OrgId,
+    },
 }
 
 impl Widening {
@@ -66,7 +70,8 @@ impl Widening {
             | Self::Attest { .. }
             | Self::AddAgreement { .. }
             | Self::OpenService(_)
-            | Self::Resume { .. } => None,
+            | Self::Resume { .. }
+            | Self::GoOnWithout { .. } => None,
         }
     }
 
@@ -78,7 +83,8 @@ impl Widening {
             | Self::Attest { organisation, .. }
             | Self::AddAgreement { organisation, .. }
             | Self::AddCertificate { organisation, .. }
-            | Self::Resume { organisation } => organisation,
+            | Self::Resume { organisation }
+            | Self::GoOnWithout { organisation } => organisation,
             Self::OpenService(service) => &service.organisation,
         }
     }
@@ -92,6 +98,7 @@ impl Widening {
             Self::AddCertificate { .. } => "add_certificate",
             Self::OpenService(_) => "open_service",
             Self::Resume { .. } => "resume_organisation",
+            Self::GoOnWithout { .. } => "go_on_without",
         }
     }
 }

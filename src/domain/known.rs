@@ -13,6 +13,7 @@ use super::organisation::{Directory, Organisation, User};
 use super::person::{Evidence, TaggedToken, Tier, Token, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
+use super::restoration::Restoration;
 
 /// What is known about one organisation's record of a person.
 #[derive(Default)]
@@ -32,6 +33,8 @@ pub struct Known {
     pub users: BTreeMap<(OrgId, String), User>,
     pub directory: Directory,
     pub approvers: Approvers,
+    pub roll: Vec<OrgId>,
+    pub restoration: Option<Restoration>,
     pub people: BTreeMap<PersonId, Person>,
     pub holders: BTreeMap<Token, Vec<Holder>>,
     /// Withdrawals set on tokens.
@@ -74,6 +77,8 @@ impl Known {
             }
             (Aggregate::Settings, Record::Directory(directory)) => self.directory = directory,
             (Aggregate::Settings, Record::Approvers(approvers)) => self.approvers = approvers,
+            (Aggregate::Settings, Record::Roll(roll)) => self.roll = roll,
+            (Aggregate::Settings, Record::Restoration(found)) => self.restoration = Some(found),
             (Aggregate::Proposal(id), Record::Proposal(proposal)) => {
                 self.proposals.insert(id, proposal);
             }
@@ -112,8 +117,29 @@ impl Known {
             | Record::Holder(_)
             | Record::Referral(_)
             | Record::External(_)
-            | Record::QueueItem(_) => {}
+            | Record::QueueItem(_)
+            | Record::Roll(_)
+            | Record::Restoration(_) => {}
         }
+    }
+
+    /// The organisations that are enrolled. Those that the first versions enrolled are not on the
+    /// roll; who runs a service or approves is named elsewhere.
+    pub fn members(&self) -> Vec<OrgId> {
+        let services = self.directory.services.iter();
+        let named = services.map(|service| service.organisation.clone());
+        let first = self.approvers.first.iter().map(|(id, _)| id.clone());
+        let mut members: Vec<OrgId> = self
+            .roll
+            .iter()
+            .cloned()
+            .chain(named)
+            .chain(first)
+            .collect();
+        members.extend(self.approvers.reviewers.iter().cloned());
+        members.sort();
+        members.dedup();
+        members
     }
 
     /// The families of services that an organisation runs.

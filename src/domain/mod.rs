@@ -14,10 +14,12 @@ pub mod alias;
 pub mod assessment;
 pub mod audit;
 pub mod consent;
+pub mod counterfoil;
 pub mod custody;
 pub mod governance;
 pub mod referral;
 pub mod refusal;
+pub mod restoration;
 
 pub mod firewall;
 pub mod policy;

@@ -187,6 +187,7 @@ impl Ask {
             | Action::Narrow
             | Action::ReadProposals
             | Action::SecondFactor
+            | Action::Reconcile
             | Action::Unknown => serves(self.consent),
         }
     }

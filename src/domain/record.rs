@@ -13,6 +13,7 @@ use super::id::{Id, OrgId, PersonId, ReferralId};
 use super::organisation::{Directory, Organisation, User};
 use super::person::TaggedToken;
 use super::referral::Referral;
+use super::restoration::Restoration;
 use super::time::When;
 
 const VERSION: u8 = 1;
@@ -62,6 +63,9 @@ pub enum Record {
     /// The referral that a sender's own name stands for.
     External(ReferralId),
     QueueItem(QueueItem),
+    /// The organisations that are enrolled, suspended ones too.
+    Roll(Vec<OrgId>),
+    Restoration(Restoration),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -55,10 +55,17 @@ pub enum Refusal {
     NotEnrollable,
     /// An approval needs a second person of another organisation (P11).
     SecondOrganisationNeeded,
+    /// Withdrawals made since a copy are being collected; nothing is shown about anyone.
+    Restoring {
+        since: When,
+    },
 }
 
+/// After how long it is worth asking again whether withdrawals have been collected.
+pub const RESTORING_RETRY_S: u32 = 300;
+
 /// Every code of [`Refusal::code`].
-const CODES: [&str; 21] = [
+const CODES: [&str; 22] = [
     "certificate-not-accepted",
     "agreement-expired",
     "organisation-suspended",
@@ -80,6 +87,7 @@ const CODES: [&str; 21] = [
     "cross-site",
     "not-enrollable",
     "second-organisation-needed",
+    "restoring",
 ];
 
 impl Refusal {
@@ -109,6 +117,7 @@ impl Refusal {
             Self::CrossSite => "cross-site",
             Self::NotEnrollable => "not-enrollable",
             Self::SecondOrganisationNeeded => "second-organisation-needed",
+            Self::Restoring { .. } => "restoring",
         }
     }
 
@@ -142,6 +151,7 @@ impl Refusal {
             Self::MethodNotAllowed => 405,
             Self::TooLarge => 413,
             Self::NotJson => 415,
+            Self::Restoring { .. } => 503,
         }
     }
 
@@ -218,6 +228,11 @@ impl Refusal {
                 "A second person, of another organisation than the proposer's, must approve this."
                     .to_owned()
             }
+            Self::Restoring { since } => format!(
+                "The gateway was restored from a copy and is collecting withdrawals made since {}. \
+                 Until then it shows nothing about anyone. If someone may be in danger, telephone.",
+                since.rfc3339()
+            ),
         }
     }
 }
@@ -253,6 +268,9 @@ mod tests {
             Refusal::CrossSite,
             Refusal::NotEnrollable,
             Refusal::SecondOrganisationNeeded,
+            Refusal::Restoring {
+                since: When::from_millis(0),
+            },
         ];
         assert_eq!(all.each_ref().map(Refusal::code), CODES);
         assert!(!Refusal::is_code("nothing-to-show"));

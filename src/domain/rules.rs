@@ -21,6 +21,8 @@ pub struct DomainKeys {
     pub external: [u8; 32],
     /// Binds a session to the certificate's key ([`super::session`]).
     pub session: [u8; 32],
+    /// Seals what an agency keeps of a withdrawal ([`super::counterfoil`]).
+    pub counterfoil: [u8; 32],
 }
 
 /// Whose entries a list of one organisation's holds.

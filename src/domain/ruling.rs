@@ -9,9 +9,11 @@ use super::answer::Answer;
 use super::attempt::Attempt;
 use super::audit::OPERATOR;
 use super::codes::{Action, Article6, DataClass, OrgKind};
+use super::counterfoil::{Counterfoil, Word};
 use super::decision::{Aggregate, Decision, List, Replay, Write};
 use super::firewall::Screened;
 use super::id::{Id, OrgId, ReferralId};
+use super::journey::restoring::held_back;
 use super::known::Known;
 use super::leaf::{LeafClass, LeafDraft};
 use super::opening::{
@@ -25,6 +27,8 @@ use super::seal::{Keys, OutOfKeys, Payload};
 
 /// An idempotency record is kept this long.
 pub const REPLAY_DAYS: i64 = 7;
+/// What an idempotency record may hold.
+const REPLY_BYTES_MAX: usize = 4_096;
 
 /// The decision could not be put together; nothing may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +43,8 @@ pub enum BadRuling {
 pub struct Ruled {
     pub answer: Answer,
     pub opening: Opening,
+    /// What the caller keeps of a withdrawal, sealed.
+    pub counterfoil: Option<Vec<u8>>,
 }
 
 /// A decision in the making.
@@ -56,6 +62,9 @@ pub struct Ruling<'a> {
     made: Option<Id>,
     signal: Option<&'static str>,
     closed_read: Option<ReferralId>,
+    word: Option<Word>,
+    /// Refused as it was sent: nothing that is stored was looked at.
+    unread: bool,
     failed: Option<OutOfKeys>,
 }
 
@@ -97,6 +106,8 @@ impl<'a> Ruling<'a> {
             made: None,
             signal: None,
             closed_read: None,
+            word: None,
+            unread: false,
             failed: None,
         }
     }
@@ -209,6 +220,11 @@ impl<'a> Ruling<'a> {
         self.made = Some(outward);
     }
 
+    /// A word of hers by which less is shared: the caller is given it to keep.
+    pub fn took(&mut self, word: Word) {
+        self.word = Some(word);
+    }
+
     pub fn fact(&mut self, of: Aggregate, item: Id, record: &Record) {
         match self.keys.fact(&of, item, record) {
             Ok(sealed) => self.writes.push(Write::Fact { of, item, sealed }),
@@ -238,6 +254,12 @@ impl<'a> Ruling<'a> {
         self.finish(Answer::Refused(refusal))
     }
 
+    /// Ends in a refusal of what was sent, before anything that is stored was looked at.
+    pub fn refuse_unread(mut self, refusal: Refusal) -> Result<Decision<Ruled>, BadRuling> {
+        self.unread = true;
+        self.refuse(refusal)
+    }
+
     /// Ends in the uniform nothing.
     pub fn nothing(mut self, why: &str) -> Result<Decision<Ruled>, BadRuling> {
         self.decided.outcome = Outcome::Empty;
@@ -247,6 +269,7 @@ impl<'a> Ruling<'a> {
 
     /// Puts the decision together: leaf, opening, writes, and where the entry is listed.
     pub fn finish(mut self, answer: Answer) -> Result<Decision<Ruled>, BadRuling> {
+        let answer = self.unless_restoring(answer);
         let refused = matches!(answer, Answer::Refused(_));
         let answer = if self.attempt.check_only && !refused {
             Answer::Checked
@@ -271,7 +294,8 @@ impl<'a> Ruling<'a> {
             self.note(OPERATOR);
         }
         self.decided.told = answer.told().to_owned();
-        let replay = self.replay(&answer);
+        let counterfoil = self.counterfoil(&answer);
+        let replay = self.replay(&answer, counterfoil.as_deref());
         let account = Account {
             who: self.who(),
             why: self.why,
@@ -310,7 +334,11 @@ impl<'a> Ruling<'a> {
             });
         }
         Ok(Decision {
-            value: Ruled { answer, opening },
+            value: Ruled {
+                answer,
+                opening,
+                counterfoil,
+            },
             read: self.known.read.clone(),
             leaf: draft.with_sealed(&hash),
             opening: sealed,
@@ -319,6 +347,41 @@ impl<'a> Ruling<'a> {
             urgent: urgent(self.attempt.action, refused),
             unused: self.keys.unused(),
         })
+    }
+
+    /// While withdrawals are being collected after a restore, nothing of what was found is told, and
+    /// nothing that would follow from it is written; of every journey, here.
+    fn unless_restoring(&mut self, answer: Answer) -> Answer {
+        let action = self.attempt.action;
+        match held_back(self.known, action, &answer).filter(|_| !self.unread) {
+            None => answer,
+            Some(refusal) => {
+                self.writes.clear();
+                self.decided.outcome = Outcome::Deny;
+                self.decided.disclosed.clear();
+                self.decided.sources = 0;
+                (self.made, self.word) = (None, None);
+                Answer::Refused(refusal)
+            }
+        }
+    }
+
+    // A repeated request is given what it was given the first time.
+    fn counterfoil(&self, answer: &Answer) -> Option<Vec<u8>> {
+        if let Answer::Replayed { counterfoil, .. } = answer {
+            return counterfoil.clone();
+        }
+        if matches!(answer, Answer::Refused(_) | Answer::Checked) {
+            return None;
+        }
+        let entropy = &self.attempt.entropy;
+        let counterfoil = Counterfoil {
+            // As the leaf draws it.
+            entry: entropy.id("leaf id"),
+            word: self.word.clone()?,
+        };
+        let nonce = entropy.bytes("counterfoil nonce");
+        Some(counterfoil.seal(&self.rules.keys.counterfoil, nonce))
     }
 
     fn who(&self) -> Who {
@@ -333,11 +396,14 @@ impl<'a> Ruling<'a> {
         }
     }
 
-    // A confirmation asked for and a check use up no idempotency key (`contract.md`).
-    fn replay(&self, answer: &Answer) -> Option<Replay> {
-        if self.attempt.check_only
-            || matches!(answer, Answer::Refused(Refusal::ConfirmEmergency { .. }))
-        {
+    // A confirmation asked for and a check use up no idempotency key (`contract.md`), nor does what
+    // may be asked again once withdrawals are collected.
+    fn replay(&self, answer: &Answer, counterfoil: Option<&[u8]>) -> Option<Replay> {
+        let again = matches!(
+            answer,
+            Answer::Refused(Refusal::ConfirmEmergency { .. } | Refusal::Restoring { .. })
+        );
+        if self.attempt.check_only || again {
             return None;
         }
         let key = self.rules.replay_key(self.attempt)?;
@@ -348,6 +414,11 @@ impl<'a> Ruling<'a> {
         let mut reply = status.to_be_bytes().to_vec();
         reply.extend_from_slice(self.made.unwrap_or(Id::ZERO).bytes());
         reply.extend_from_slice(answer.told().as_bytes());
+        // One of more than the usual length is given the first time only.
+        if let Some(kept) = counterfoil.filter(|kept| reply.len() + kept.len() < REPLY_BYTES_MAX) {
+            reply.push(0);
+            reply.extend_from_slice(kept);
+        }
         Some(Replay {
             key,
             request: self.rules.replay_request(&self.attempt.request),
@@ -362,7 +433,11 @@ const fn urgent(action: Action, refused: bool) -> bool {
     refused
         || matches!(
             action,
-            Action::Withdraw | Action::WithdrawConsent | Action::BreakGlass | Action::Narrow
+            Action::Withdraw
+                | Action::WithdrawConsent
+                | Action::BreakGlass
+                | Action::Narrow
+                | Action::Reconcile
         )
 }
 

@@ -5,12 +5,14 @@
 //! neither size nor time tells whether something is held (P5).
 
 pub mod assessments;
+mod batch;
 pub mod call;
 pub mod codes;
 pub mod fhir;
 pub mod governance;
 pub mod log;
 mod more;
+pub mod reconciliations;
 pub mod referrals;
 pub mod reply;
 
@@ -112,6 +114,7 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(referrals::consent))
         .routes(routes!(referrals::withdraw_consent))
         .routes(routes!(referrals::withdraw))
+        .routes(routes!(reconciliations::reconcile))
         .routes(routes!(assessments::record))
         .routes(routes!(assessments::query))
         .routes(routes!(assessments::relied_on))

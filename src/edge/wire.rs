@@ -4,6 +4,7 @@
 
 pub mod assessment;
 pub mod governance;
+mod key_text;
 
 use serde::Deserialize;
 use utoipa::ToSchema;

@@ -12,6 +12,7 @@ pub mod export;
 pub mod governing;
 mod input;
 pub mod receipts;
+pub mod reconciling;
 pub mod words;
 
 use std::io::{self, Write};
@@ -30,6 +31,7 @@ use bundle::{ConnectionArgs, totp_code};
 use caller::{Ask, Caller, Said};
 use governing::{AgreementCommand, Change, OrgCommand, TeamCommand};
 use input::{read, read_text};
+use reconciling::ReconcileArgs;
 
 /// Why a command could not be carried out. A refusal of the gateway is not among these.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,10 @@ pub enum ClientFault {
     NoCode,
     #[error("the gateway does not show its log, or it is too large for one command")]
     Log,
+    #[error("{0} is not what was kept of a withdrawal: restore it from a copy, or move it away")]
+    NotKept(PathBuf),
+    #[error("name the folder of your receipts: --receipts DIR, or --bundle DIR")]
+    NoReceipts,
     #[error("the operating system gives no randomness")]
     NoRandomness,
     #[error("cannot write: {0}")]
@@ -112,6 +118,7 @@ pub struct Request {
     lines: bool,
     strict: bool,
     export: Option<PathBuf>,
+    reconcile: Option<ReconcileArgs>,
 }
 
 impl Request {
@@ -180,6 +187,7 @@ impl Request {
             lines: false,
             strict: false,
             export: None,
+            reconcile: None,
         }
     }
 
@@ -227,23 +235,23 @@ async fn once(
         )?;
         return Ok(Outcome::Done);
     }
-    let mut said = send(connection, &mut caller, &request).await?;
-    // In a demo the second factor is computed; a person types hers.
-    if said.result() == "second-factor-needed"
-        && let Some(secret) = connection.totp_secret()
-    {
-        caller.session = None;
-        let code = json!({ "code": totp_code(&secret)? });
-        let signed_in = caller.post("/v1/second-factor", &code).await?;
-        said = match signed_in.refused() {
-            true => signed_in,
-            false => send(connection, &mut caller, &request).await?,
-        };
+    if let Some(args) = &request.reconcile {
+        return reconciling::reconcile(connection, &mut caller, args, out).await;
     }
+    let mut said = signed_in(connection, &mut caller, &request).await?;
     connection.keep_session(&caller)?;
     custody::open(connection.bundle.as_ref(), &mut said)?;
-    let kept = match &connection.receipts {
-        Some(dir) => receipts::keep(dir, &said)?,
+    // What is given for a withdrawal is kept unasked: it may be needed after a restore.
+    let withdrew = said
+        .bodies()
+        .iter()
+        .any(|body| body.get("replay").is_some());
+    let dir = match withdrew {
+        true => connection.receipts_dir(),
+        false => connection.receipts.clone(),
+    };
+    let kept = match dir {
+        Some(dir) => receipts::keep_all(&dir, &said)?,
         None => None,
     };
     print(connection, &said, out)?;
@@ -255,6 +263,26 @@ async fn once(
     } else {
         Outcome::Done
     })
+}
+
+/// Asks, and in a demo shows the second factor first where one is needed; a person types hers.
+async fn signed_in(
+    connection: &ConnectionArgs,
+    caller: &mut Caller,
+    request: &Request,
+) -> Result<Said, ClientFault> {
+    let said = send(connection, caller, request).await?;
+    let secret = connection.totp_secret();
+    let Some(secret) = secret.filter(|_| said.result() == "second-factor-needed") else {
+        return Ok(said);
+    };
+    caller.session = None;
+    let code = json!({ "code": totp_code(&secret)? });
+    let opened = caller.post("/v1/second-factor", &code).await?;
+    match opened.refused() {
+        true => Ok(opened),
+        false => send(connection, caller, request).await,
+    }
 }
 
 async fn send(
@@ -285,9 +313,7 @@ fn print(
         writeln!(out)?;
     } else if said.body.is_null() {
         // Many referrals: one reply a line.
-        let text = String::from_utf8_lossy(&said.bytes);
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let body: Value = serde_json::from_str(line).unwrap_or_default();
+        for body in said.bodies() {
             let status = body.get("status_code").and_then(Value::as_u64);
             let status = status.and_then(|status| u16::try_from(status).ok());
             out.write_all(words::tell(status.unwrap_or(said.status), &body).as_bytes())?;

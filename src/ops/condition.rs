@@ -5,9 +5,10 @@
 
 use serde::Serialize;
 
+use crate::domain::restoration::Restoration;
 use crate::domain::time::When;
 use crate::edge::tls::TlsHealth;
-use crate::store::Health;
+use crate::store::{Health, ROLLED_BACK};
 
 /// Certificates and lists are named this long before they end.
 const WARNED_BEFORE_DAYS: i64 = 7;
@@ -35,11 +36,21 @@ pub fn problems(store: &Health, last: When, tls: &TlsHealth, now: When) -> Vec<P
 pub fn store_problems(store: &Health) -> Vec<Problem> {
     let mut found = Vec::new();
     if let Some(why) = store.stopped {
-        found.push(Problem {
-            name: "store-stopped",
-            stops: true,
-            what: format!("nothing can be recorded, so nothing is answered: {why}"),
-            todo: "see to the disk or the database, then restart the gateway",
+        let what = format!("nothing can be recorded, so nothing is answered: {why}");
+        found.push(match why {
+            ROLLED_BACK => Problem {
+                name: "rolled-back",
+                stops: true,
+                what,
+                todo: "restore the newest copy that there is; or give the log a new name \
+                       (log.origin), start, and have withdrawals handed in again",
+            },
+            _ => Problem {
+                name: "store-stopped",
+                stops: true,
+                what,
+                todo: "see to the disk or the database, then restart the gateway",
+            },
         });
     }
     if store.nearly_full {
@@ -48,6 +59,37 @@ pub fn store_problems(store: &Health) -> Vec<Problem> {
             stops: false,
             what: "only withdrawals, emergencies and refusals are taken".to_owned(),
             todo: "give the disk of data_dir more room; nothing needs a restart",
+        });
+    }
+    found
+}
+
+/// Withdrawals are being collected after a restore.
+pub fn restoration_problems(restoration: &Restoration) -> Vec<Problem> {
+    if !restoration.open() {
+        return Vec::new();
+    }
+    let mut found = vec![Problem {
+        name: "restoring",
+        stops: false,
+        what: format!(
+            "restored from a copy: nothing is shown about anyone until withdrawals taken since {} \
+             are handed in again; organisations that are waited for: {}",
+            restoration.since.rfc3339(),
+            restoration.waiting.len()
+        ),
+        todo: "ask each of them to run `firedoor client reconcile`; GET /v1/me names them to the \
+               operator; to go on without one takes a proposal, `go_on_without`",
+    }];
+    if restoration.is_proven() {
+        found.push(Problem {
+            name: "rolled-back",
+            stops: false,
+            what: format!(
+                "of {} entries that were acknowledged, the copy has {}",
+                restoration.acknowledged, restoration.leaves
+            ),
+            todo: "if a newer copy of the data exists, stop the gateway and restore that one",
         });
     }
     found

@@ -20,12 +20,15 @@ use serde_json::json;
 
 use super::cli::CommandResult;
 use super::clock::now;
-use super::condition::{Problem, clock_problem, store_problems, tls_problems};
+use super::condition::{
+    Problem, clock_problem, restoration_problems, store_problems, tls_problems,
+};
 use super::config::{Config, StoreChoice};
 use super::gateway;
 use super::keys::{RootKey, log_key};
 use super::policy;
 use crate::edge::tls::{Clock, TlsState};
+use crate::pipeline::Gateway;
 
 /// What the running gateway may say of itself.
 const READY_BYTES_MAX: u64 = 64 * 1024;
@@ -368,6 +371,7 @@ async fn log(report: &mut Report, config: &Config, repairing: bool) {
         Some(problem) => report.problem("clock", &problem),
         None => report.good("clock", format!("{}, not behind the log", now().rfc3339())),
     }
+    restored(report, &gateway).await;
     let head = match store.checkpoint().await {
         Ok(note) => signed_by_us(config, &note),
         Err(error) => Err(error.to_string()),
@@ -378,6 +382,28 @@ async fn log(report: &mut Report, config: &Config, repairing: bool) {
     }
     if let Err(error) = store.close().await {
         report.stops("log", error.to_string(), "look at the disk or the database");
+    }
+}
+
+/// Whether it was made from a copy, and whom it waits for.
+async fn restored(report: &mut Report, gateway: &Gateway) {
+    if let Some(mark) = gateway.store.restored() {
+        let says = format!(
+            "was made from a copy of {} entries; withdrawals since {} may be missing",
+            mark.leaves,
+            mark.at.rfc3339()
+        );
+        let todo = "start the gateway: it shows nothing about anyone until they are collected";
+        report.warns("restore", says, todo);
+        return;
+    }
+    match gateway.restoration().await {
+        Ok(found) => {
+            for problem in found.iter().flat_map(restoration_problems) {
+                report.problem("restore", &problem);
+            }
+        }
+        Err(error) => report.stops("log", error.to_string(), "look at the disk or the database"),
     }
 }
 

@@ -63,10 +63,12 @@ pub enum KeyUse {
     StoreSlots,
     /// The seed of the key that signs checkpoints.
     LogSigning,
+    /// What agencies keep of withdrawals.
+    Counterfoil,
 }
 
 impl KeyUse {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Link,
         Self::Alias,
         Self::LogSubject,
@@ -76,6 +78,7 @@ impl KeyUse {
         Self::StoreIndex,
         Self::StoreSlots,
         Self::LogSigning,
+        Self::Counterfoil,
     ];
 
     /// The `info` of HKDF. Never change one: everything under it would be lost.
@@ -90,6 +93,7 @@ impl KeyUse {
             Self::StoreIndex => b"firedoor/store-index/v1",
             Self::StoreSlots => b"firedoor/store-slots/v1",
             Self::LogSigning => b"firedoor/log-signing/v1",
+            Self::Counterfoil => b"firedoor/counterfoil/v1",
         }
     }
 }
@@ -177,6 +181,7 @@ pub fn domain_keys(source: &impl KeySource) -> Result<(TokenKeys, AliasKey, Doma
         replay: *source.key(KeyUse::Replay)?,
         external: *source.key(KeyUse::External)?,
         session: *source.key(KeyUse::Session)?,
+        counterfoil: *source.key(KeyUse::Counterfoil)?,
     };
     let tokens = TokenKeys::derive(&*source.key(KeyUse::Link)?);
     Ok((tokens, AliasKey::new(*source.key(KeyUse::Alias)?), keys))
@@ -287,6 +292,7 @@ mod tests {
         StoreIndex ef33554f
         StoreSlots ba87c830
         LogSigning a5f144a0
+        Counterfoil b46ed095
         ");
     }
 

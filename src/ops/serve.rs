@@ -25,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::cli::CommandResult;
 use super::clock::now;
-use super::condition::{Problem, problems};
+use super::condition::{Problem, problems, restoration_problems};
 use super::config::{Config, ConfigError};
 use super::gateway::{self, OpenError};
 use super::keys::forbid_core_dumps;
@@ -72,6 +72,8 @@ pub enum ServeError {
     },
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error("the store was made from a copy, and the log cannot say so: {0}")]
+    Restored(#[source] Fault),
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
     #[error("a listener ended: {0}")]
@@ -178,6 +180,11 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
     let help_address = help.as_ref().map(bound).transpose()?;
 
     let gateway = gateway::open(config).await?;
+    // Before anyone is answered: what was withdrawn since a copy is not known here.
+    if let Err(fault) = gateway.begin().await {
+        gateway.store.close().await.map_err(ServeError::Close)?;
+        return Err(ServeError::Restored(fault));
+    }
     let app = App::new(gateway, Arc::new(Metrics::default()), settings);
     let tls = match open_tls(config, &app) {
         Ok(tls) => tls,
@@ -252,9 +259,14 @@ fn open_tls(config: &Config, app: &Arc<App>) -> Result<Arc<TlsState>, TlsError> 
     TlsState::open(config.tls.clone(), &config.trust_domain, clock).map(Arc::new)
 }
 
-fn found_problems(app: &App, tls: &TlsState) -> Vec<Problem> {
+async fn found_problems(app: &App, tls: &TlsState) -> Vec<Problem> {
     let store = &app.gateway.store;
-    problems(&store.health(), store.last_time(), &tls.health(), now())
+    let mut found = problems(&store.health(), store.last_time(), &tls.health(), now());
+    // A store that cannot be read is named already, or will be by the next request.
+    if let Ok(Some(restoration)) = app.gateway.restoration().await {
+        found.extend(restoration_problems(&restoration));
+    }
+    found
 }
 
 /// Names what is wrong at the start and every hour; never ends.
@@ -268,7 +280,7 @@ async fn keep_telling(app: Arc<App>, tls: Arc<TlsState>) {
             stops,
             what,
             todo,
-        } in found_problems(&app, &tls)
+        } in found_problems(&app, &tls).await
         {
             tracing::warn!(name, stops, what, todo, "needs attention");
         }
@@ -280,12 +292,15 @@ fn admin_pages(app: Arc<App>, tls: Arc<TlsState>) -> Router {
     let (ready_app, ready_tls) = (Arc::clone(&app), Arc::clone(&tls));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(async move || ready(&ready_app, &ready_tls)))
+        .route(
+            "/readyz",
+            get(async move || ready(&ready_app, &ready_tls).await),
+        )
         .route("/metrics", get(async move || metrics(&app, &tls)))
 }
 
-fn ready(app: &App, tls: &TlsState) -> Response {
-    let problems = found_problems(app, tls);
+async fn ready(app: &App, tls: &TlsState) -> Response {
+    let problems = found_problems(app, tls).await;
     let ready = !problems.iter().any(|problem| problem.stops);
     let status = match ready {
         true => StatusCode::OK,

@@ -280,7 +280,8 @@ impl Store {
     async fn rolled_back(&self, leaves: u64, acknowledged: u64) -> Result<(), Fault> {
         let mark = Restored {
             leaves,
-            at: self.last_time(),
+            // Since when they are missing is not known: the log may have grown after the loss.
+            at: When::from_millis(0),
             acknowledged,
             origin: self.log().verifier().origin().to_owned(),
         };

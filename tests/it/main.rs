@@ -22,6 +22,7 @@ mod nodes;
 mod people;
 mod readme;
 mod restart;
+mod restored;
 mod serve;
 mod silence;
 mod tier;

@@ -105,6 +105,17 @@ impl Town {
         }
     }
 
+    /// A town that was stopped, and serves again as `running`.
+    pub fn of(dir: TempDir, borough: Borough, config: Config, running: Running) -> Self {
+        Self {
+            dir,
+            borough,
+            config,
+            running,
+            sessions: Mutex::default(),
+        }
+    }
+
     /// Where agencies connect.
     pub const fn address(&self) -> SocketAddr {
         self.running.address

@@ -330,6 +330,7 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::DecideAuditItem
         | Action::Narrow
         | Action::SecondFactor
+        | Action::Reconcile
         | Action::Unknown => AliasKind::Entry,
     }
 }

@@ -293,6 +293,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::Reconcile
         | Action::Unknown => Stage::Nothing,
     }
 }

@@ -3,7 +3,9 @@
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
+use crate::domain::codes::ConsentDecision;
 use crate::domain::consent::Consent;
+use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::id::{ConsentId, Id, PersonId};
 use crate::domain::known::Known;
@@ -48,6 +50,10 @@ fn decide(
         ..consent.clone()
     };
     ruling.consent(id.id());
+    if consent.decision == ConsentDecision::Deny {
+        let consent = consent.clone();
+        ruling.took(Word::Refused { person, consent });
+    }
     ruling.fact(
         Aggregate::Person(person),
         id.id(),
@@ -85,6 +91,12 @@ pub fn withdraw(
     if let Err(stop) = permitted {
         return ruling.stop(stop);
     }
+    // Whether or not there is one, so that what is kept tells nothing.
+    ruling.took(Word::TookBack {
+        person,
+        consent: inward,
+        at: attempt.when,
+    });
     if let Ok(tokens) = own_tokens(known, attempt, person) {
         ruling.subject(&tokens);
         let consents = known

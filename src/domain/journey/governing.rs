@@ -7,6 +7,7 @@
 mod changes;
 pub mod founding;
 mod own_staff;
+mod texts;
 
 pub use own_staff::{OwnCertificate, issue_own};
 
@@ -171,6 +172,13 @@ fn decide_approval(
     check(ruling, known, &proposal.widening)?;
     ruling.concerns(proposal.widening.organisation());
     ruling.concerns(&proposal.proposed_by);
+    if let (Widening::GoOnWithout { .. }, Some(found)) = (&proposal.widening, &known.restoration) {
+        // Everyone sees that another's were not waited for.
+        let done = found.reconciled.iter().map(|(id, _)| id);
+        for organisation in found.waiting.iter().chain(done) {
+            ruling.concerns(organisation);
+        }
+    }
     let by = proposal.proposed_user.as_str();
     for (of, item, record) in changes::widened(&proposal.widening, known, attempt.when, by) {
         ruling.fact(of, item, &record);

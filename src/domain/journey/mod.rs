@@ -11,6 +11,8 @@ pub mod governing;
 pub mod offering;
 pub mod querying;
 pub mod reading;
+pub mod reconciling;
+pub mod restoring;
 pub mod revoking;
 pub mod signing_in;
 pub mod subject;

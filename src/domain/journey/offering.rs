@@ -5,8 +5,9 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, HeldNote, Offered};
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::CodeClock;
-use crate::domain::codes::{Article6, ConsentDecision, DataClass, ReferralStatus};
+use crate::domain::codes::{Action, Article6, ConsentDecision, DataClass, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone};
+use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
 use crate::domain::firewall::screen;
 use crate::domain::firewall::text::{Finding, Held, TextScreen};
@@ -137,7 +138,10 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         stop_future_offers,
     } = &offer.ground
     {
-        permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;
+        // A record of her refusal: nothing is offered to anyone.
+        let mut ask = caller.ask(attempt, caller.as_recipient());
+        ask.action = Action::RecordConsent;
+        permit(ruling, &ask, ())?;
         declined(ruling, offer, consent, *stop_future_offers);
         return Ok(Answer::DeclinedByVictim);
     }
@@ -628,13 +632,8 @@ fn declined(ruling: &mut Ruling<'_>, offer: &Offer, consent: &Consent, stop_futu
         tokens: offer.person.tokens().to_vec(),
     };
     let item = attempt.entropy.id("tombstone");
-    for tagged in offer.person.tokens() {
-        ruling.fact(
-            Aggregate::Token(tagged.token),
-            item,
-            &Record::Tombstone(tombstone.clone()),
-        );
-    }
+    super::withdrawing::lay(ruling, &tombstone, item);
+    ruling.took(Word::Declined { tombstone, item });
     debug_assert_eq!(
         consent.decision,
         ConsentDecision::Deny,

@@ -4,7 +4,9 @@
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::ReferralStatus;
+use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Decision, List};
+use crate::domain::id::{OrgId, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::person::Token;
 use crate::domain::policy::Relationship;
@@ -44,28 +46,40 @@ pub fn revoke(
     ids.sort_unstable();
     ids.dedup();
     let own = attempt.organisation();
-    for referral in ids.iter().filter_map(|id| known.referrals.get(id)) {
-        if referral.sender == *own {
-            take_back(&mut ruling, known, referral);
-        }
-    }
+    let taken_back = take_back(&mut ruling, known, own, &ids);
+    ruling.took(Word::Revoked {
+        by: own.clone(),
+        referrals: taken_back,
+        at: attempt.when,
+    });
     ruling.finish(Answer::Nothing)
 }
 
-fn take_back(ruling: &mut Ruling<'_>, known: &Known, referral: &Referral) {
-    if !referral.open() {
-        return;
+/// Those of `ids` that `sender` offered and nobody has answered: their keys go, and whoever they
+/// were offered to sees that something changed.
+pub fn take_back(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    sender: &OrgId,
+    ids: &[ReferralId],
+) -> Vec<ReferralId> {
+    let named = ids.iter().filter_map(|id| known.referrals.get(id));
+    let open: Vec<&Referral> = named
+        .filter(|referral| referral.sender == *sender && referral.open())
+        .collect();
+    for referral in &open {
+        ruling.subject(&referral.tokens);
+        ruling.concerns(&referral.recipient);
+        erase_parts(ruling, known, referral.id);
+        unlist(ruling, referral);
+        ruling.list(
+            List::Events(referral.recipient.clone()),
+            0,
+            referral.id.id(),
+        );
+        let mut withdrawn = (*referral).clone();
+        withdrawn.status = ReferralStatus::Withdrawn;
+        save(ruling, &withdrawn);
     }
-    ruling.subject(&referral.tokens);
-    ruling.concerns(&referral.recipient);
-    erase_parts(ruling, known, referral.id);
-    unlist(ruling, referral);
-    ruling.list(
-        List::Events(referral.recipient.clone()),
-        0,
-        referral.id.id(),
-    );
-    let mut referral = referral.clone();
-    referral.status = ReferralStatus::Withdrawn;
-    save(ruling, &referral);
+    open.iter().map(|referral| referral.id).collect()
 }

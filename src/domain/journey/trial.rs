@@ -78,6 +78,7 @@ impl Rules {
                 replay: [4; 32],
                 external: [5; 32],
                 session: [6; 32],
+                counterfoil: [7; 32],
             },
         })
     }
@@ -230,6 +231,8 @@ pub struct Done {
     pub decided: Decided,
     /// A counter was full, and nothing was written.
     pub limited: bool,
+    /// What the caller keeps of a withdrawal.
+    pub kept: Option<Vec<u8>>,
 }
 
 impl Done {
@@ -369,6 +372,7 @@ impl Town {
             answer: ruled.answer,
             decided: ruled.opening.decided,
             limited,
+            kept: ruled.counterfoil,
         }
     }
 
@@ -533,7 +537,7 @@ impl Town {
         done.decided.object.unwrap()
     }
 
-    pub fn withdraw(&mut self, at: &str, names: Names<'_>, wish: &Wish) {
+    pub fn withdraw(&mut self, at: &str, names: Names<'_>, wish: &Wish) -> Done {
         let tokens = tokens(names);
         let done = self.run(
             attempt(at, Action::Withdraw),
@@ -542,6 +546,30 @@ impl Town {
             },
         );
         assert!(matches!(done.answer, Answer::Withdrawn { .. }));
+        done
+    }
+
+    /// The data as they are now, as a copy holds them.
+    pub fn copy(&self) -> Self {
+        Self {
+            now: self.now,
+            facts: self.facts.clone(),
+            parts: self.parts.clone(),
+            counters: self.counters.clone(),
+            made: self.made,
+        }
+    }
+
+    /// Puts a copy in place of the data. What was made since is gone; no randomness comes again.
+    pub fn restore(&mut self, copy: &Self) {
+        let (now, made) = (self.now, self.made);
+        *self = copy.copy();
+        (self.now, self.made) = (now, made);
+    }
+
+    /// All facts, to see whether anything changed.
+    pub fn facts(&self) -> &BTreeMap<(Aggregate, Id), Vec<u8>> {
+        &self.facts
     }
 }
 

@@ -4,8 +4,9 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{DataClass, Purpose, ReferralStatus, WithdrawalScope};
 use crate::domain::consent::Tombstone;
+use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
-use crate::domain::id::{OrgId, PersonId, ServiceId};
+use crate::domain::id::{Id, OrgId, PersonId, ServiceId};
 use crate::domain::known::Known;
 use crate::domain::person::{TaggedToken, Tier};
 use crate::domain::record::Record;
@@ -13,6 +14,7 @@ use crate::domain::referral::Referral;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
+use crate::domain::time::When;
 
 use super::answering::{erase_parts, save, unlist};
 use super::offering::{REFERRAL_CLASSES, write_person};
@@ -60,12 +62,6 @@ pub fn withdraw(
     }
     ruling.subject(tokens);
     ruling.reason(wish.scope.code());
-    stop_sharing(&mut ruling, known, tokens, wish);
-    ruling.finish(Answer::Withdrawn { at: attempt.when })
-}
-
-fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tokens: &[TaggedToken], wish: &Wish) {
-    let attempt = ruling.attempt();
     let tombstone = Tombstone {
         at: attempt.when,
         taken_by: attempt.organisation().clone(),
@@ -76,18 +72,35 @@ fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tokens: &[TaggedToken], 
         tokens: tokens.to_vec(),
     };
     let item = attempt.entropy.id("tombstone");
-    // On her tokens, so that it stops what arrives later under another id.
-    for tagged in tokens {
+    stop_sharing(&mut ruling, known, &tombstone, item);
+    ruling.took(Word::Withdrew {
+        tombstone,
+        item,
+        channel: wish.channel.clone(),
+    });
+    ruling.finish(Answer::Withdrawn { at: attempt.when })
+}
+
+/// Lays the tombstone on her tokens, so that it stops what arrives later under another id.
+pub fn lay(ruling: &mut Ruling<'_>, tombstone: &Tombstone, item: Id) {
+    for tagged in &tombstone.tokens {
         ruling.fact(
             Aggregate::Token(tagged.token),
             item,
             &Record::Tombstone(tombstone.clone()),
         );
     }
+}
+
+/// All that follows from a withdrawal: when it is taken, and when a restored gateway is told of it
+/// again, by then with what was offered since.
+pub fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tombstone: &Tombstone, item: Id) {
+    let tokens = &tombstone.tokens;
+    lay(ruling, tombstone, item);
     // The service that took it keeps a record of her, so that what it stops can be its task.
-    let own = known.own_record(attempt.organisation(), tokens);
-    let new = PersonId(attempt.entropy.id("person"));
-    write_person(ruling, known, attempt.organisation(), tokens, own, new);
+    let own = known.own_record(&tombstone.taken_by, tokens);
+    let new = PersonId(ruling.attempt().entropy.id("person"));
+    write_person(ruling, known, &tombstone.taken_by, tokens, own, new);
     let linked: Vec<PersonId> = known
         .linked(tokens)
         .into_iter()
@@ -112,13 +125,37 @@ fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tokens: &[TaggedToken], 
         );
     }
     for referral in referrals_of(known, &linked) {
-        if tombstone.stops(
+        let stops = tombstone.stops(
             &[&referral.sender, &referral.recipient],
             &REFERRAL_CLASSES,
             REFERRAL_PURPOSE,
-        ) {
-            pull(ruling, known, referral);
+        );
+        if stops && consented_since(known, referral, tombstone.at) {
+            mark_withdrawn_before(ruling, referral, tombstone.at);
+        } else if stops {
+            pull(ruling, known, referral, tombstone);
         }
+    }
+}
+
+/// Whether she consented to this referral after `at`, so that a withdrawal of then does not stop
+/// it. A consent that cannot be read is not newer.
+fn consented_since(known: &Known, referral: &Referral, at: When) -> bool {
+    let Some(id) = referral.consent else {
+        // As an offer without one is judged.
+        return referral.offered_at > at;
+    };
+    let sender = known.people.get(&referral.sender_person);
+    let mut consents = sender.into_iter().flat_map(|person| &person.consents);
+    consents.any(|consent| consent.id == id && consent.given_at > at)
+}
+
+/// Whoever takes this offer learns that she withdrew earlier, to ask her safely first.
+fn mark_withdrawn_before(ruling: &mut Ruling<'_>, referral: &Referral, at: When) {
+    if referral.open() && referral.withdrew_on.is_none_or(|before| before < at) {
+        let mut referral = referral.clone();
+        referral.withdrew_on = Some(at);
+        save(ruling, &referral);
     }
 }
 
@@ -137,8 +174,13 @@ fn referrals_of<'a>(known: &'a Known, people: &[PersonId]) -> Vec<&'a Referral> 
 
 /// Open offers are pulled and the keys of what was not delivered destroyed; who holds something
 /// is told to stop using it, without a reason.
-fn pull(ruling: &mut Ruling<'_>, known: &Known, referral: &Referral) {
+fn pull(ruling: &mut Ruling<'_>, known: &Known, referral: &Referral, tombstone: &Tombstone) {
     ruling.concerns(&referral.recipient);
+    if referral.offered_at > tombstone.at {
+        // Sent on an older consent while the withdrawal was forgotten: a task for who took it.
+        let taken_by = List::Events(tombstone.taken_by.clone());
+        ruling.list(taken_by, 0, referral.id.id());
+    }
     match referral.status {
         ReferralStatus::Offered | ReferralStatus::Waiting => {
             erase_parts(ruling, known, referral.id);

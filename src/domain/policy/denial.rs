@@ -143,6 +143,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::Reconcile
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }
@@ -186,6 +187,7 @@ fn needs_agreement(ask: &Ask) -> bool {
             | Action::Approve
             | Action::Narrow
             | Action::ReadProposals
+            | Action::Reconcile
             | Action::SecondFactor
     );
     !exempt_kind && !exempt_action

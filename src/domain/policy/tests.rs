@@ -193,6 +193,7 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::Narrow,
         Action::ReadProposals,
         Action::SecondFactor,
+        Action::Reconcile,
     ];
     let permitted: Vec<Action> = Action::ALL
         .iter()
@@ -533,6 +534,7 @@ fn tells(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::Reconcile
         | Action::Unknown => false,
         Action::ReadReferralStatus
         | Action::ReadInbox

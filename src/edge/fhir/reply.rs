@@ -32,6 +32,8 @@ pub struct Acceptance<'a> {
     pub referral: Option<&'a str>,
     /// The receipt in one line, if the reply carries it.
     pub receipt: Option<&'a str>,
+    /// What the sender keeps of offers that it took back, to hand in after a restore.
+    pub replay: Option<&'a str>,
     pub support_code: &'a str,
     /// FHIR paths of what was given and has no place here.
     pub left_behind: &'a [String],
@@ -41,12 +43,21 @@ pub struct Acceptance<'a> {
 pub fn accepted(with: &Acceptance<'_>, format: Format) -> Vec<u8> {
     let urn = |id: &str| format!("urn:uuid:{id}");
     let mut header = vec![("id", Part::text(with.header_id))];
-    if let Some(receipt) = with.receipt {
-        let extension = Part::Object(vec![
-            ("url", Part::text("urn:firedoor:receipt")),
-            ("valueString", Part::text(receipt)),
-        ]);
-        header.push(("extension", Part::List(vec![extension])));
+    let extension = |url: &str, value: &str| {
+        Part::Object(vec![
+            ("url", Part::text(url)),
+            ("valueString", Part::text(value)),
+        ])
+    };
+    let receipt = with
+        .receipt
+        .map(|value| extension("urn:firedoor:receipt", value));
+    let replay = with
+        .replay
+        .map(|value| extension("urn:firedoor:replay", value));
+    let extensions: Vec<Part> = receipt.into_iter().chain(replay).collect();
+    if !extensions.is_empty() {
+        header.push(("extension", Part::List(extensions)));
     }
     header.push((
         "eventCoding",

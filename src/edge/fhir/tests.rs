@@ -794,6 +794,7 @@ fn acceptance(left_behind: &[String]) -> Acceptance<'_> {
         destination_dos: "2000012345",
         referral: Some("7QF42KD0000000000000000000"),
         receipt: None,
+        replay: None,
         support_code: "K7Q2M",
         left_behind,
     }

@@ -230,6 +230,7 @@ const fn default_purpose(action: Action, role: Role) -> Purpose {
         | Action::Approve
         | Action::Narrow
         | Action::ReadProposals
+        | Action::Reconcile
         | Action::SecondFactor => Purpose::Administration,
         _ => match role {
             Role::Officer | Role::VcopUnit => Purpose::OnwardReferral,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 
 use super::App;
+use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
     Action, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength, DataClass,
@@ -94,6 +95,10 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
             "batch_lines": 1_000,
             "requests_a_minute": app.settings.per_user.per_minute,
         },
+        // Null, unless withdrawals are being collected after a restore.
+        "restoration": restoration(
+            known.restoration.as_ref(), &organisation.id, organisation.kind,
+        ),
         "clock": now.rfc3339(),
         "clock_skew_ms": theirs.map(|theirs| theirs.millis() - now.millis()),
     }))

@@ -18,6 +18,7 @@ use crate::domain::codes::{
     Interpreter, OffenceGroup, PartyRole, Purpose, ReportedToPolice, WorkerGender, YesNoUnknown,
 };
 use crate::domain::consent::{CONSENT_DAYS_MAX, Consent, Opens, Recipients};
+use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::{ConsentId, Id};
 use crate::domain::journey::offering::Offer;
 use crate::domain::journey::reading::held_note;
@@ -129,6 +130,7 @@ async fn offer(
             destination_dos: &destination,
             referral: Some(&referral),
             receipt: Some(&receipt),
+            replay: None,
             support_code: &support_code,
             left_behind: &left_behind,
         },
@@ -149,6 +151,7 @@ async fn revoke(call: &Call, revocation: &Revocation, format: Format) -> Result<
     }
     let support_code = answered.receipt.leaf.id().short();
     let receipt = answered.receipt.to_text();
+    let kept = answered.counterfoil.as_deref().map(Counterfoil::to_text);
     // The same reply whether or not there was such an offer (F8).
     let body = accepted(
         &Acceptance {
@@ -162,6 +165,7 @@ async fn revoke(call: &Call, revocation: &Revocation, format: Format) -> Result<
             destination_dos: &revocation.destination_dos,
             referral: None,
             receipt: Some(&receipt),
+            replay: kept.as_deref(),
             support_code: &support_code,
             left_behind: &revocation.left_behind,
         },
@@ -374,6 +378,10 @@ fn problem_of(refusal: &Refusal) -> Problem {
             Problem::of_field,
         ),
         Refusal::SlowDown { .. } => Problem::whole(Kind::SlowDown, "too many calls; wait"),
+        Refusal::Restoring { .. } => Problem::whole(
+            Kind::CannotRecord,
+            "the gateway was restored from a copy and is collecting withdrawals; try again later",
+        ),
         Refusal::AlreadySent => Problem::whole(
             Kind::Conflict,
             "this Idempotency-Key was used with another message; use a new key",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::{assessments, governance};
+use super::{assessments, governance, reconciliations};
 use crate::domain::answer::Answer;
 use crate::pipeline::{Entry, OpenedItem};
 
@@ -48,6 +48,11 @@ pub fn body(
                 fields(json!({ "session": session, "until": until.rfc3339() })),
             )
         }
+        Answer::TakenAgain => (
+            200,
+            fields(json!({ "says": "It holds, from when it was made." })),
+        ),
+        Answer::Reconciling(collected) => (200, reconciliations::said(collected)),
         _ => (200, Map::new()),
     };
     map.insert("result".to_owned(), json!(told));

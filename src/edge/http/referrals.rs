@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::App;
+use super::batch::{Line, batch};
 use super::call::{Call, Halt, NDJSON_BYTES_MAX, Route, content_type, field, handle, parse_json};
 use super::reply::{Rendered, envelope, finish, released_json, render, render_sealed};
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
+use crate::domain::attempt::Attempt;
 use crate::domain::codes::{Action, CloseOutcome, DataClass, DeclineReason, Purpose, UpdateCode};
 use crate::domain::custody;
 use crate::domain::decision::{List, Listed};
@@ -27,12 +27,8 @@ use crate::domain::journey::offering::Offer;
 use crate::domain::journey::reading;
 use crate::domain::refusal::Refusal;
 use crate::edge::wire::{ConsentIn, NOTE_CHARS_MAX, ReferralIn, Secret, WithdrawalIn};
-use crate::pipeline::{Answered, Fault};
+use crate::pipeline::Answered;
 
-/// Lines of one batch, and how many are decided at once.
-const LINES_MAX: usize = 1_000;
-const LINE_BYTES_MAX: usize = 16 * 1024;
-const LINES_AT_ONCE: usize = 32;
 /// Entries of one page.
 const PAGE_MAX: u16 = 50;
 /// The longest that a request for events waits, in seconds.
@@ -59,7 +55,10 @@ pub async fn offer(State(app): State<Arc<App>>, request: Request) -> Response {
             body_bytes_max: NDJSON_BYTES_MAX,
             ..Route::create(Action::OfferReferral)
         };
-        return handle(app, request, route, async |call| batch(call).await).await;
+        return handle(app, request, route, async |call| {
+            batch(call, offer_line).await
+        })
+        .await;
     }
     handle(
         app,
@@ -75,11 +74,7 @@ pub async fn offer(State(app): State<Arc<App>>, request: Request) -> Response {
     .await
 }
 
-async fn offer_one(
-    call: Arc<Call>,
-    attempt: crate::domain::attempt::Attempt,
-    input: ReferralIn,
-) -> Result<Answered, Halt> {
+async fn offer_one(call: Arc<Call>, attempt: Attempt, input: ReferralIn) -> Result<Answered, Halt> {
     let strict = call
         .header("prefer")
         .is_some_and(|value| value.contains("handling=strict"));
@@ -95,128 +90,10 @@ fn empty_identifier() -> crate::domain::person::RawIdentifier {
     crate::domain::person::RawIdentifier::new(crate::domain::person::RawFields::default())
 }
 
-/// Each line has its own attempt, leaf and outcome; one bad line never sinks the rest.
-async fn batch(call: &Call) -> Result<Rendered, Halt> {
-    let lines: Vec<Bytes> = call
-        .body
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty())
-        .map(|line| call.body.slice_ref(line))
-        .collect();
-    if lines.is_empty() || lines.len() > LINES_MAX {
-        return Err(field("body", "send 1 to 1,000 lines, each one referral").into());
-    }
-    let shared = Arc::new(call.share());
-    let mut outcomes: Vec<Value> = vec![Value::Null; lines.len()];
-    let mut running = JoinSet::new();
-    let mut waiting = lines.iter().cloned().enumerate();
-    loop {
-        while running.len() < LINES_AT_ONCE {
-            let Some((place, bytes)) = waiting.next() else {
-                break;
-            };
-            let call = shared.clone();
-            running.spawn(async move { (place, line(call, bytes, place).await) });
-        }
-        let Some(done) = running.join_next().await else {
-            break;
-        };
-        if let Ok((place, Ok(outcome))) = done
-            && let Some(slot) = outcomes.get_mut(place)
-        {
-            *slot = outcome;
-        }
-    }
-    // Lines about one household move each other's facts, and one may have lost each time. Nothing
-    // of it was recorded, so it is decided again, now alone.
-    let again = outcomes.iter_mut().zip(lines).enumerate();
-    for (place, (slot, bytes)) in again.filter(|(_, (slot, _))| slot.is_null()) {
-        // In a task, because what failed may fail again; it was not acknowledged.
-        match tokio::spawn(line(shared.clone(), bytes, place)).await {
-            Ok(Ok(outcome)) => *slot = outcome,
-            Ok(Err(fault)) => {
-                faulted(call, &fault);
-                break;
-            }
-            Err(_) => {}
-        }
-    }
-    let mut body = Vec::new();
-    for (number, outcome) in outcomes.into_iter().enumerate() {
-        let outcome = if outcome.is_null() {
-            unrecorded(number + 1)
-        } else {
-            outcome
-        };
-        body.extend_from_slice(outcome.to_string().as_bytes());
-        body.push(b'\n');
-    }
-    Ok(Rendered {
-        status: StatusCode::OK,
-        kind: "application/x-ndjson",
-        body,
-        retry_after_s: None,
-        session: None,
-        padded: true,
-    })
-}
-
-/// One line, by its place from 0; people count from 1.
-async fn line(call: Arc<Call>, bytes: Bytes, place: usize) -> Result<Value, Fault> {
-    let number = place + 1;
-    let answered = match offer_line(call.clone(), &bytes, number).await {
-        Ok(answered) => answered,
-        Err(Halt::Fault(fault)) => return Err(fault),
-        Err(Halt::Refuse(refusal)) => {
-            match refuse_line(call.clone(), &bytes, number, refusal).await {
-                Ok(answered) => answered,
-                Err(Halt::Fault(fault)) => return Err(fault),
-                Err(Halt::Refuse(_)) => return Ok(unrecorded(number)),
-            }
-        }
-    };
-    let (status, mut value) = envelope(&call, answered);
-    if let Value::Object(map) = &mut value {
-        map.insert("line".to_owned(), json!(number));
-        map.insert("status_code".to_owned(), json!(status));
-    }
-    Ok(value)
-}
-
-async fn offer_line(call: Arc<Call>, bytes: &[u8], number: usize) -> Result<Answered, Halt> {
-    if bytes.len() > LINE_BYTES_MAX {
-        return Err(field("line", "a line is at most 16 KiB").into());
-    }
-    let attempt = call.line(bytes, number)?;
-    let input: ReferralIn = parse_json(bytes)?;
-    offer_one(call, attempt, input).await
-}
-
-async fn refuse_line(
-    call: Arc<Call>,
-    bytes: &[u8],
-    number: usize,
-    refusal: Refusal,
-) -> Result<Answered, Halt> {
-    let mut attempt = call.line(bytes, number)?;
-    attempt.idempotency = None;
-    Ok(call.app.gateway.refuse(attempt, refusal).await?)
-}
-
-/// The operator is told why, as of a request of its own; the caller is not.
-fn faulted(call: &Call, fault: &Fault) {
-    call.app.metrics.faulted();
-    tracing::error!(%fault, "lines of a batch could not be recorded");
-}
-
-fn unrecorded(number: usize) -> Value {
-    json!({
-        "line": number,
-        "status_code": 503,
-        "type": "https://firedoor.example/problems/cannot-record",
-        "title": "cannot-record",
-        "detail": "This line was not recorded. Send it again.",
+fn offer_line(call: Arc<Call>, attempt: Attempt, bytes: Bytes) -> Line {
+    Box::pin(async move {
+        let input: ReferralIn = parse_json(&bytes)?;
+        offer_one(call, attempt, input).await
     })
 }
 
@@ -561,11 +438,14 @@ pub async fn events(State(app): State<Arc<App>>, request: Request) -> Response {
                 .unwrap_or(0);
             let after = cursor(call)?;
             let until = tokio::time::Instant::now() + Duration::from_secs(wait.min(WAIT_S_MAX));
+            // What would not be told is not waited for: the wait would tell that it came.
+            let restoration = call.app.gateway.restoration().await?;
+            let held_back = restoration.is_some_and(|found| found.open());
             loop {
                 let seen = call.app.gateway.position();
                 let found = call.app.gateway.store.list(&list, after, 1).await?;
                 let left = until.saturating_duration_since(tokio::time::Instant::now());
-                if !found.is_empty() || left.is_zero() {
+                if held_back || !found.is_empty() || left.is_zero() {
                     break;
                 }
                 call.app.gateway.store.changed(seen, left).await;

@@ -14,10 +14,11 @@ use super::{API_VERSION, App};
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, HeldNote, Seen};
 use crate::domain::codes::DataClass;
+use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::{Id, OrgId};
 use crate::domain::person::{SafeContact, Who};
 use crate::domain::referral::{PassOnBy, Referral};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{RESTORING_RETRY_S, Refusal};
 use crate::pipeline::{Answered, Fault, OpenedItem};
 
 /// Replies are filled up to a multiple of this many bytes.
@@ -78,7 +79,11 @@ pub fn envelope(call: &Call, answered: Answered) -> (u16, Value) {
     let at = answered.at;
     let receipt = answered.receipt.to_text();
     let support_code = answered.receipt.leaf.id().short();
+    let kept = answered.counterfoil.as_deref().map(Counterfoil::to_text);
     let (status, mut body) = body(call, answered);
+    if let Some(kept) = kept {
+        body.insert("replay".to_owned(), json!(kept));
+    }
     body.insert("date".to_owned(), json!(at.rfc3339()));
     body.insert("support_code".to_owned(), json!(support_code));
     body.insert("receipt".to_owned(), json!(receipt));
@@ -263,6 +268,10 @@ fn problem(refusal: &Refusal) -> Map<String, Value> {
         }
         Refusal::SlowDown { retry_after_s } => {
             map.insert("retry_after_s".to_owned(), json!(retry_after_s));
+        }
+        Refusal::Restoring { since } => {
+            map.insert("since".to_owned(), json!(since.rfc3339()));
+            map.insert("retry_after_s".to_owned(), json!(RESTORING_RETRY_S));
         }
         _ => {}
     }

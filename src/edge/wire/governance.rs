@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::key_text::{hex32, secret};
 use super::{IdentityIn, Secret, Wrong, short};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{Filter, QueueVerdict, VisibleOutcome};
@@ -14,7 +15,6 @@ use crate::domain::id::{Id, OrgId, ServiceId, TeamId};
 use crate::domain::journey::governing::OwnCertificate;
 use crate::domain::organisation::{
     Agreement, Attestation, Certificate, Organisation, Service, StandingAcceptance, Team,
-    TotpSecret,
 };
 use crate::domain::person::FieldError;
 use crate::pipeline::Page;
@@ -151,6 +151,10 @@ pub enum ProposalIn {
     ResumeOrganisation {
         organisation: String,
     },
+    /// After a restore: waits no longer for an organisation's withdrawals.
+    GoOnWithout {
+        organisation: String,
+    },
     /// For your own team, by your organisation's administrator in person: takes effect at once.
     IssueOwnCertificate {
         certificate: CertificateIn,
@@ -203,6 +207,9 @@ impl ProposalIn {
             Self::ResumeOrganisation { organisation } => Widening::Resume {
                 organisation: org(wrong, "organisation", &organisation)?,
             },
+            Self::GoOnWithout { organisation } => Widening::GoOnWithout {
+                organisation: org(wrong, "organisation", &organisation)?,
+            },
             Self::IssueOwnCertificate {
                 certificate,
                 totp_secret,
@@ -240,33 +247,6 @@ fn name<T>(wrong: &mut Wrong, field: &'static str, parsed: Option<T>) -> Option<
         );
     }
     parsed
-}
-
-fn hex32(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut out = [0; 32];
-    let mut well = text.len() == 64;
-    for (to, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let (high, low) = (pair.first().copied(), pair.last().copied());
-        match (high.and_then(digit), low.and_then(digit)) {
-            (Some(high), Some(low)) => *to = u8::try_from(high * 16 + low).unwrap_or(0),
-            (_, _) => well = false,
-        }
-    }
-    if !well {
-        wrong.add(field, "give 64 hexadecimal digits");
-    }
-    well.then_some(out)
-}
-
-fn secret(wrong: &mut Wrong, text: Option<Secret>) -> Option<TotpSecret> {
-    let text = text?;
-    let bytes = totp_rs::Secret::try_from_base32(text.text()).ok();
-    let bytes: Option<[u8; 20]> = bytes.and_then(|bytes| bytes.as_ref().try_into().ok());
-    if bytes.is_none() {
-        wrong.add("totp_secret", "give 32 characters of base32 (20 bytes)");
-    }
-    bytes.map(TotpSecret::new)
 }
 
 impl TeamIn {

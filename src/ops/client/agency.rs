@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::bundle::{ConnectionArgs, totp_code};
 use super::input::{document, given, typed};
+use super::reconciling::ReconcileArgs;
 use super::{ClientFault, Request, id};
 
 /// What an agency does from its shell.
@@ -130,6 +131,13 @@ pub enum ClientCommand {
     /// She withdraws: no reason needed, at any service
     #[command(after_help = "Example: firedoor client withdraw her.json --bundle bundles/larkfield")]
     Withdraw { file: String },
+    /// After the gateway was restored from a copy: hand in the withdrawals taken since
+    #[command(
+        after_help = "Takes what was kept of your withdrawals from --receipts DIR, or from the \
+        bundle's folder receipts.\n\nExample: firedoor client reconcile --receipts \
+        bundles/larkfield/receipts --bundle bundles/larkfield-ig"
+    )]
+    Reconcile(ReconcileArgs),
     /// Record an assessment, once
     #[command(after_help = "Example: firedoor client assess dash.json --bundle bundles/hospital")]
     Assess { file: String },
@@ -208,7 +216,7 @@ impl ClientCommand {
                 body: Some(given(file)?),
                 lines: *many,
                 strict: *strict,
-                export: None,
+                ..Request::get("")
             },
             Self::Sent { after: from } => Request::get(after("/v1/referrals", from)?),
             Self::Status { id } => Request::get(referral(id, "")?),
@@ -246,6 +254,10 @@ impl ClientCommand {
             }
             Self::Consent { file } => Request::post("/v1/consents", &document(file)?),
             Self::Withdraw { file } => Request::post("/v1/withdrawals", &document(file)?),
+            Self::Reconcile(args) => Request {
+                reconcile: Some(args.clone()),
+                ..Request::get("/v1/me")
+            },
             Self::Assess { file } => Request::post("/v1/assessments", &document(file)?),
             Self::Query { file, person } => {
                 let body = match file {

@@ -26,6 +26,7 @@ pub const PROFILE: &str = "client.toml";
 /// for demos and tests only, because whoever copies the folder then has both factors.
 pub const TOTP_SECRET: &str = "totp.secret";
 const SESSION: &str = "session";
+const RECEIPTS: &str = "receipts";
 
 const DEFAULT_URL: &str = "https://localhost:8443";
 
@@ -72,7 +73,8 @@ pub struct ConnectionArgs {
     /// The key of a request that you send again
     #[arg(long, value_name = "KEY", global = true)]
     pub idempotency_key: Option<String>,
-    /// Folder in which every receipt is kept, for `firedoor-verify receipt`
+    /// Folder in which every receipt is kept, for `firedoor-verify receipt`. What a withdrawal is
+    /// answered with is always kept: here, or in the bundle's folder receipts
     #[arg(long, value_name = "DIR", global = true)]
     pub receipts: Option<PathBuf>,
     /// Print the reply as it is
@@ -125,6 +127,12 @@ impl ConnectionArgs {
             Some(text.trim().to_owned()).filter(|text| !text.is_empty())
         });
         Ok(caller)
+    }
+
+    /// Where receipts and withdrawals lie: as given, or else in the bundle.
+    pub fn receipts_dir(&self) -> Option<PathBuf> {
+        let in_bundle = self.bundle.as_ref().map(|bundle| bundle.join(RECEIPTS));
+        self.receipts.clone().or(in_bundle)
     }
 
     fn session_file(&self) -> Option<PathBuf> {

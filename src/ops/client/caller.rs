@@ -221,6 +221,18 @@ impl Said {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// The reply, or each of many (NDJSON).
+    pub fn bodies(&self) -> Vec<Value> {
+        if !self.body.is_null() {
+            return vec![self.body.clone()];
+        }
+        let text = String::from_utf8_lossy(&self.bytes);
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        lines
+            .map(|line| serde_json::from_str(line).unwrap_or_default())
+            .collect()
+    }
+
     pub fn refused(&self) -> bool {
         self.status >= 400
     }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 /// Said once for the whole reply, or of no use to a reader.
-const LEFT_OUT: [&str; 13] = [
+const LEFT_OUT: [&str; 15] = [
     "date",
     "support_code",
     "receipt",
@@ -21,6 +21,8 @@ const LEFT_OUT: [&str; 13] = [
     "session",
     "next",
     "held",
+    "replay",
+    "since",
 ];
 
 /// How deep a reply is shown.

@@ -3,7 +3,6 @@
 use crate::domain::attempt::Entropy;
 use crate::domain::codes::{DataClass, OrgKind, Taint};
 use crate::domain::decision::Aggregate;
-use crate::domain::firewall::names::immigration_enforcement_name;
 use crate::domain::governance::{Narrowing, Widening};
 use crate::domain::id::{Id, OrgId, TeamId, UserId};
 use crate::domain::known::Known;
@@ -13,7 +12,10 @@ use crate::domain::organisation::{
 };
 use crate::domain::person::FieldError;
 use crate::domain::record::{Record, singleton};
+use crate::domain::restoration::Restoration;
 use crate::domain::time::When;
+
+use super::texts::Texts;
 
 /// Characters of a name or reference.
 pub const TEXT_CHARS_MAX: usize = 100;
@@ -95,74 +97,10 @@ pub fn names_immigration_enforcement(widening: &Widening) -> bool {
         Widening::AddAgreement { agreement, .. } => texts.agreement(agreement),
         Widening::AddCertificate { certificate, .. } => texts.certificate(certificate),
         Widening::OpenService(service) => texts.service(service),
-        Widening::Resume { .. } => {}
+        Widening::Resume { .. } | Widening::GoOnWithout { .. } => {}
     }
     texts.add(widening.organisation().as_str());
     texts.any_enforcement()
-}
-
-/// The texts that a change brings in.
-#[derive(Default)]
-pub struct Texts<'a>(Vec<&'a str>);
-
-impl<'a> Texts<'a> {
-    fn add(&mut self, text: &'a str) {
-        self.0.push(text);
-    }
-
-    pub fn organisation(&mut self, organisation: &'a Organisation) {
-        self.add(organisation.id.as_str());
-        self.add(&organisation.name);
-        self.0.extend(organisation.duty_line.as_deref());
-        for (kind, value) in &organisation.identifiers {
-            self.add(kind);
-            self.add(value);
-        }
-        self.0.extend(organisation.areas.iter().map(String::as_str));
-        for team in &organisation.teams {
-            self.team(team);
-        }
-        for certificate in &organisation.certificates {
-            self.certificate(certificate);
-        }
-        for agreement in &organisation.agreements {
-            self.agreement(agreement);
-        }
-    }
-
-    fn team(&mut self, team: &'a Team) {
-        self.add(team.id.as_str());
-        self.add(&team.name);
-        self.0
-            .extend(team.attestation.iter().map(|said| said.by.as_str()));
-    }
-
-    pub fn certificate(&mut self, certificate: &'a Certificate) {
-        self.add(certificate.team.as_str());
-        self.0.extend(certificate.user.as_deref());
-    }
-
-    fn agreement(&mut self, agreement: &'a Agreement) {
-        self.add(&agreement.reference);
-        let areas = agreement
-            .standing
-            .iter()
-            .flat_map(|standing| &standing.areas);
-        self.0.extend(areas.map(String::as_str));
-    }
-
-    pub fn service(&mut self, service: &'a Service) {
-        self.add(service.id.as_str());
-        self.add(service.organisation.as_str());
-        self.add(service.team.as_str());
-        self.add(&service.public_name);
-        self.0.extend(service.area.as_deref());
-        self.0.extend(service.dos_service_id.as_deref());
-    }
-
-    pub fn any_enforcement(&self) -> bool {
-        self.0.iter().any(|text| immigration_enforcement_name(text))
-    }
 }
 
 /// Gives agreements their ids: the proposer's own would not be random.
@@ -178,7 +116,8 @@ pub fn name_agreements(widening: &mut Widening, entropy: &Entropy) {
         | Widening::Attest { .. }
         | Widening::AddCertificate { .. }
         | Widening::OpenService(_)
-        | Widening::Resume { .. } => {}
+        | Widening::Resume { .. }
+        | Widening::GoOnWithout { .. } => {}
     }
 }
 
@@ -256,6 +195,14 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             "organisation",
             "this organisation is not suspended",
         ),
+        (Widening::GoOnWithout { organisation }, Some(_)) => {
+            let found = known.restoration.as_ref();
+            wrong.unless(
+                found.is_some_and(|found| found.waits_for(organisation)),
+                "organisation",
+                "no withdrawals of this organisation are waited for",
+            );
+        }
     }
     wrong.finish()
 }
@@ -508,6 +455,19 @@ fn user_fact(organisation: &OrgId, name: &str, user: User) -> Changed {
     )
 }
 
+/// Who is enrolled, in one place: a restore must know whom to wait for.
+pub fn roll_fact(roll: Vec<OrgId>) -> Changed {
+    (Aggregate::Settings, singleton("roll"), Record::Roll(roll))
+}
+
+fn restoration_fact(restoration: Restoration) -> Changed {
+    (
+        Aggregate::Settings,
+        singleton("restoration"),
+        Record::Restoration(restoration),
+    )
+}
+
 fn directory_fact(directory: Directory) -> Changed {
     (
         Aggregate::Settings,
@@ -519,10 +479,13 @@ fn directory_fact(directory: Directory) -> Changed {
 /// The facts after a widening that [`check`] passed, proposed by the user `by`.
 pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<Changed> {
     if let Widening::Enrol(organisation) = widening {
-        return vec![organisation_fact(Organisation {
+        let mut roll = known.members();
+        roll.push(organisation.id.clone());
+        let enrolled = Organisation {
             enrolled_at: now,
             ..organisation.clone()
-        })];
+        };
+        return vec![organisation_fact(enrolled), roll_fact(roll)];
     }
     let Some(mut organisation) = known.organisations.get(widening.organisation()).cloned() else {
         return Vec::new();
@@ -555,6 +518,11 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
         Widening::Resume { .. } => {
             organisation.suspended_at = None;
             vec![organisation_fact(organisation)]
+        }
+        Widening::GoOnWithout { organisation } => {
+            let after = known.restoration.as_ref();
+            let after = after.map(|found| found.without(organisation, now));
+            after.map(restoration_fact).into_iter().collect()
         }
     }
 }

@@ -22,7 +22,8 @@ use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 
-use super::changes::{Changed, Texts, Wrong, check_organisation};
+use super::changes::{Changed, Wrong, check_organisation, roll_fact};
+use super::texts::Texts;
 
 /// Organisations at the beginning.
 pub const FOUNDERS_MAX: usize = 32;
@@ -40,8 +41,8 @@ pub struct Founding {
 impl Founding {
     /// Item keys that the decision needs.
     pub fn keys(&self) -> usize {
-        // The directory, the approvers and the opening.
-        self.organisations.len() + self.users.len() + 3
+        // The directory, the approvers, the roll and the opening.
+        self.organisations.len() + self.users.len() + 4
     }
 
     /// What it writes, so that the store can see that none of it is there.
@@ -134,6 +135,7 @@ pub fn found(
         value: Ruled {
             answer: Answer::Founded,
             opening,
+            counterfoil: None,
         },
         read: founding
             .aggregates()
@@ -192,6 +194,13 @@ fn facts(founding: &Founding, when: When) -> Vec<Changed> {
             Aggregate::Settings,
             singleton("approvers"),
             Record::Approvers(founding.approvers.clone()),
+        ),
+        roll_fact(
+            founding
+                .organisations
+                .iter()
+                .map(|one| one.id.clone())
+                .collect(),
         ),
     ];
     organisations.chain(users).chain(settings).collect()

@@ -16,7 +16,8 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 
-use super::changes::{self, RENEWAL_DAYS_MAX, Texts, Wrong};
+use super::changes::{self, RENEWAL_DAYS_MAX, Wrong};
+use super::texts::Texts;
 use crate::domain::journey::{Stop, caller, permit};
 
 /// A certificate for one of the caller's own teams.

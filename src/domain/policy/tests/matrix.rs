@@ -160,6 +160,9 @@ fn who_may_do_what_for_which_purpose() {
       reviewer, officer, vcop_unit, triage, adviser, clinician, ed_senior, social_worker, housing, marac_coordinator, marac_member, court_officer, legal_adviser, ig_officer, caldicott, dpo, analyst, org_admin, operator_admin
         for any purpose
     unknown
+    reconcile
+      ig_officer, org_admin, operator_admin
+        for administration
     ");
 }
 

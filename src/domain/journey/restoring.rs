@@ -1,0 +1,220 @@
+//! While withdrawals are collected after a restore: what goes on, what is held back, and the entry
+//! with which it begins.
+//!
+//! [`held_back`] is asked by every [`Ruling::finish`](crate::domain::ruling::Ruling::finish), so
+//! that no journey can forget it. It looks at the kind of attempt, never at what was found, so that
+//! what is held back is the same for every person.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::answer::Answer;
+use crate::domain::attempt::Entropy;
+use crate::domain::audit::OPERATOR;
+use crate::domain::codes::{Action, OrgKind};
+use crate::domain::decision::{Aggregate, Decision, List, Write};
+use crate::domain::id::{OrgId, TeamId};
+use crate::domain::known::Known;
+use crate::domain::leaf::{LeafClass, LeafDraft};
+use crate::domain::opening::{Account, Decided, Outcome, What, Who, Why};
+use crate::domain::record::{Record, singleton};
+use crate::domain::refusal::Refusal;
+use crate::domain::restoration::{Copied, Restoration, is_waited_for};
+use crate::domain::rules::Rules;
+use crate::domain::ruling::{BadRuling, Ruled};
+use crate::domain::seal::Keys;
+use crate::domain::time::When;
+
+/// Item keys of the entry: the restoration, and the opening.
+pub const KEYS: usize = 2;
+
+/// Whether an attempt of this kind is decided while withdrawals are collected.
+///
+/// What says nothing of a person goes on: offers and what is added to them, her word, governance
+/// (those who were enrolled since the copy must be again), the log, by which the loss is judged.
+/// What reads about her waits; so does answering an offer, which begins with reading it.
+pub const fn goes_on(action: Action) -> bool {
+    match action {
+        Action::OfferReferral
+        | Action::AddNote
+        | Action::UpdateReferral
+        | Action::ScreenText
+        | Action::RecordConsent
+        | Action::WithdrawConsent
+        | Action::Withdraw
+        | Action::RecordAssessment
+        | Action::ReadAudit
+        | Action::ReadAuditQueue
+        | Action::DecideAuditItem
+        | Action::Propose
+        | Action::Approve
+        | Action::Narrow
+        | Action::ReadProposals
+        | Action::SecondFactor
+        | Action::Reconcile
+        | Action::Unknown => true,
+        Action::ReadReferralStatus
+        | Action::ReadInbox
+        | Action::AcceptReferral
+        | Action::DeclineReferral
+        | Action::WaitReferral
+        | Action::CloseReferral
+        | Action::ReadReferral
+        | Action::ReadEvents
+        | Action::QueryAssessments
+        | Action::RelyOnAssessment
+        | Action::BreakGlass
+        | Action::ReadAuditSubject => false,
+    }
+}
+
+/// What a caller is refused in place of `answer`, if withdrawals are being collected.
+pub fn held_back(known: &Known, action: Action, answer: &Answer) -> Option<Refusal> {
+    let open = known.restoration.as_ref().filter(|found| found.open())?;
+    let kept = match answer {
+        // What is wrong with the caller is the same for every person, and is told first.
+        Answer::Refused(refusal) => is_about_caller(refusal) || goes_on(action),
+        // That an answer tells nothing is not taken from its action alone.
+        _ => goes_on(action) && !answer.tells_of_a_person(),
+    };
+    (!kept).then_some(Refusal::Restoring { since: open.since })
+}
+
+/// Of the refusals that a journey comes to: those that depend on nothing stored about a person.
+const fn is_about_caller(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::CertificateNotAccepted
+        | Refusal::AgreementExpired { .. }
+        | Refusal::OrganisationSuspended
+        | Refusal::RoleNotAllowed { .. }
+        | Refusal::PurposeNotAllowed { .. }
+        | Refusal::SecondFactorNeeded
+        | Refusal::AlreadySent
+        | Refusal::SlowDown { .. }
+        | Refusal::PolicyFailed
+        | Refusal::MethodNotAllowed
+        | Refusal::TooLarge
+        | Refusal::NotJson
+        | Refusal::CrossSite
+        | Refusal::NotEnrollable
+        | Refusal::SecondOrganisationNeeded
+        | Refusal::Restoring { .. } => true,
+        Refusal::CheckYourAnswers(_)
+        | Refusal::UnknownField { .. }
+        | Refusal::MissingField { .. }
+        | Refusal::ConsentNeeded
+        | Refusal::ImmigrationContentFound { .. }
+        | Refusal::AlreadyAnswered
+        | Refusal::ConfirmEmergency { .. }
+        | Refusal::NotFound => false,
+    }
+}
+
+/// The restoration that begins now, with whom it waits for.
+pub fn begun(known: &Known, copied: Copied, now: When) -> Restoration {
+    let organisations = known.organisations.values();
+    let waiting = organisations
+        .filter(|one| is_waited_for(one, now))
+        .map(|one| one.id.clone());
+    let earlier = known.restoration.as_ref();
+    Restoration::begun(copied, waiting.collect(), now, earlier)
+}
+
+/// The gateway's own entry that it was restored. `None` if no operator is known to whom the entry
+/// could be put down.
+///
+/// # Errors
+/// [`BadRuling`].
+pub fn begin(
+    rules: &Rules,
+    when: When,
+    entropy: &Entropy,
+    mut keys: Keys,
+    known: &Known,
+    copied: Copied,
+) -> Result<Option<Decision<Ruled>>, BadRuling> {
+    let mut operators = known.organisations.values();
+    let operator = operators.find(|one| one.kind == OrgKind::Operator);
+    let Some((operator, team)) = operator.and_then(|one| Some((one, one.teams.first()?))) else {
+        return Ok(None);
+    };
+    let restoration = begun(known, copied, when);
+    let account = account(rules, &operator.id, &team.id, &restoration);
+    let request = copied.leaves.to_be_bytes();
+    let (draft, opening) = LeafDraft::new(when, LeafClass::Gateway, account, &request, |label| {
+        entropy.bytes(label)
+    })?;
+    let told = known.organisations.keys().cloned();
+    let lists = told.map(List::AuditConcerned).chain([List::Operator]);
+    let (of, item) = (Aggregate::Settings, singleton("restoration"));
+    let sealed = keys.fact(&of, item, &Record::Restoration(restoration))?;
+    let mut writes = vec![Write::Fact { of, item, sealed }];
+    writes.extend(lists.map(|list| Write::List {
+        list,
+        at: 0,
+        item: draft.id(),
+    }));
+    let sealed = keys.opening(draft.id(), &opening)?;
+    let hash: [u8; 32] = Sha256::digest(sealed.sealed().ciphertext()).into();
+    Ok(Some(Decision {
+        value: Ruled {
+            answer: Answer::Restored,
+            opening,
+            counterfoil: None,
+        },
+        read: known.read.clone(),
+        leaf: draft.with_sealed(&hash),
+        opening: sealed,
+        writes,
+        replay: None,
+        urgent: true,
+        unused: keys.unused(),
+    }))
+}
+
+fn account(rules: &Rules, operator: &OrgId, team: &TeamId, begun: &Restoration) -> Account {
+    Account {
+        who: Who {
+            organisation: operator.clone(),
+            team: team.clone(),
+            user: "restore".to_owned(),
+            role: "operator_admin".to_owned(),
+            certificate: [0; 32],
+            asserted: false,
+        },
+        why: Why {
+            purpose: "administration".to_owned(),
+            reason: Some("restored-from-a-copy".to_owned()),
+            case: None,
+        },
+        what: What {
+            action: "restore".to_owned(),
+            object: None,
+            asked: Vec::new(),
+        },
+        decided: Decided {
+            outcome: Outcome::Permit,
+            told: Answer::Restored.told().to_owned(),
+            rule: String::new(),
+            policy: rules.policies.hash(),
+            subject: None,
+            object: None,
+            consents: Vec::new(),
+            basis: None,
+            relationship: None,
+            firewall: None,
+            disclosed: Vec::new(),
+            // A log entry concerns at most so many; the others see it as the operator's.
+            concerned: begun.waiting.iter().take(60).cloned().collect(),
+            sources: 0,
+            notes: vec![
+                OPERATOR.to_owned(),
+                format!("entries-in-the-copy-{}", begun.leaves),
+                format!("withdrawals-missing-since-{}", begun.since.rfc3339()),
+                format!("waits-for-{}", begun.waiting.len()),
+            ],
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! After a restore: the first entry of a gateway that was made from a copy, and what agencies hand
+//! in so that what was withdrawn since holds again.
+
+use crate::domain::attempt::Attempt;
+use crate::domain::counterfoil::{Counterfoil, Word};
+use crate::domain::decision::Aggregate;
+use crate::domain::journey::reconciling::{self, Statement};
+use crate::domain::journey::restoring;
+use crate::domain::known::Known;
+use crate::domain::restoration::{Copied, Restoration};
+use crate::domain::seal::Keys;
+use crate::store::{Fault, Outcome, Restored};
+
+use super::{Answered, Gateway, Read, TRIES_MAX, unsealed};
+
+impl Gateway {
+    /// Before a gateway serves: if its store was made from a copy, the log says so first, and from
+    /// then on every decision knows it. Done again, or by another node, it changes nothing.
+    ///
+    /// # Errors
+    /// [`Fault`]; then the gateway must not serve.
+    pub async fn begin(&self) -> Result<(), Fault> {
+        let Some(restored) = self.store.restored() else {
+            return Ok(());
+        };
+        for _ in 0..TRIES_MAX {
+            if self.put_on_record(&restored).await? {
+                return self.store.restoration_recorded().await;
+            }
+        }
+        Err(Fault::CannotRecord("the restore cannot be put on record"))
+    }
+
+    async fn put_on_record(&self, restored: &Restored) -> Result<bool, Fault> {
+        let known = self.members().await?;
+        // The entry is the first after the copy, so no other restore is of so many entries.
+        let before = known.restoration.as_ref();
+        if before.is_some_and(|before| before.leaves == restored.leaves) {
+            return Ok(true);
+        }
+        let entropy = self.entropy();
+        let keys = self.store.reserve(restoring::KEYS).await?;
+        let keys = Keys::new(keys, entropy.branch("nonces"));
+        let rules = self.rules.load_full();
+        let copied = Copied {
+            leaves: restored.leaves,
+            since: restored.at,
+            acknowledged: restored.acknowledged,
+        };
+        let when = self.time();
+        let begun = restoring::begin(&rules, when, &entropy, keys, &known, copied);
+        let Some(decision) = begun.map_err(unsealed)? else {
+            // An empty log: nobody was ever enrolled, and nothing is there to be shown.
+            return Ok(known.members().is_empty());
+        };
+        match self.store.commit(decision).await? {
+            Outcome::Logged(logged) => self.logged(when, logged).await.map(|_| true),
+            Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => Ok(false),
+        }
+    }
+
+    /// Every organisation that is enrolled, and what belongs to none.
+    async fn members(&self) -> Result<Known, Fault> {
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::Settings]).await?;
+        let members: Vec<Aggregate> = known
+            .members()
+            .into_iter()
+            .map(Aggregate::Organisation)
+            .collect();
+        self.read(&mut known, &members).await?;
+        Ok(known)
+    }
+
+    /// The restoration, if one was ever begun.
+    pub async fn restoration(&self) -> Result<Option<Restoration>, Fault> {
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::Settings]).await?;
+        Ok(known.restoration)
+    }
+
+    /// One withdrawal, as an agency kept it.
+    pub async fn take_again(&self, attempt: Attempt, kept: &str) -> Result<Answered, Fault> {
+        let rules = self.rules.load_full();
+        let counterfoil = Counterfoil::parse(&rules.keys.counterfoil, kept);
+        let counterfoil = counterfoil.as_ref();
+        let (mut of, mut tokens) = (Vec::new(), None);
+        match counterfoil.map(|kept| &kept.word) {
+            None => {}
+            Some(Word::Withdrew { tombstone, .. } | Word::Declined { tombstone, .. }) => {
+                tokens = Some(tombstone.tokens.as_slice());
+            }
+            Some(Word::TookBack { person, .. } | Word::Refused { person, .. }) => {
+                of.push(Aggregate::Person(*person));
+            }
+            Some(Word::Revoked { referrals, .. }) => {
+                of.extend(referrals.iter().copied().map(Aggregate::Referral));
+            }
+        }
+        self.run(
+            attempt,
+            &[
+                Read::Of(&of),
+                Read::Tokens(tokens.unwrap_or_default()),
+                Read::ReferralsOfPeople,
+            ],
+            |rules, attempt, known, keys| {
+                reconciling::take_again(rules, attempt, known, keys, counterfoil)
+            },
+        )
+        .await
+    }
+
+    /// That an organisation has handed in all, and the newest signed head that it has.
+    pub async fn reconcile(
+        &self,
+        attempt: Attempt,
+        complete: bool,
+        checkpoint: Option<&str>,
+    ) -> Result<Answered, Fault> {
+        let head = match checkpoint {
+            None => None,
+            // One that proves a loss stops the store: then nothing more can be recorded, and
+            // nothing is answered.
+            Some(text) => Some(self.store.shown(text).await?),
+        };
+        let statement = Statement { complete, head };
+        self.run(attempt, &[], |rules, attempt, known, keys| {
+            reconciling::state(rules, attempt, known, keys, statement)
+        })
+        .await
+    }
+}

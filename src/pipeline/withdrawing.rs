@@ -1,0 +1,83 @@
+//! Her word that less be shared: what each way of saying it reads. The same in every way that it
+//! comes in.
+
+use crate::domain::alias::AliasKind;
+use crate::domain::attempt::Attempt;
+use crate::domain::decision::Aggregate;
+use crate::domain::id::{Id, PersonId, ServiceId};
+use crate::domain::journey::{consenting, revoking, withdrawing};
+use crate::domain::known::Known;
+use crate::domain::person::{TaggedToken, Token};
+use crate::store::Fault;
+
+use super::{Answered, Gateway, Read};
+
+impl Gateway {
+    /// Takes back one consent.
+    pub async fn withdraw_consent(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        consent: Id,
+    ) -> Result<Answered, Fault> {
+        let person = self.inward(&attempt, AliasKind::Person, person);
+        self.run(
+            attempt,
+            &[Read::Of(&[Aggregate::Person(PersonId(person))])],
+            |rules, attempt, known, keys| {
+                consenting::withdraw(rules, attempt, known, keys, PersonId(person), consent)
+            },
+        )
+        .await
+    }
+
+    /// She withdraws, at any service. `services` are those that she named.
+    pub async fn withdraw(
+        &self,
+        attempt: Attempt,
+        tokens: &[TaggedToken],
+        wish: withdrawing::Wish,
+        services: &[ServiceId],
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Tokens(tokens), Read::ReferralsOfPeople],
+            |rules, attempt, known, keys| {
+                let wish = wish.naming(known, services);
+                withdrawing::withdraw(rules, attempt, known, keys, tokens, &wish)
+            },
+        )
+        .await
+    }
+
+    /// The same for a person whom the caller's organisation already knows.
+    pub async fn withdraw_known(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        wish: withdrawing::Wish,
+        services: &[ServiceId],
+    ) -> Result<Answered, Fault> {
+        let person = PersonId(self.inward(&attempt, AliasKind::Person, person));
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::Person(person)]).await?;
+        let tokens = consenting::own_tokens(&known, &attempt, person).unwrap_or_default();
+        self.withdraw(attempt, &tokens, wish, services).await
+    }
+
+    /// A sender takes back its own offers, under the names that it gave them.
+    pub async fn revoke(&self, attempt: Attempt, names: &[String]) -> Result<Answered, Fault> {
+        let rules = self.rules.load_full();
+        let own = attempt.organisation().as_str().to_owned();
+        let tokens: Vec<Token> = names
+            .iter()
+            .map(|name| rules.external(&own, name))
+            .collect();
+        self.run(
+            attempt,
+            &[Read::Externals(&tokens)],
+            |rules, attempt, known, keys| revoking::revoke(rules, attempt, known, keys, &tokens),
+        )
+        .await
+    }
+}
