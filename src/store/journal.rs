@@ -12,12 +12,13 @@ use std::time::Duration;
 use borsh::BorshDeserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::frame::{KeptReplay, Key};
+use self::frame::{Change, KeptReplay, Key};
 use self::lister::{LISTINGS_MAX, Lister, open_index};
 use self::marks::{Left, Mark};
 use self::prepare::frame_bytes_max;
 use self::publisher::Publisher;
-use self::recovery::{FrameAt, recover};
+use self::recovery::FrameAt;
+use self::restoring::{TakenOut, recover_restored};
 use self::segment::Segments;
 use self::sidecar::Sidecar;
 use self::staged::{KeptReply, Staged, Verdict};
@@ -37,6 +38,7 @@ use crate::domain::merkle::Tree;
 use crate::domain::seal::{ItemKey, Slot};
 use crate::domain::time::When;
 
+mod copying;
 mod frame;
 mod lister;
 mod marks;
@@ -44,6 +46,7 @@ mod prepare;
 mod publisher;
 mod read;
 mod recovery;
+mod restoring;
 mod scrub;
 pub(in crate::store) mod segment;
 mod sidecar;
@@ -53,6 +56,7 @@ mod table;
 mod tail;
 mod writer;
 
+pub use self::copying::{backup, restore};
 pub use self::scrub::Progress;
 pub use self::start::OpenError;
 
@@ -98,6 +102,9 @@ pub struct Journal {
     threads: Mutex<Vec<JoinHandle<()>>>,
     committed: watch::Receiver<u64>,
     restored: Mutex<Option<Restored>>,
+    /// Whether there is anything in `taken_out`, as hardly ever.
+    takes_out: AtomicBool,
+    taken_out: tokio::sync::Mutex<TakenOut>,
 }
 
 /// What the writer and the readers share.
@@ -227,10 +234,17 @@ impl Journal {
         let segments = Segments::open(&disk, &journal_dir, segment_bytes)
             .map_err(|source| OpenError::io(&journal_dir, source))?;
         let identity = identity(&disk, &data_dir, &names, segments.last() > 0)?;
+        if segments.last() > 0 && disk.length(&slots).is_err() {
+            return Err(OpenError::SlotsMissing(slots));
+        }
         let slot_file = Slots::open(&disk, &slots, &keys.slot_key, &identity.id)?;
         let mark = Mark::read(&disk, &data_dir);
         let least = mark.as_ref().map_or(0, |mark| mark.leaves);
-        let found = recover(&segments, keys.log.verifier(), least)?;
+        let mut found = recover_restored(&segments, &keys.log, least, restored.as_ref())?;
+        let taken_out = match &restored {
+            Some(_) => restoring::reconcile(&mut found, &slot_file, &slots)?,
+            None => TakenOut::default(),
+        };
         let missing = slot_file
             .reconcile(&found.used, &found.live)
             .map_err(|source| OpenError::io(&slots, source))?;
@@ -289,7 +303,8 @@ impl Journal {
             _lock: lock,
         });
         let at = (segment, offset);
-        let started = Self::start(data_dir, shared, at, found.part, behind, restored);
+        let again = (restored, taken_out);
+        let started = Self::start(data_dir, shared, at, found.part, behind, again);
         started.map_err(|source| OpenError::io(&journal_dir, source))
     }
 
@@ -300,7 +315,7 @@ impl Journal {
         (segment, offset): (u32, u32),
         part: Sidecar,
         behind: Vec<FrameAt>,
-        restored: Option<Restored>,
+        (restored, taken_out): (Option<Restored>, TakenOut),
     ) -> std::io::Result<Self> {
         let (sender, queue) = mpsc::channel(QUEUE_DECISIONS_MAX);
         let (publish, batches) = std::sync::mpsc::channel();
@@ -351,6 +366,8 @@ impl Journal {
             queue: Mutex::new(Some(sender)),
             threads: Mutex::new(threads),
             restored: Mutex::new(restored),
+            takes_out: AtomicBool::new(!taken_out.is_empty()),
+            taken_out: tokio::sync::Mutex::new(taken_out),
         })
     }
 
@@ -388,8 +405,26 @@ impl Journal {
         if let Some(why) = self.shared.stopped() {
             return Err(Fault::CannotRecord(why));
         }
+        if !self.takes_out.load(Ordering::Acquire) {
+            return self.record(draft, Vec::new()).await;
+        }
+        // One at a time: a removal that came a second time could take what was written since.
+        let mut taken_out = self.taken_out.lock().await;
+        let changes = taken_out.changes();
+        let carried = changes.len();
+        let committed = self.record(draft, changes).await?;
+        if let Committed::Durable(_) = &committed {
+            taken_out.done(carried);
+            let more = !taken_out.is_empty();
+            self.takes_out.store(more, Ordering::Release);
+        }
+        Ok(committed)
+    }
+
+    /// `first` are changes that the store itself has to make, before those of the decision.
+    async fn record(&self, draft: Draft, first: Vec<Change>) -> Result<Committed, Fault> {
         let replay = draft.replay.as_ref().map(|replay| replay.key);
-        let decision = self.shared.prepare(draft)?;
+        let decision = self.shared.prepare(draft, first)?;
         let queue = {
             let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
             queue.clone()
@@ -478,6 +513,11 @@ impl Journal {
     /// See [`super::Store::restoration_recorded`].
     pub async fn restoration_recorded(&self) -> Result<(), Fault> {
         const KEPT: Fault = Fault::CannotRecord("the mark of the restore cannot be removed");
+        if self.takes_out.load(Ordering::Acquire) {
+            // Found again at the next start, with what is still to be taken out.
+            *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return Ok(());
+        }
         let (shared, data_dir) = (Arc::clone(&self.shared), self.data_dir.clone());
         let remove = move || Restored::remove(shared.segments.disk(), &data_dir);
         let removed = tokio::task::spawn_blocking(remove).await;

@@ -11,6 +11,7 @@ use crate::domain::logged::{Inclusion, Logged};
 use crate::domain::seal::ItemKey;
 use crate::domain::time::When;
 
+pub mod backup;
 mod disk;
 mod index;
 pub mod journal;

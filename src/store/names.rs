@@ -56,6 +56,11 @@ impl Names {
         mac(&self.index_key, b"firedoor index key check v1", &[])
     }
 
+    /// Says that a copy's manifest is one that this gateway wrote.
+    pub(super) fn copy_mac(&self, manifest: &[u8]) -> [u8; 32] {
+        mac(&self.index_key, b"firedoor copy v1", manifest)
+    }
+
     pub(super) fn seal_reply(&self, key: &Name, reply: &[u8]) -> Result<Vec<u8>, NoRandomness> {
         seal(&self.replies, reply, key)
     }

@@ -131,6 +131,52 @@ impl Slots {
         Ok(missing)
     }
 
+    /// Which of `live` hold no key any more, as far as the file goes.
+    pub fn erased(&self, live: &SlotSet) -> std::io::Result<SlotSet> {
+        let mut erased = SlotSet::default();
+        self.each(|slot, empty| {
+            if empty && live.contains(slot) {
+                erased.insert(slot);
+            }
+        })?;
+        Ok(erased)
+    }
+
+    /// How many of `live` lie beyond the end of the file.
+    pub fn beyond(&self, live: &SlotSet) -> u64 {
+        let made = self.state().made;
+        live.iter().filter(|slot| *slot > made).count() as u64
+    }
+
+    /// Erases every key that the journal does not name. After a restore some of them are those of
+    /// lost entries.
+    pub fn erase_unused(&self, used: &SlotSet) -> std::io::Result<()> {
+        let mut unused = Vec::new();
+        self.each(|slot, empty| {
+            if !empty && !used.contains(slot) {
+                unused.push(slot);
+            }
+        })?;
+        self.erase(&unused)
+    }
+
+    /// Every slot of the file, and whether it is empty.
+    fn each(&self, mut tell: impl FnMut(u64, bool)) -> std::io::Result<()> {
+        let made = self.state().made;
+        let mut chunk = vec![0_u8; RECORD_BYTES * GROWTH_SLOTS as usize];
+        let mut slot = 1;
+        while slot <= made {
+            let count = GROWTH_SLOTS.min(made - slot + 1);
+            let (part, _) = chunk.split_at_mut(count as usize * RECORD_BYTES);
+            self.file.read_exact_at(part, record_at(slot))?;
+            for record in part.chunks_exact(RECORD_BYTES) {
+                tell(slot, record.iter().all(|byte| *byte == 0));
+                slot += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether `count` keys can be handed out without making new ones durable first.
     pub fn has_ready(&self, count: usize) -> bool {
         let mut state = self.state();
@@ -297,6 +343,16 @@ impl SlotSet {
     pub fn contains(&self, slot: u64) -> bool {
         let word = self.0.get((slot / 64) as usize);
         word.is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+
+    pub fn remove(&mut self, slot: u64) {
+        if let Some(word) = self.0.get_mut((slot / 64) as usize) {
+            *word &= !(1 << (slot % 64));
+        }
+    }
+
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
     fn iter(&self) -> impl Iterator<Item = u64> + '_ {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::recovery::recover;
 use super::*;
 use crate::domain::checkpoint::LogVerifier;
 use crate::domain::codes::DataClass;

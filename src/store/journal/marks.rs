@@ -37,16 +37,17 @@ impl Identity {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let parse = || {
-            let (content, crc) = bytes.split_last_chunk::<4>()?;
-            let rest = content.strip_prefix(IDENTITY_MAGIC)?;
-            let (id, key_check) = rest.split_first_chunk::<16>()?;
-            let key_check = key_check.try_into().ok()?;
-            let good = crc32c::crc32c(content).to_le_bytes() == *crc;
-            good.then_some(Self { id: *id, key_check })
-        };
         let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the file is damaged");
-        parse().map(Some).ok_or_else(damaged)
+        Self::parse(&bytes).map(Some).ok_or_else(damaged)
+    }
+
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (content, crc) = bytes.split_last_chunk::<4>()?;
+        let rest = content.strip_prefix(IDENTITY_MAGIC)?;
+        let (id, key_check) = rest.split_first_chunk::<16>()?;
+        let key_check = key_check.try_into().ok()?;
+        let good = crc32c::crc32c(content).to_le_bytes() == *crc;
+        good.then_some(Self { id: *id, key_check })
     }
 }
 

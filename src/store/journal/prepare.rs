@@ -33,7 +33,8 @@ pub struct Prepared {
 }
 
 impl Shared {
-    pub(super) fn prepare(&self, draft: Draft) -> Result<Prepared, Fault> {
+    /// `first` are changes that the store itself has to make, before those of the decision.
+    pub(super) fn prepare(&self, draft: Draft, first: Vec<Change>) -> Result<Prepared, Fault> {
         let slots = draft.slots().into_iter().map(|slot| slot.0).collect();
         let names = &self.names;
         let reads = draft
@@ -42,7 +43,8 @@ impl Shared {
             .map(|(of, seen)| (names.aggregate(of), seen.0))
             .collect();
         let mut counts = Vec::new();
-        let mut changes = Vec::with_capacity(draft.writes.len());
+        let mut changes = first;
+        changes.reserve(draft.writes.len());
         for write in draft.writes {
             changes.push(match write {
                 Write::Fact { of, item, sealed } => {

@@ -284,7 +284,7 @@ pub fn check_next(part: &Sidecar, frame: &Frame<'_>) -> Result<(), &'static str>
 }
 
 /// Whether a good frame begins anywhere in `bytes`.
-fn holds_frame(bytes: &[u8]) -> bool {
+pub(super) fn holds_frame(bytes: &[u8]) -> bool {
     let starts = bytes.windows(MAGIC.len()).enumerate();
     starts
         .filter(|(_, window)| *window == MAGIC)

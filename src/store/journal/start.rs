@@ -28,6 +28,23 @@ pub enum OpenError {
          copy of both, because a lost key could hide a withdrawal"
     )]
     KeysMissing { file: PathBuf, missing: u64 },
+    #[error(
+        "the slot file {0} is missing although there is a log: without it nothing that is stored \
+         can be opened, ever. Put back the newest one, or the copy that was made with the backup. \
+         If there is none, the records are lost: keep this folder as the proof of the log, and \
+         begin anew with an empty data_dir and a new log.origin"
+    )]
+    SlotsMissing(PathBuf),
+    #[error(
+        "at least {acknowledged} entries of the log {origin} were acknowledged, and this copy had \
+         {leaves}: to go on under the same name would fork it for whoever holds the larger one. \
+         Set log.origin to a new name (such as {origin}-2) and give agencies the new log key"
+    )]
+    RolledBack {
+        origin: String,
+        leaves: u64,
+        acknowledged: u64,
+    },
     #[error("the index key is not the one that this journal was made with")]
     IndexKey,
     #[error("{0} is missing although there are segments; restore it from a copy")]

@@ -102,6 +102,15 @@ pub struct Table {
     swept: i64,
 }
 
+/// An item of a copy whose key was erased after it.
+pub struct Gone {
+    pub of: Key,
+    pub item: Id,
+    pub slot: u64,
+    /// It was kept under a hold, which has ended since.
+    pub held: bool,
+}
+
 /// Which leaf changes the table.
 #[derive(Clone, Copy)]
 pub struct At {
@@ -256,6 +265,33 @@ impl Table {
         let items = self.records.values().flat_map(|record| &record.items);
         let kept = self.holds.values().flat_map(BTreeMap::values);
         items.chain(kept).map(|item| item.slot)
+    }
+
+    /// Takes out every item whose slot is `gone`, and says which; only for a table of a copy. Until
+    /// the log says so too, the next start finds them again.
+    pub fn take_out(&mut self, gone: impl Fn(u64) -> bool) -> Vec<Gone> {
+        let mut taken = Vec::new();
+        for (of, record) in &mut self.records {
+            for item in record.items.extract_if(.., |item| gone(item.slot)) {
+                taken.push(Gone {
+                    of: *of,
+                    item: item.item,
+                    slot: item.slot,
+                    held: false,
+                });
+            }
+        }
+        for ((of, item), kept) in &mut self.holds {
+            for (slot, _) in kept.extract_if(.., |slot, _| gone(*slot)) {
+                taken.push(Gone {
+                    of: *of,
+                    item: *item,
+                    slot,
+                    held: true,
+                });
+            }
+        }
+        taken
     }
 
     /// Applies the next change. Slots whose items are gone are added to `dead`.

@@ -1,0 +1,113 @@
+//! The first starts of a journal that was made from a copy.
+//!
+//! The slot file is not in a copy, so it is newer: keys of what was removed or replaced after the
+//! copy are gone, and it holds keys of what the copy lacks. The former is taken out, in the log
+//! itself; the latter is erased, so that no lost entry's key is ever used again. Nothing here may
+//! pass over a missing key that nobody erased: it could hide a withdrawal.
+
+use std::path::Path;
+
+use super::OpenError;
+use super::frame::{Change, Key};
+use super::recovery::{Recovered, recover};
+use super::segment::Segments;
+use crate::domain::checkpoint::LogKey;
+use crate::domain::id::Id;
+use crate::store::restored::Restored;
+use crate::store::slots::Slots;
+
+/// Removals in one decision, so that it stays of ordinary size.
+const REMOVALS_MAX: usize = 4096;
+
+/// Items whose keys were erased after the copy, until the log says that they are gone.
+#[derive(Default)]
+pub struct TakenOut(Vec<Going>);
+
+/// An aggregate and an item of it; whether it was kept under a hold, which has ended since.
+type Going = (Key, Id, bool);
+
+impl TakenOut {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What the next decision carries with it.
+    pub fn changes(&self) -> Vec<Change> {
+        let next = self.0.iter().take(REMOVALS_MAX);
+        next.map(|(of, item, held)| {
+            let (of, item) = (*of, *item);
+            match held {
+                true => Change::Release { of, item },
+                false => Change::Remove { of, item },
+            }
+        })
+        .collect()
+    }
+
+    /// The decision that carried them is durable.
+    pub fn done(&mut self, count: usize) {
+        self.0.drain(..count.min(self.0.len()));
+    }
+}
+
+/// Reads the journal of a store that may have been restored; see [`recover`].
+pub fn recover_restored(
+    segments: &Segments,
+    log: &LogKey,
+    least: u64,
+    restored: Option<&Restored>,
+) -> Result<Recovered, OpenError> {
+    let Some(mark) = restored else {
+        return recover(segments, log.verifier(), least);
+    };
+    if mark.is_proven() && mark.origin == log.verifier().origin() {
+        return Err(OpenError::RolledBack {
+            origin: mark.origin.clone(),
+            leaves: mark.leaves,
+            acknowledged: mark.acknowledged,
+        });
+    }
+    // With fewer the restore was not finished.
+    let least = least.max(mark.leaves);
+    let found = recover(segments, log.verifier(), least);
+    match (found, log.verifier_named(&mark.origin)) {
+        // Nothing is signed under the new name yet.
+        (Err(_), Ok(before)) if mark.origin != log.verifier().origin() => {
+            recover(segments, &before, least)
+        }
+        (found, _) => found,
+    }
+}
+
+/// Brings what was recovered from a copy in line with the newer slot file.
+pub fn reconcile(found: &mut Recovered, slots: &Slots, file: &Path) -> Result<TakenOut, OpenError> {
+    let io = |source| OpenError::io(file, source);
+    let erased = slots.erased(&found.live).map_err(io)?;
+    let taken = found.table.take_out(|slot| erased.contains(slot));
+    for gone in &taken {
+        found.live.remove(gone.slot);
+    }
+    // Nobody erases the account of an entry, and no key beyond the end of the file: such a key was
+    // lost and not erased.
+    let missing = slots.erased(&found.live).map_err(io)?.count() + slots.beyond(&found.live);
+    if missing > 0 {
+        return Err(OpenError::KeysMissing {
+            file: file.to_owned(),
+            missing,
+        });
+    }
+    slots.erase_unused(&found.used).map_err(io)?;
+    if !taken.is_empty() {
+        tracing::warn!(
+            items = taken.len(),
+            "taking out what was changed or erased after the copy was made"
+        );
+    }
+    let mut going: Vec<Going> = taken
+        .iter()
+        .map(|gone| (gone.of, gone.item, gone.held))
+        .collect();
+    going.sort_unstable();
+    going.dedup();
+    Ok(TakenOut(going))
+}
