@@ -49,7 +49,8 @@ pub fn store_problems(store: &Health) -> Vec<Problem> {
                 name: "store-stopped",
                 stops: true,
                 what,
-                todo: "see to the disk or the database, then restart the gateway",
+                todo: "see to the disk, then restart the gateway; a database is found again by \
+                       itself",
             },
         });
     }
@@ -58,7 +59,7 @@ pub fn store_problems(store: &Health) -> Vec<Problem> {
             name: "disk-nearly-full",
             stops: false,
             what: "only withdrawals, emergencies and refusals are taken".to_owned(),
-            todo: "give the disk of data_dir more room; nothing needs a restart",
+            todo: "give the disk of data_dir, or of the database, more room; nothing needs a restart",
         });
     }
     found

@@ -139,6 +139,8 @@ struct Shared {
     erase: Notify,
     /// The end of the log as this node has seen it.
     tip: Mutex<Arc<Tip>>,
+    /// When another node's commit was last seen.
+    rivals: Mutex<Option<Instant>>,
 }
 
 /// What is wrong with the databases, as far as this node knows.
@@ -221,6 +223,7 @@ impl Postgres {
             closed: AtomicBool::new(false),
             erase: Notify::new(),
             tip: Mutex::new(head.tip),
+            rivals: Mutex::default(),
         });
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let batcher = tokio::spawn(Batcher::new(shared.clone()).run(waiting));

@@ -3,7 +3,7 @@
 //!
 //! Decisions are judged in order, each against what the ones before it leave behind.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::domain::decision::{Draft, Write};
 use crate::domain::leaf::Leaf;
@@ -73,6 +73,11 @@ impl KeyedWrite {
         }
     }
 
+    /// The aggregate that it moves.
+    fn of(&self) -> Option<Name> {
+        self.item().map(|(of, _)| of)
+    }
+
     const fn holds(&self) -> bool {
         matches!(self, Self::Hold { .. } | Self::Release { .. })
     }
@@ -118,6 +123,12 @@ impl Keyed {
             replay: replay.transpose()?,
             urgent,
         })
+    }
+
+    /// The aggregates that it looks at or writes, some of them more than once.
+    pub(super) fn aggregates(&self) -> impl Iterator<Item = Name> {
+        let read = self.read.iter().map(|(of, _)| *of);
+        read.chain(self.writes.iter().filter_map(KeyedWrite::of))
     }
 
     pub(super) fn counters(&self) -> impl Iterator<Item = Name> {
@@ -203,6 +214,8 @@ pub(super) struct Known {
     /// The time of the newest leaf, in milliseconds; times in the log never go back.
     pub(super) newest: i64,
     pub(super) versions: HashMap<Name, i64>,
+    /// The aggregates that were written before the batch.
+    pub(super) existing: HashSet<Name>,
     pub(super) counters: HashMap<Name, i64>,
     pub(super) replays: HashMap<Name, KnownReplay>,
     /// The items that the batch has touched so far, and whether it changed their hold.
@@ -344,14 +357,19 @@ impl Plan {
                         index,
                     };
                     let key = (*of, *item, *class);
-                    self.gone.insert(key);
+                    // What was never written before the batch has no rows to take away.
+                    if known.existing.contains(of) {
+                        self.gone.insert(key);
+                    }
                     let replaced = self.items.insert(key, row);
                     self.spare.extend(replaced.map(|row| (key, row)));
                     self.aggregates.insert(*of, index + 1);
                     known.versions.insert(*of, index + 1);
                 }
                 KeyedWrite::Remove { of, item } => {
-                    self.gone.insert((*of, *item, -1));
+                    if known.existing.contains(of) {
+                        self.gone.insert((*of, *item, -1));
+                    }
                     let of_item = (*of, *item, i16::MIN)..=(*of, *item, i16::MAX);
                     let written = self.items.extract_if(of_item, |_, _| true);
                     self.spare.extend(written);

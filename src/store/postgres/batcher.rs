@@ -26,8 +26,10 @@ use crate::store::{Committed, Fault};
 pub const BATCH_DECISIONS_MAX: usize = 256;
 /// Ciphertext in one transaction, in bytes; one decision over it may be the last.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How often a batch is tried before its callers are told that it cannot be recorded.
+/// How often a batch is tried before its callers are told that it cannot be recorded: when the
+/// server fails, and when other nodes are faster.
 const TRIES_MAX: u32 = 3;
+const RACES_MAX: u32 = 5;
 const TRY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Before the second try, when there is no server; before the third it is four times as long.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -42,8 +44,8 @@ pub(super) struct Queued {
 pub(super) struct Batcher {
     shared: Arc<Shared>,
     connection: Option<ClientWrapper>,
-    /// A second connection, which holds this node's place in the queue of nodes. Without it a
-    /// node could lose every race for the head to another one.
+    /// A second connection, which holds this node's place in the queue of nodes while there are
+    /// others. Without it a node could lose every race for the head to another one.
     turn: Option<ClientWrapper>,
     holds_turn: bool,
     /// Where both lead to.
@@ -87,7 +89,7 @@ enum Halt {
 impl Halt {
     fn reason(&self) -> &'static str {
         match self {
-            Self::Busy => "other gateway nodes were faster three times",
+            Self::Busy => "other gateway nodes were faster every time",
             Self::Full => FULL,
             Self::Stopped(why) => why,
         }
@@ -128,10 +130,15 @@ impl Batcher {
         while let Some(first) = queue.recv().await {
             let mut bytes = first.bytes;
             let (mut batch, mut answers) = (vec![first.keyed], vec![first.answer]);
-            // More will be waiting when it is this node's turn.
-            let turn = tokio::time::timeout(TRY_TIMEOUT, self.take_turn()).await;
-            if !matches!(turn, Ok(Ok(()))) {
-                self.forget();
+            if self.shared.has_rivals() {
+                // More will be waiting when it is this node's turn.
+                let turn = tokio::time::timeout(TRY_TIMEOUT, self.take_turn()).await;
+                if !matches!(turn, Ok(Ok(()))) {
+                    self.forget();
+                }
+            } else {
+                // Whoever was just answered may have more.
+                tokio::task::yield_now().await;
             }
             while batch.len() < BATCH_DECISIONS_MAX && bytes < BATCH_BYTES_MAX {
                 let Ok(next) = queue.try_recv() else { break };
@@ -183,12 +190,18 @@ impl Batcher {
         self.doubt = None;
         let mut halt = Halt::Stopped(SILENT);
         let mut pause = PAUSE;
-        for tried in 0..TRIES_MAX {
-            if tried > 0 && !matches!(halt, Halt::Busy) {
+        let (mut races, mut failures) = (0, 0);
+        while races < RACES_MAX && failures < TRIES_MAX {
+            if failures > 0 {
                 tokio::time::sleep(pause).await;
                 pause *= 4;
             }
-            let done = tokio::time::timeout(TRY_TIMEOUT, self.attempt(batch)).await;
+            let raced = races > 0;
+            let done = tokio::time::timeout(TRY_TIMEOUT, self.attempt(batch, raced)).await;
+            match done {
+                Ok(Err(Trouble::Race)) => races += 1,
+                Ok(_) | Err(_) => failures += 1,
+            }
             self.release_turn();
             match done {
                 Ok(Ok(verdicts)) => return Ok(verdicts),
@@ -249,9 +262,9 @@ impl Batcher {
         }
     }
 
-    async fn attempt(&mut self, batch: &[Keyed]) -> Result<Vec<Verdict>, Trouble> {
+    async fn attempt(&mut self, batch: &[Keyed], raced: bool) -> Result<Vec<Verdict>, Trouble> {
         self.keep_place();
-        if !self.holds_turn {
+        if !self.holds_turn && (raced || self.shared.has_rivals()) {
             self.take_turn().await?;
         }
         let connection = match self.connection.take() {
@@ -260,7 +273,7 @@ impl Batcher {
         };
         let connection = &*self.connection.insert(connection);
         // Nothing may be awaited after this: what it returns must not get lost.
-        transact(&self.shared, connection, &mut self.doubt, batch).await
+        transact(&self.shared, connection, &mut self.doubt, batch, raced).await
     }
 
     async fn take_turn(&mut self) -> Result<(), Trouble> {
@@ -279,8 +292,8 @@ impl Batcher {
     /// Sends the word that the next node may go on, and waits for no answer: what follows on that
     /// connection comes after it.
     fn release_turn(&mut self) {
-        self.holds_turn = false;
-        if let Some(turn) = &self.turn {
+        let held = std::mem::take(&mut self.holds_turn);
+        if let Some(turn) = self.turn.as_ref().filter(|_| held) {
             let mut release = Box::pin(turn.batch_execute("ROLLBACK"));
             let mut context = Context::from_waker(Waker::noop());
             let _ = release.as_mut().poll(&mut context);
@@ -321,9 +334,10 @@ async fn transact(
     connection: &ClientWrapper,
     doubt: &mut Option<Doubt>,
     batch: &[Keyed],
+    raced: bool,
 ) -> Result<Vec<Verdict>, Trouble> {
     let tip = shared.tip();
-    let begun = rows::begin(connection, shared, batch, tip.size()).await?;
+    let begun = rows::begin(connection, shared, batch, tip.size(), raced).await?;
     let size = begun.size;
     let found = Found {
         size: size.cast_unsigned(),
@@ -369,16 +383,13 @@ async fn transact(
         to: end,
         checkpoint: &checkpoint,
     };
-    if !rows::write(connection, &plan, &accepted, &tiles, head).await? {
-        return Err(Trouble::Race);
-    }
     let sent = doubt.insert(Doubt {
         first: size,
         leaf: first.leaf,
         end,
         verdicts,
     });
-    if let Err(error) = connection.batch_execute("COMMIT").await {
+    if let Err(error) = rows::commit(connection, &plan, &accepted, &tiles, head).await {
         let trouble = Trouble::from(error);
         if matches!(trouble, Trouble::Race) {
             // The server itself says that nothing was committed.

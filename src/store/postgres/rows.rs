@@ -1,5 +1,6 @@
-//! The SQL of a commit, in three round trips: what the batch rests on, everything it writes, and
-//! the COMMIT, which is sent only when all of it is known to have been accepted.
+//! The SQL of a commit, in two round trips: what the batch rests on, and everything it writes with
+//! the COMMIT behind it. Whatever was not accepted, the head that moved meanwhile too, is an error,
+//! after which the server makes a ROLLBACK of the COMMIT.
 
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::types::ToSql;
@@ -34,6 +35,11 @@ pub(super) struct Begun {
     pub(super) known: Known,
 }
 
+/// Waits until no other node holds the head, without a snapshot that would be old then. What
+/// follows on the connection is at the server already, so it is there before the next node.
+const WAIT: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+    SELECT one FROM firedoor.head WHERE one = 1 FOR UPDATE; ROLLBACK";
+
 /// Opens the transaction, takes the head, and reads what the batch rests on. The head's lock comes
 /// first: whoever waits for it while another node commits is told to try again (40001), so what
 /// is read afterwards is never older than the head.
@@ -42,17 +48,24 @@ pub(super) async fn begin(
     shared: &Shared,
     batch: &[Keyed],
     from: u64,
+    wait: bool,
 ) -> Result<Begun, Error> {
-    let read = batch.iter().flat_map(|keyed| &keyed.read);
-    let aggregates = distinct(read.map(|(of, _)| *of));
+    let aggregates = distinct(batch.iter().flat_map(Keyed::aggregates));
     let counters = distinct(batch.iter().flat_map(Keyed::counters));
     let replays = batch.iter().filter_map(|keyed| keyed.replay.as_ref());
     let replays = distinct(replays.map(|replay| replay.key));
     // Prepared before BEGIN, so that the statements go out in one piece.
     let head = connection.prepare_cached(HEAD).await?;
     connection.prepare_cached(SINCE).await?;
-    let (begun, head, since, versions, counters, replays) = tokio::join!(
+    let (_, begun, head, since, versions, counters, replays) = tokio::join!(
         biased;
+        async {
+            match wait {
+                // It fails on an engine that would rather have it tried again, which comes next.
+                true => connection.batch_execute(WAIT).await.ok(),
+                false => None,
+            }
+        },
         connection.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE"),
         connection.query_one(&head, &[]),
         since(connection, from),
@@ -64,7 +77,9 @@ pub(super) async fn begin(
     let (size, checkpoint) = size_and_checkpoint(&head?)?;
     let mut known = Known::default();
     for row in versions? {
-        known.versions.insert(name(&row)?, row.try_get(1)?);
+        let of = name(&row)?;
+        known.versions.insert(of, row.try_get(1)?);
+        known.existing.insert(of);
     }
     for row in counters? {
         known.counters.insert(name(&row)?, row.try_get(1)?);
@@ -197,7 +212,9 @@ const REPLAYED: &str = "INSERT INTO firedoor.replays (key, request, until, idx, 
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[]) \
     ON CONFLICT (key) DO UPDATE SET request = excluded.request, until = excluded.until, \
         idx = excluded.idx, reply = excluded.reply";
-const MOVE_HEAD: &str = "UPDATE firedoor.head SET size = $2, checkpoint = $3 WHERE size = $1";
+/// Without a size, which must not be null, if the head has moved: then all of it is rolled back.
+const MOVE_HEAD: &str = "UPDATE firedoor.head \
+    SET size = CASE WHEN size = $1 THEN $2::bigint END, checkpoint = $3 WHERE one = 1";
 
 /// The new head: the size it must still have, the size it gets, and its signed checkpoint.
 pub(super) struct Head<'a> {
@@ -206,14 +223,17 @@ pub(super) struct Head<'a> {
     pub(super) checkpoint: &'a str,
 }
 
-/// Writes everything but the COMMIT. `false` if the head was not where it should be.
-pub(super) async fn write(
+/// Writes everything and commits it.
+///
+/// # Errors
+/// Whether it was committed is not known, unless the server says that it was not (40001).
+pub(super) async fn commit(
     connection: &ClientWrapper,
     plan: &Plan,
     accepted: &[&Keyed],
     tiles: &[Tile],
     head: Head<'_>,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     let indices: Vec<i64> = (head.from..head.to).collect();
     let leaves = column(accepted.iter().map(|keyed| &keyed.leaf.bytes()[..]));
     let openings = column(accepted.iter().map(|keyed| &keyed.opening[..]));
@@ -346,12 +366,15 @@ pub(super) async fn write(
     let sent = prepared
         .iter()
         .map(|(statement, parameters)| connection.execute(statement, parameters));
-    let mut moved = 0;
-    for changed in in_order(sent).await {
-        moved = changed?;
+    let (written, committed) = tokio::join!(
+        biased;
+        in_order(sent),
+        connection.batch_execute("COMMIT"),
+    );
+    for written in written {
+        written?;
     }
-    // The last statement moves the head, which is exactly one row.
-    Ok(moved == 1)
+    committed
 }
 
 fn column<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {

@@ -665,7 +665,12 @@ async fn proxy(
                         read = server.read(&mut answered) => {
                             let Ok(1..) = read else { return };
                             if cut {
-                                return before();
+                                let answer = &answered[..read.unwrap()];
+                                let done = |tag: &[u8]| tag == b"C\0\0\0\x0bCOMMIT\0";
+                                if answer.windows(12).any(done) {
+                                    return before();
+                                }
+                                continue;
                             }
                             if client.write_all(&answered[..read.unwrap()]).await.is_err() {
                                 return;

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::ClientWrapper;
 
@@ -20,6 +21,8 @@ use crate::domain::merkle::leaf_hash;
 use crate::domain::time::When;
 
 pub(super) const TREE: &str = "the hash tree in the database is damaged";
+/// A node that has committed nothing for so long is no rival.
+const RIVALS_KEPT: Duration = Duration::from_secs(10);
 /// New leaves that are read one by one; of more only the tree's edges are.
 pub(super) const CATCH_UP_MAX: u64 = 1024;
 
@@ -119,6 +122,12 @@ impl Shared {
         });
     }
 
+    /// Whether other nodes commit too, as far as is known here.
+    pub(super) fn has_rivals(&self) -> bool {
+        let rivals = self.rivals.lock().unwrap_or_else(PoisonError::into_inner);
+        rivals.is_some_and(|at| at.elapsed() < RIVALS_KEPT)
+    }
+
     /// The log at `found`, which was read after `known` was known, if it follows from `known`.
     pub(super) async fn follow_up(
         &self,
@@ -127,6 +136,10 @@ impl Shared {
         found: &Found<'_>,
         since: &[Leaf],
     ) -> Result<Arc<Tip>, Trouble> {
+        if found.size > known.size() {
+            let mut rivals = self.rivals.lock().unwrap_or_else(PoisonError::into_inner);
+            *rivals = Some(Instant::now());
+        }
         if let Some(tip) = known.followed(found, since, &self.log)? {
             return Ok(tip);
         }
