@@ -50,8 +50,12 @@ pub enum Word {
         consent: Id,
         at: When,
     },
-    /// She refused: a consent whose decision is `deny`.
-    Refused { person: PersonId, consent: Consent },
+    /// She refused: consents whose decision is `deny`.
+    Refused {
+        person: PersonId,
+        consents: Vec<Consent>,
+        at: When,
+    },
     /// The sender took its own offers back.
     Revoked {
         by: OrgId,
@@ -65,8 +69,7 @@ impl Word {
     pub const fn at(&self) -> When {
         match self {
             Self::Withdrew { tombstone, .. } | Self::Declined { tombstone, .. } => tombstone.at,
-            Self::TookBack { at, .. } | Self::Revoked { at, .. } => *at,
-            Self::Refused { consent, .. } => consent.given_at,
+            Self::TookBack { at, .. } | Self::Refused { at, .. } | Self::Revoked { at, .. } => *at,
         }
     }
 

@@ -32,6 +32,9 @@ pub enum Aggregate {
     Queue(OrgId),
     /// What belongs to no one organisation: the directory, the first approvers.
     Settings,
+    /// Who is enrolled, one item each that is never replaced. Apart from the settings, because
+    /// hardly any decision needs it.
+    Roll,
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.

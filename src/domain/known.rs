@@ -77,7 +77,7 @@ impl Known {
             }
             (Aggregate::Settings, Record::Directory(directory)) => self.directory = directory,
             (Aggregate::Settings, Record::Approvers(approvers)) => self.approvers = approvers,
-            (Aggregate::Settings, Record::Roll(roll)) => self.roll = roll,
+            (Aggregate::Roll, Record::Member(member)) => self.roll.push(member),
             (Aggregate::Settings, Record::Restoration(found)) => self.restoration = Some(found),
             (Aggregate::Proposal(id), Record::Proposal(proposal)) => {
                 self.proposals.insert(id, proposal);
@@ -118,7 +118,7 @@ impl Known {
             | Record::Referral(_)
             | Record::External(_)
             | Record::QueueItem(_)
-            | Record::Roll(_)
+            | Record::Member(_)
             | Record::Restoration(_) => {}
         }
     }
@@ -129,14 +129,8 @@ impl Known {
         let services = self.directory.services.iter();
         let named = services.map(|service| service.organisation.clone());
         let first = self.approvers.first.iter().map(|(id, _)| id.clone());
-        let mut members: Vec<OrgId> = self
-            .roll
-            .iter()
-            .cloned()
-            .chain(named)
-            .chain(first)
-            .collect();
-        members.extend(self.approvers.reviewers.iter().cloned());
+        let enrolled = self.roll.iter().cloned();
+        let mut members: Vec<OrgId> = enrolled.chain(named).chain(first).collect();
         members.sort();
         members.dedup();
         members

@@ -63,8 +63,8 @@ pub enum Record {
     /// The referral that a sender's own name stands for.
     External(ReferralId),
     QueueItem(QueueItem),
-    /// The organisations that are enrolled, suspended ones too.
-    Roll(Vec<OrgId>),
+    /// An organisation that was enrolled, whatever became of it.
+    Member(OrgId),
     Restoration(Restoration),
 }
 

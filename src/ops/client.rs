@@ -258,6 +258,13 @@ async fn once(
     if let (Some(path), false) = (kept, connection.json) {
         writeln!(out, "Receipt kept in {}", path.display())?;
     }
+    if withdrew && connection.receipts_dir().is_none() && !connection.json {
+        writeln!(
+            out,
+            "Nothing of it is kept here: give --receipts DIR, so that it can be handed in again \
+             should the gateway be restored from a copy."
+        )?;
+    }
     Ok(if said.refused() {
         Outcome::Refused
     } else {

@@ -62,7 +62,8 @@ impl Gateway {
     /// Every organisation that is enrolled, and what belongs to none.
     async fn members(&self) -> Result<Known, Fault> {
         let mut known = Known::default();
-        self.read(&mut known, &[Aggregate::Settings]).await?;
+        let belong_to_none = [Aggregate::Settings, Aggregate::Roll];
+        self.read(&mut known, &belong_to_none).await?;
         let members: Vec<Aggregate> = known
             .members()
             .into_iter()

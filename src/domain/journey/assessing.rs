@@ -9,8 +9,9 @@ use crate::domain::assessment::{
     Answers, Assessment, EmergencyCard, NEEDS_DAYS_VALID, RISK_DAYS_VALID, SafetyCard,
 };
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::DataClass;
+use crate::domain::codes::{ConsentDecision, DataClass};
 use crate::domain::consent::{Consent, Opens};
+use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::firewall::text::Finding;
 use crate::domain::firewall::{Screening, Stage, Supplied, Text, screen};
@@ -99,7 +100,7 @@ fn decide(
     let person = own_record(ruling, known, &found);
     let of = Aggregate::Person(person);
     ruling.payload(&of, &screened);
-    let consents = share_consents(ruling, &of, &draft.consents);
+    let consents = share_consents(ruling, person, &draft.consents);
     let assessment = Assessment {
         id: AssessmentId(made.assessment),
         person,
@@ -223,9 +224,9 @@ fn own_record(ruling: &mut Ruling<'_>, known: &Known, found: &Found) -> PersonId
 }
 
 /// Her word on sharing, as recorded with the assessment: a refusal is a record too.
-fn share_consents(ruling: &mut Ruling<'_>, of: &Aggregate, stated: &[Consent]) -> Vec<ConsentId> {
+fn share_consents(ruling: &mut Ruling<'_>, person: PersonId, stated: &[Consent]) -> Vec<ConsentId> {
     let attempt = ruling.attempt();
-    let mut ids = Vec::new();
+    let mut recorded = Vec::new();
     for (number, stated) in stated.iter().enumerate() {
         let id = ConsentId(attempt.entropy.id(&format!("share consent {number}")));
         let consent = Consent {
@@ -235,8 +236,21 @@ fn share_consents(ruling: &mut Ruling<'_>, of: &Aggregate, stated: &[Consent]) -
             ..stated.clone()
         };
         ruling.consent(id.id());
-        ruling.fact(of.clone(), id.id(), &Record::Consent(consent));
-        ids.push(id);
+        ruling.fact(
+            Aggregate::Person(person),
+            id.id(),
+            &Record::Consent(consent.clone()),
+        );
+        recorded.push(consent);
+    }
+    let ids = recorded.iter().map(|consent| consent.id).collect();
+    recorded.retain(|consent| consent.decision == ConsentDecision::Deny);
+    if !recorded.is_empty() {
+        ruling.took(Word::Refused {
+            person,
+            consents: recorded,
+            at: attempt.when,
+        });
     }
     ids
 }

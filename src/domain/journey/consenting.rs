@@ -51,8 +51,11 @@ fn decide(
     };
     ruling.consent(id.id());
     if consent.decision == ConsentDecision::Deny {
-        let consent = consent.clone();
-        ruling.took(Word::Refused { person, consent });
+        ruling.took(Word::Refused {
+            person,
+            consents: vec![consent.clone()],
+            at: attempt.when,
+        });
     }
     ruling.fact(
         Aggregate::Person(person),

@@ -9,6 +9,8 @@ pub mod founding;
 mod own_staff;
 mod texts;
 
+#[cfg(test)]
+pub use changes::member_fact;
 pub use own_staff::{OwnCertificate, issue_own};
 
 use crate::domain::alias::AliasKind;

@@ -104,7 +104,9 @@ fn make_again(ruling: &mut Ruling<'_>, known: &Known, word: &Word) -> bool {
             consent,
             at,
         } => take_consent_back(ruling, known, *person, *consent, *at),
-        Word::Refused { person, consent } => refuse_again(ruling, known, *person, consent),
+        Word::Refused {
+            person, consents, ..
+        } => refuse_again(ruling, known, *person, consents),
         Word::Revoked { by, referrals, .. } => !take_back(ruling, known, by, referrals).is_empty(),
     }
 }
@@ -159,23 +161,25 @@ fn refuse_again(
     ruling: &mut Ruling<'_>,
     known: &Known,
     person: PersonId,
-    refusal: &Consent,
+    refusals: &[Consent],
 ) -> bool {
     subject(ruling, known, person);
     let has_record = known
         .people
         .get(&person)
         .is_some_and(|person| person.record.is_some());
-    let mut there = consents(known, person).iter();
-    if !has_record || there.any(|one| one.id == refusal.id) {
+    let there = consents(known, person);
+    let is_new = |refusal: &&Consent| !there.iter().any(|one| one.id == refusal.id);
+    let new: Vec<&Consent> = refusals.iter().filter(is_new).collect();
+    if !has_record || new.is_empty() {
         return false;
     }
-    ruling.consent(refusal.id.id());
-    ruling.fact(
-        Aggregate::Person(person),
-        refusal.id.id(),
-        &Record::Consent(refusal.clone()),
-    );
+    for refusal in new {
+        let item = refusal.id.id();
+        ruling.consent(item);
+        let record = Record::Consent(refusal.clone());
+        ruling.fact(Aggregate::Person(person), item, &record);
+    }
     true
 }
 

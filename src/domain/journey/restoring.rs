@@ -111,16 +111,17 @@ const fn is_about_caller(refusal: &Refusal) -> bool {
 
 /// The restoration that begins now, with whom it waits for.
 pub fn begun(known: &Known, copied: Copied, now: When) -> Restoration {
-    let organisations = known.organisations.values();
-    let waiting = organisations
-        .filter(|one| is_waited_for(one, now))
-        .map(|one| one.id.clone());
+    let waiting = known.members().into_iter().filter(|id| {
+        let organisation = known.organisations.get(id);
+        // One that the copy names and no longer holds has handed in nothing either.
+        let lost = organisation.is_none() && !known.approvers.reviewers.contains(id);
+        lost || organisation.is_some_and(|one| is_waited_for(one, now))
+    });
     let earlier = known.restoration.as_ref();
     Restoration::begun(copied, waiting.collect(), now, earlier)
 }
 
-/// The gateway's own entry that it was restored. `None` if no operator is known to whom the entry
-/// could be put down.
+/// The gateway's own entry that it was restored. `None` if nobody was ever enrolled.
 ///
 /// # Errors
 /// [`BadRuling`].
@@ -132,18 +133,16 @@ pub fn begin(
     known: &Known,
     copied: Copied,
 ) -> Result<Option<Decision<Ruled>>, BadRuling> {
-    let mut operators = known.organisations.values();
-    let operator = operators.find(|one| one.kind == OrgKind::Operator);
-    let Some((operator, team)) = operator.and_then(|one| Some((one, one.teams.first()?))) else {
+    let Some((operator, team)) = operator(known) else {
         return Ok(None);
     };
     let restoration = begun(known, copied, when);
-    let account = account(rules, &operator.id, &team.id, &restoration);
+    let account = account(rules, &operator, &team, &restoration);
     let request = copied.leaves.to_be_bytes();
     let (draft, opening) = LeafDraft::new(when, LeafClass::Gateway, account, &request, |label| {
         entropy.bytes(label)
     })?;
-    let told = known.organisations.keys().cloned();
+    let told = known.members().into_iter();
     let lists = told.map(List::AuditConcerned).chain([List::Operator]);
     let (of, item) = (Aggregate::Settings, singleton("restoration"));
     let sealed = keys.fact(&of, item, &Record::Restoration(restoration))?;
@@ -169,6 +168,19 @@ pub fn begin(
         urgent: true,
         unused: keys.unused(),
     }))
+}
+
+/// To whom the entry is put down: the operator; if the copy has lost what it held of the operator,
+/// the first who may approve.
+fn operator(known: &Known) -> Option<(OrgId, TeamId)> {
+    let mut operators = known.organisations.values();
+    let found = operators.find(|one| one.kind == OrgKind::Operator);
+    let found = found.and_then(|one| Some((one.id.clone(), one.teams.first()?.id.clone())));
+    found.or_else(|| {
+        let first = known.approvers.first.first().map(|(id, _)| id.clone());
+        let member = first.or_else(|| known.members().into_iter().next())?;
+        Some((member, TeamId::parse("gateway").ok()?))
+    })
 }
 
 fn account(rules: &Rules, operator: &OrgId, team: &TeamId, begun: &Restoration) -> Account {

@@ -151,6 +151,7 @@ impl Scene {
         ];
         let mut known = Known::default();
         for organisation in all {
+            known.roll.push(organisation.id.clone());
             for certificate in &organisation.certificates {
                 let name = certificate.user.clone().unwrap();
                 known.users.insert((organisation.id.clone(), name), user());

@@ -310,6 +310,8 @@ impl Town {
     }
 
     pub fn enrol(&mut self, organisation: Organisation) {
+        let (of, item, member) = super::governing::member_fact(&organisation.id);
+        self.put(of, item, &member);
         let of = Aggregate::Organisation(organisation.id.clone());
         self.put(
             of,

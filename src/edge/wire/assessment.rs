@@ -387,6 +387,12 @@ fn stated(
                     "name the organisations or families of services that she allows to be told",
                 );
             }
+            if opens == Opens::Query && !permits {
+                wrong.add(
+                    "consent.decision",
+                    "she refused: record that with POST /v1/consents, and do not ask",
+                );
+            }
             Some(Consent {
                 opens,
                 recipients: given.recipients,

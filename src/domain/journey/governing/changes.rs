@@ -144,6 +144,14 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             );
             check_organisation(&mut wrong, new, now);
         }
+        (Widening::GoOnWithout { organisation }, _) => {
+            let found = known.restoration.as_ref();
+            wrong.unless(
+                found.is_some_and(|found| found.waits_for(organisation)),
+                "organisation",
+                "no withdrawals of this organisation are waited for",
+            );
+        }
         (_, None) => wrong.add("organisation", "no such organisation is enrolled"),
         (Widening::AddTeam { team, .. }, Some(organisation)) => {
             wrong.unless(
@@ -195,14 +203,6 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             "organisation",
             "this organisation is not suspended",
         ),
-        (Widening::GoOnWithout { organisation }, Some(_)) => {
-            let found = known.restoration.as_ref();
-            wrong.unless(
-                found.is_some_and(|found| found.waits_for(organisation)),
-                "organisation",
-                "no withdrawals of this organisation are waited for",
-            );
-        }
     }
     wrong.finish()
 }
@@ -455,9 +455,11 @@ fn user_fact(organisation: &OrgId, name: &str, user: User) -> Changed {
     )
 }
 
-/// Who is enrolled, in one place: a restore must know whom to wait for.
-pub fn roll_fact(roll: Vec<OrgId>) -> Changed {
-    (Aggregate::Settings, singleton("roll"), Record::Roll(roll))
+/// That it is enrolled, in one place for all: a restore must know whom to wait for. It is an item
+/// of its own, so that no later change erases it in a copy.
+pub fn member_fact(organisation: &OrgId) -> Changed {
+    let item = singleton(&format!("member/{}", organisation.as_str()));
+    (Aggregate::Roll, item, Record::Member(organisation.clone()))
 }
 
 fn restoration_fact(restoration: Restoration) -> Changed {
@@ -479,19 +481,24 @@ fn directory_fact(directory: Directory) -> Changed {
 /// The facts after a widening that [`check`] passed, proposed by the user `by`.
 pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<Changed> {
     if let Widening::Enrol(organisation) = widening {
-        let mut roll = known.members();
-        roll.push(organisation.id.clone());
+        let member = member_fact(&organisation.id);
         let enrolled = Organisation {
             enrolled_at: now,
             ..organisation.clone()
         };
-        return vec![organisation_fact(enrolled), roll_fact(roll)];
+        return vec![organisation_fact(enrolled), member];
+    }
+    // Of an organisation that a copy has lost, too.
+    if let Widening::GoOnWithout { organisation } = widening {
+        let found = known.restoration.iter();
+        let after = found.map(|found| restoration_fact(found.without(organisation, now)));
+        return after.collect();
     }
     let Some(mut organisation) = known.organisations.get(widening.organisation()).cloned() else {
         return Vec::new();
     };
     match widening {
-        Widening::Enrol(_) => Vec::new(),
+        Widening::Enrol(_) | Widening::GoOnWithout { .. } => Vec::new(),
         Widening::AddTeam { team, .. } => {
             organisation.teams.push(team.clone());
             vec![organisation_fact(organisation)]
@@ -518,11 +525,6 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
         Widening::Resume { .. } => {
             organisation.suspended_at = None;
             vec![organisation_fact(organisation)]
-        }
-        Widening::GoOnWithout { organisation } => {
-            let after = known.restoration.as_ref();
-            let after = after.map(|found| found.without(organisation, now));
-            after.map(restoration_fact).into_iter().collect()
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 
-use super::changes::{Changed, Wrong, check_organisation, roll_fact};
+use super::changes::{Changed, Wrong, check_organisation, member_fact};
 use super::texts::Texts;
 
 /// Organisations at the beginning.
@@ -41,8 +41,8 @@ pub struct Founding {
 impl Founding {
     /// Item keys that the decision needs.
     pub fn keys(&self) -> usize {
-        // The directory, the approvers, the roll and the opening.
-        self.organisations.len() + self.users.len() + 4
+        // Each organisation is on the roll too; the directory, the approvers and the opening.
+        self.organisations.len() * 2 + self.users.len() + 3
     }
 
     /// What it writes, so that the store can see that none of it is there.
@@ -57,7 +57,7 @@ impl Founding {
             .map(|(organisation, name, _)| Aggregate::User(organisation.clone(), name.clone()));
         let mut all: Vec<Aggregate> = organisations
             .chain(users)
-            .chain([Aggregate::Settings])
+            .chain([Aggregate::Settings, Aggregate::Roll])
             .collect();
         all.sort();
         all
@@ -195,15 +195,14 @@ fn facts(founding: &Founding, when: When) -> Vec<Changed> {
             singleton("approvers"),
             Record::Approvers(founding.approvers.clone()),
         ),
-        roll_fact(
-            founding
-                .organisations
-                .iter()
-                .map(|one| one.id.clone())
-                .collect(),
-        ),
     ];
-    organisations.chain(users).chain(settings).collect()
+    let members = founding.organisations.iter();
+    let members = members.map(|one| member_fact(&one.id));
+    organisations
+        .chain(members)
+        .chain(users)
+        .chain(settings)
+        .collect()
 }
 
 fn check(founding: &Founding, now: When) -> Result<(), Vec<FieldError>> {

@@ -399,6 +399,23 @@ fn a_consent_taken_back_or_refused_holds_again() {
         assert_eq!(ask(&mut town, AMINA), "nothing-to-show");
         later(&mut town);
     }
+    // With an assessment too: her refusal to share outweighs what she allowed before.
+    let mut again = draft(town.now, &["lantern"]);
+    again.answers.assessed_at = town.now;
+    again.consents[0].decision = ConsentDecision::Deny;
+    town.restore(&copy);
+    let subject = Subject::Tokens(tokens(AMINA));
+    let assessed = town.run(
+        attempt("trust", Action::RecordAssessment),
+        |rules, attempt, known, keys| {
+            super::super::assessing::record(rules, attempt, known, keys, &subject, &again)
+        },
+    );
+    assert_eq!(ask(&mut town, AMINA), "nothing-to-show");
+    restore(&mut town, &copy);
+    hand_in(&mut town, "trust", &assessed.kept.unwrap());
+    all_say_complete(&mut town);
+    assert_eq!(ask(&mut town, AMINA), "nothing-to-show");
     // Consent that was given is nothing to keep.
     let yes = consent(Opens::Query, &[]);
     let given = town.run(

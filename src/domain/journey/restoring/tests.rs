@@ -2,8 +2,10 @@
 
 use super::super::governing::{approve, propose};
 use super::super::scene::{Scene, org, refusal, start, told, written};
+use super::super::withdrawing::{Wish, withdraw};
 use super::*;
-use crate::domain::codes::Role;
+use crate::domain::codes::{Role, WithdrawalScope};
+use crate::domain::counterfoil::Counterfoil;
 use crate::domain::governance::Widening;
 use crate::domain::leaf::LeafClass;
 use crate::domain::restoration::Copied;
@@ -140,6 +142,25 @@ fn what_is_sent_wrong_is_told_as_ever() {
 }
 
 #[test]
+fn what_is_kept_of_a_withdrawal_names_its_entry() {
+    let mut scene = Scene::borough();
+    let attempt = scene.attempt(("haven", "ha1", Role::OrgAdmin), Action::Withdraw, start());
+    let wish = Wish {
+        scope: WithdrawalScope::Everything,
+        organisations: Vec::new(),
+        classes: Vec::new(),
+        purposes: Vec::new(),
+        channel: "card".to_owned(),
+    };
+    let decision = scene.run(&attempt, |rules, attempt, known, keys| {
+        withdraw(rules, attempt, known, keys, &[], &wish)
+    });
+    let kept = decision.value.counterfoil.unwrap();
+    let kept = Counterfoil::open(&scene.rules.keys.counterfoil, &kept).unwrap();
+    assert_eq!(kept.entry, decision.leaf.id());
+}
+
+#[test]
 fn the_gateway_says_first_that_it_was_restored_and_for_whom_it_waits() {
     let scene = Scene::borough();
     let copied = Copied {
@@ -161,6 +182,20 @@ fn the_gateway_says_first_that_it_was_restored_and_for_whom_it_waits() {
     assert_eq!(waiting, ["council", "haven", "hospital", "police"]);
     assert_eq!((restoration.leaves, restoration.since), (5, start()));
     assert!(restoration.is_proven());
+    // An organisation of which the copy holds no more than its name is waited for as well, and the
+    // entry is made even if that is the operator.
+    let mut lost = Scene::borough();
+    lost.known.organisations.remove(&org("operator"));
+    lost.known.organisations.remove(&org("haven"));
+    lost.known.roll = vec![org("haven"), org("council")];
+    lost.known.approvers.first = vec![(org("operator"), "op1".to_owned())];
+    let keys = super::super::scene::keys();
+    let begun = begin(lost.rules, now, &entropy, keys, &lost.known, copied);
+    let decision = begun.unwrap().unwrap();
+    let mut known = Known::default();
+    known.add(super::super::scene::facts(&decision)).unwrap();
+    let waiting = known.restoration.unwrap().waiting;
+    assert!(waiting.contains(&org("haven")) && waiting.contains(&org("operator")));
     // An empty log has nobody to put it down to.
     let keys = super::super::scene::keys();
     let none = begin(scene.rules, now, &entropy, keys, &Known::default(), copied);
