@@ -803,7 +803,7 @@ async fn a_server_is_trusted_by_its_certificate_or_not_at_all() {
     logged(Attempt::new(&store).await.commit(&store).await);
     let main = look(&databases.url).await;
     let all = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
-               WHERE application_name = 'firedoor'";
+               WHERE application_name = 'firedoor' AND datname = current_database()";
     assert!(main.query_one(all, &[]).await.unwrap().get::<_, bool>(0));
 }
 
