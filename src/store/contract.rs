@@ -19,12 +19,20 @@ use crate::domain::rollback::Shown;
 use crate::domain::seal::{self, ItemKey};
 use crate::domain::time::When;
 
+pub(crate) mod erasure;
+pub(crate) use erasure::{
+    a_hold_and_what_it_holds_may_share_a_batch, a_hold_blocks_destruction_and_nothing_else,
+    one_item_is_destroyed_alone, the_epoch_changes_while_others_read_and_write,
+};
+
 /// A place where a store lies, which can be opened again after it was closed.
 pub(crate) trait Fixture {
     fn open(&self) -> impl Future<Output = Store> + Send;
     fn verifier(&self) -> LogVerifier;
     /// Leaves the mark that a restore leaves, while the store is closed.
     fn mark_restored(&self, mark: Restored) -> impl Future<Output = ()> + Send;
+    /// A copy of the place where item keys lie.
+    fn keys_place(&self) -> impl Future<Output = erasure::KeysPlace> + Send;
 }
 
 /// Runs the whole suite against a backend. The argument is an expression that makes a new fixture;
@@ -56,6 +64,10 @@ macro_rules! contract_suite {
             nothing_is_written_after_closing,
             a_larger_log_with_our_signature_stops_the_store_for_good,
             the_mark_of_a_restore_stays_until_it_is_on_record,
+            one_item_is_destroyed_alone,
+            a_hold_blocks_destruction_and_nothing_else,
+            a_hold_and_what_it_holds_may_share_a_batch,
+            the_epoch_changes_while_others_read_and_write,
         );
     };
     ($fixture:expr; $($name:ident),+ $(,)?) => {

@@ -96,6 +96,19 @@ pub struct Health {
     pub leaves: u64,
 }
 
+/// How far what was erased is destroyed: no copy of the keys' place can bring it back, because the
+/// key over these keys is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erasure {
+    /// Items erased and not destroyed yet. They open no more, but from an old copy of the keys'
+    /// place together with the root key.
+    pub waiting: u64,
+    /// When the newest epoch began. What was erased before is destroyed. `None`: not known.
+    pub completed: Option<When>,
+    /// A change of epoch was interrupted; it should be finished now.
+    pub unfinished: bool,
+}
+
 impl Store {
     /// The instant no later attempt may precede: the time of the last commit.
     pub fn last_time(&self) -> When {
@@ -289,6 +302,24 @@ impl Store {
         match self {
             Self::Embedded(store) => store.rolled_back(mark).await,
             Self::Postgres(store) => store.rolled_back(mark).await,
+        }
+    }
+
+    /// How far what was erased is destroyed.
+    pub fn erasure(&self) -> Erasure {
+        match self {
+            Self::Embedded(store) => store.erasure(),
+            Self::Postgres(store) => store.erasure(),
+        }
+    }
+
+    /// Wraps the keys of all items that still exist, or are held, under a new epoch key and
+    /// destroys the old one: the second half of every erasure. Everything else goes on meanwhile.
+    /// Of several nodes one does it; for the others it is done when the keys' place says so.
+    pub async fn rewrap(&self, now: When) -> Result<(), Fault> {
+        match self {
+            Self::Embedded(store) => store.rewrap(now).await,
+            Self::Postgres(store) => store.rewrap(now).await,
         }
     }
 

@@ -18,7 +18,7 @@ use tokio_postgres::types::ToSql;
 use super::keys::StoreKeys;
 use super::names::{self, Names};
 use super::restored::Restored;
-use super::{Committed, Fault, Health, ROLLED_BACK};
+use super::{Committed, Erasure, Fault, Health, ROLLED_BACK};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
 use crate::domain::seal::{ItemKey, Slot};
@@ -37,6 +37,7 @@ mod batcher;
 #[cfg(test)]
 pub(crate) mod cluster;
 mod connect;
+mod epochs;
 mod follow;
 mod migrations;
 mod read;
@@ -44,7 +45,7 @@ mod restored;
 mod rows;
 mod slots;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tip;
 mod tree;
 mod upkeep;
@@ -295,6 +296,19 @@ impl Postgres {
         let later = size.wait_for(|size| *size > index.saturating_add(1));
         // Either way the caller looks again.
         let _ = tokio::time::timeout(timeout, later).await;
+    }
+
+    /// See [`super::Store::erasure`]. As this node last learned it.
+    pub fn erasure(&self) -> Erasure {
+        *self.shared.slots.erasure()
+    }
+
+    /// See [`super::Store::rewrap`].
+    pub async fn rewrap(&self, now: When) -> Result<(), Fault> {
+        let open = || !self.shared.closed.load(Ordering::Acquire);
+        // What was removed and not erased yet belongs to it.
+        self.shared.erase_removed().await?;
+        self.shared.slots.rewrap(now, open).await
     }
 
     /// See [`super::Store::restored`].

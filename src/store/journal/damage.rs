@@ -10,6 +10,7 @@ use crate::domain::checkpoint::LogVerifier;
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{Aggregate, Counter, List, Replay, Write};
 use crate::store::Store;
+use crate::store::contract::erasure::KeysPlace;
 use crate::store::contract::{Attempt, Fixture, contract_suite, fact_of, id, of, open_all};
 use crate::store::disk::simulated::Simulated;
 
@@ -113,6 +114,10 @@ impl Fixture for Place {
 
     async fn mark_restored(&self, mark: Restored) {
         mark.write(&Disk::Real, &self.data()).unwrap();
+    }
+
+    async fn keys_place(&self) -> KeysPlace {
+        KeysPlace::File(std::fs::read(self.slots()).unwrap())
     }
 }
 

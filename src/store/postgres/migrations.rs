@@ -25,6 +25,7 @@ const MAIN_STEPS: &[&str] = &[
 const SLOTS_STEPS: &[&str] = &[
     // A step a line.
     include_str!("migrations/0001_slots.sql"),
+    include_str!("migrations/0002_epochs.sql"),
 ];
 
 /// The tables of one of the two databases, and how they came to be.

@@ -1,20 +1,25 @@
 //! Item keys in the second database: a block is made durable before any of its keys is used, and
-//! deleting a row erases the item that the key opened.
+//! deleting a row erases the item that the key opened; for good with the next change of epoch
+//! (`epochs.rs`).
 //!
-//! Keys are never cached for reading: what another node has erased must be gone here too.
+//! Keys are never cached for reading, nor the keys that wrap them: what another node has erased or
+//! destroyed must be gone here too.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use deadpool_postgres::Object;
+use tokio_postgres::types::ToSql;
 use zeroize::Zeroizing;
 
 use super::connect::{Database, query, unreachable};
 use super::migrations::SLOTS;
 use super::{Fault, OpenError};
 use crate::domain::seal::{ItemKey, Slot};
-use crate::store::names::{self, mac, random};
-use deadpool_postgres::Object;
+use crate::store::Erasure;
+use crate::store::names::{mac, random};
 
 /// Keys made durable at once.
 const BLOCK_SLOTS: i64 = 256;
@@ -23,11 +28,14 @@ pub(super) const RESERVE_SLOTS_MAX: usize = 1024;
 /// A key that was handed out and not committed within this time is handed out again.
 const LEASE: Duration = Duration::from_secs(120);
 
-type Key = Zeroizing<[u8; 32]>;
+pub(super) type Key = Zeroizing<[u8; 32]>;
 
 pub(super) struct Slots {
-    pool: Database,
-    wrapping: Key,
+    pub(super) pool: Database,
+    pub(super) wrapping: Key,
+    /// Names this node in the turn for a change of epoch.
+    pub(super) node: [u8; 16],
+    pub(super) erasure: Mutex<Erasure>,
     stock: Mutex<Stock>,
     /// One block at a time, or many waiting reservations would each take one.
     refill: tokio::sync::Mutex<()>,
@@ -77,12 +85,16 @@ impl Slots {
         // Whatever it waits for does not go back to the pool.
         drop(Object::take(client));
         confirmed.map_err(|_| OpenError::Unconfirmed)??;
-        Ok(Self {
+        let opened = Self {
             pool,
             wrapping,
+            node: random().map_err(|_| OpenError::NoRandomness)?,
+            erasure: Mutex::default(),
             stock: Mutex::default(),
             refill: tokio::sync::Mutex::default(),
-        })
+        };
+        opened.begin_first().await?;
+        Ok(opened)
     }
 
     pub(super) async fn reserve(&self, count: usize) -> Result<Vec<ItemKey>, Fault> {
@@ -139,24 +151,39 @@ impl Slots {
         if slots.is_empty() {
             return Ok(HashMap::new());
         }
-        let sql = "SELECT slot, wrapped FROM firedoor_slots.slots WHERE slot = ANY($1)";
+        // One statement sees one moment: a row and the key of its epoch.
+        let sql = "SELECT s.slot, s.wrapped, s.epoch, e.wrapped FROM firedoor_slots.slots s \
+                   LEFT JOIN firedoor_slots.epochs e ON e.epoch = s.epoch \
+                   WHERE s.slot = ANY($1)";
         let rows = query(&self.pool, sql, &[&slots]).await?;
-        let unwrap = |row: &tokio_postgres::Row| {
+        let mut epochs = HashMap::new();
+        let mut unwrap = |row: &tokio_postgres::Row| {
             let number: i64 = row.try_get(0).ok()?;
             let wrapped: &[u8] = row.try_get(1).ok()?;
             let slot = u64::try_from(number).ok()?;
-            let plain = names::open(&self.wrapping, wrapped, &place(slot))?;
-            let key = Zeroizing::new(<[u8; 32]>::try_from(plain.as_slice()).ok()?);
-            Some((slot, ItemKey::new(Slot(slot), *key)))
+            let epoch = match epochs.entry(row.try_get::<_, i64>(2).ok()?) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let opened = self.epoch(*new.key(), row.try_get(3).ok()?)?;
+                    new.insert(opened)
+                }
+            };
+            Some((
+                slot,
+                ItemKey::new(Slot(slot), *epoch.unwrap(slot, wrapped)?),
+            ))
         };
         rows.iter()
             .map(|row| unwrap(row).ok_or(Fault::Unreadable("an item key is damaged")))
             .collect()
     }
 
-    /// Erases for good. Slots that are gone already are no error.
+    /// Erases; for good with the next change of epoch. Slots that are gone already are no error.
     pub(super) async fn erase(&self, slots: &[i64]) -> Result<(), Fault> {
-        let sql = "DELETE FROM firedoor_slots.slots WHERE slot = ANY($1) RETURNING slot";
+        let sql = "WITH gone AS ( \
+                DELETE FROM firedoor_slots.slots WHERE slot = ANY($1) RETURNING slot) \
+            UPDATE firedoor_slots.twin SET erased = erased + (SELECT count(*) FROM gone) \
+            RETURNING erased";
         query(&self.pool, sql, &[&slots]).await.map(|_| ())
     }
 
@@ -164,7 +191,9 @@ impl Slots {
     pub(super) async fn close(&self) -> Result<(), Fault> {
         let free = std::mem::take(&mut self.stock().free);
         let slots: Vec<i64> = free.iter().map(|(slot, _)| slot.cast_signed()).collect();
-        self.erase(&slots).await
+        // No item lies under these, so nobody waits for their destruction.
+        let sql = "DELETE FROM firedoor_slots.slots WHERE slot = ANY($1) RETURNING slot";
+        query(&self.pool, sql, &[&slots]).await.map(|_| ())
     }
 
     fn lend(&self, count: usize) -> Option<Vec<ItemKey>> {
@@ -184,21 +213,30 @@ impl Slots {
         let make = async {
             let mut client = self.pool.get().await.map_err(|_| FAILED)?;
             let transaction = client.transaction().await.map_err(|_| FAILED)?;
-            let sql = "UPDATE firedoor_slots.twin SET next = next + $1 RETURNING next";
+            // Holds the row of the epoch's number until the block is committed: a change of epoch
+            // that begins meanwhile waits, and then finds the block.
+            let sql = "UPDATE firedoor_slots.twin SET next = next + $1 RETURNING next, epoch";
             let row = transaction.query_one(sql, &[&BLOCK_SLOTS]).await;
-            let end: i64 = row.and_then(|row| row.try_get(0)).map_err(|_| FAILED)?;
+            let row = row.map_err(|_| FAILED)?;
+            let end: i64 = row.try_get(0).map_err(|_| FAILED)?;
+            let number: i64 = row.try_get(1).map_err(|_| FAILED)?;
+            let sql = "SELECT wrapped FROM firedoor_slots.epochs WHERE epoch = $1";
+            let row = transaction.query_one(sql, &[&number]).await;
+            let row = row.map_err(|_| FAILED)?;
+            let epoch = self.epoch(number, row.try_get(0).map_err(|_| FAILED)?);
+            let epoch = epoch.ok_or(FAILED)?;
             let (mut numbers, mut wrapped, mut block) = (Vec::new(), Vec::new(), Vec::new());
             for number in end - BLOCK_SLOTS..end {
                 let slot = number.cast_unsigned();
                 let key = Zeroizing::new(random().map_err(|_| FAILED)?);
-                let sealed = names::seal(&self.wrapping, &key[..], &place(slot));
-                wrapped.push(sealed.map_err(|_| FAILED)?);
+                wrapped.push(epoch.wrap(slot, &key).map_err(|_| FAILED)?);
                 numbers.push(number);
                 block.push((slot, key));
             }
-            let sql = "INSERT INTO firedoor_slots.slots (slot, wrapped) \
-                       SELECT * FROM unnest($1::bigint[], $2::bytea[])";
-            let written = transaction.execute(sql, &[&numbers, &wrapped]).await;
+            let sql = "INSERT INTO firedoor_slots.slots (slot, wrapped, epoch) \
+                       SELECT d.*, $3::bigint FROM unnest($1::bigint[], $2::bytea[]) AS d";
+            let parameters: [&(dyn ToSql + Sync); 3] = [&numbers, &wrapped, &epoch.number];
+            let written = transaction.execute(sql, &parameters).await;
             written.map_err(|_| FAILED)?;
             transaction.commit().await.map_err(|_| FAILED)?;
             Ok(block)
@@ -236,8 +274,4 @@ impl Stock {
             }
         }
     }
-}
-
-fn place(slot: u64) -> Vec<u8> {
-    [&b"firedoor slot v1"[..], &slot.to_be_bytes()].concat()
 }

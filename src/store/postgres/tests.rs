@@ -24,6 +24,7 @@ use crate::domain::time::When;
 use crate::store::keys::StoreKeys;
 use crate::store::{Discloses, Fault, Outcome, Restored, Store};
 
+pub(crate) mod erasure;
 mod failover;
 mod upgrade;
 
@@ -862,6 +863,7 @@ async fn nothing_in_the_databases_can_be_read_without_the_keys() {
 mod contract {
     use super::*;
     use crate::domain::checkpoint::LogVerifier;
+    use crate::store::contract::erasure::KeysPlace;
     use crate::store::contract::{Fixture, contract_suite};
 
     impl Fixture for Databases {
@@ -876,6 +878,10 @@ mod contract {
         async fn mark_restored(&self, mark: Restored) {
             let pool = crate::store::postgres::connect::Database::new(&self.url, None, 2).unwrap();
             restored::write(&pool, &mark).await.unwrap();
+        }
+
+        async fn keys_place(&self) -> KeysPlace {
+            super::erasure::keys_place(self).await
         }
     }
 

@@ -30,6 +30,9 @@ pub(super) async fn sweep(shared: Arc<Shared>) {
         if let Err(error) = shared.erase_removed().await {
             tracing::warn!(%error, "keys of removed items are not erased yet; trying again");
         }
+        if due && let Err(error) = shared.slots.learn().await {
+            tracing::warn!(%error, "how far erasure is cannot be learned; trying again");
+        }
         if due && let Err(error) = shared.drop_expired().await {
             tracing::warn!(%error, "expired rows were not dropped; trying again");
         }
@@ -48,6 +51,7 @@ impl Shared {
                 return Ok(());
             }
             self.slots.erase(&slots).await?;
+            self.slots.learn().await?;
             let sql = "DELETE FROM firedoor.erasures WHERE slot = ANY($1)";
             query(&self.pool, sql, &[&slots]).await?;
         }
