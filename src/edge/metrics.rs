@@ -55,6 +55,10 @@ pub struct Gauges {
     pub stopped: bool,
     /// Only withdrawals, emergencies and refusals are taken.
     pub nearly_full: bool,
+    /// Erased items whose keys are not destroyed yet.
+    pub erasures_waiting: u64,
+    /// In seconds since 1970; 0: never.
+    pub erasures_completed_s: i64,
     pub server_certificate_s_left: i64,
     pub revocation_list_s_left: i64,
 }
@@ -172,7 +176,7 @@ impl Metrics {
         writeln!(page, "{name}_bucket{{le=\"+Inf\"}} {decisions}")?;
         let sum = seconds(self.decisions_micros.load(Ordering::Relaxed));
         writeln!(page, "{name}_sum {sum}\n{name}_count {decisions}")?;
-        let gauges: [(&str, &str, i64); 5] = [
+        let gauges: [(&str, &str, i64); 7] = [
             (
                 "firedoor_log_leaves",
                 "Entries in the log.",
@@ -187,6 +191,16 @@ impl Metrics {
                 "firedoor_store_nearly_full",
                 "1 if only withdrawals, emergencies and refusals are taken.",
                 i64::from(gauges.nearly_full),
+            ),
+            (
+                "firedoor_erasures_waiting",
+                "Erased items that the next change of key destroys.",
+                i64::try_from(gauges.erasures_waiting).unwrap_or(i64::MAX),
+            ),
+            (
+                "firedoor_erasures_completed_timestamp_seconds",
+                "When what had been erased was last destroyed; 0 if never.",
+                gauges.erasures_completed_s,
             ),
             (
                 "firedoor_server_certificate_seconds_left",
@@ -279,6 +293,12 @@ mod tests {
         # HELP firedoor_store_nearly_full 1 if only withdrawals, emergencies and refusals are taken.
         # TYPE firedoor_store_nearly_full gauge
         firedoor_store_nearly_full 0
+        # HELP firedoor_erasures_waiting Erased items that the next change of key destroys.
+        # TYPE firedoor_erasures_waiting gauge
+        firedoor_erasures_waiting 0
+        # HELP firedoor_erasures_completed_timestamp_seconds When what had been erased was last destroyed; 0 if never.
+        # TYPE firedoor_erasures_completed_timestamp_seconds gauge
+        firedoor_erasures_completed_timestamp_seconds 0
         # HELP firedoor_server_certificate_seconds_left Until clients refuse the gateway's certificate.
         # TYPE firedoor_server_certificate_seconds_left gauge
         firedoor_server_certificate_seconds_left 0

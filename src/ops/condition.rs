@@ -8,12 +8,15 @@ use serde::Serialize;
 use crate::domain::restoration::Restoration;
 use crate::domain::time::When;
 use crate::edge::tls::TlsHealth;
-use crate::store::{Health, ROLLED_BACK};
+use crate::store::{Erasure, Health, ROLLED_BACK};
 
 /// Certificates and lists are named this long before they end.
 const WARNED_BEFORE_DAYS: i64 = 7;
 /// The system clock may be this far behind the log (`design.md` 6).
 const BEHIND_MILLIS_MAX: i64 = 2_000;
+
+/// What was erased is destroyed within so many days.
+const ERASURE_DAYS_MAX: i64 = 3;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -96,6 +99,22 @@ pub fn restoration_problems(restoration: &Restoration) -> Vec<Problem> {
     found
 }
 
+/// Erasure is promised for the night; two missed nights are told.
+pub fn erasure_problem(erasure: &Erasure, now: When) -> Option<Problem> {
+    let last = erasure.completed?;
+    let late = now >= last.plus_days(ERASURE_DAYS_MAX) && erasure.waiting > 0;
+    (late || erasure.unfinished).then(|| Problem {
+        name: "erasure-late",
+        stops: false,
+        what: format!(
+            "{} erased items are not destroyed yet; the last time was {}",
+            erasure.waiting,
+            last.rfc3339()
+        ),
+        todo: "see to the disk or the database of keys.slots; the gateway tries again by itself",
+    })
+}
+
 pub fn clock_problem(last: When, now: When) -> Option<Problem> {
     let behind = last.millis().saturating_sub(now.millis());
     (behind > BEHIND_MILLIS_MAX).then(|| Problem {
@@ -171,6 +190,22 @@ mod tests {
     #[test]
     fn a_sound_gateway_has_no_problem() {
         assert_eq!(problems(&store(), now(), &tls(30), now()), []);
+    }
+
+    #[test]
+    fn an_erasure_that_is_late_is_told_and_one_that_waits_for_the_night_is_not() {
+        let erasure = |waiting, days: i64| Erasure {
+            waiting,
+            completed: Some(now().plus_days(-days)),
+            unfinished: false,
+        };
+        assert_eq!(erasure_problem(&erasure(1, 2), now()), None);
+        assert_eq!(erasure_problem(&erasure(0, 9), now()), None);
+        assert_eq!(erasure_problem(&Erasure::default(), now()), None);
+        let late = erasure_problem(&erasure(4, 3), now()).unwrap();
+        let what = "4 erased items are not destroyed yet; the last time was \
+                    2026-03-30T21:10:00.000Z";
+        assert_eq!((late.stops, late.what.as_str()), (false, what));
     }
 
     #[test]

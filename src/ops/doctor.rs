@@ -21,7 +21,7 @@ use serde_json::json;
 use super::cli::CommandResult;
 use super::clock::now;
 use super::condition::{
-    Problem, clock_problem, restoration_problems, store_problems, tls_problems,
+    Problem, clock_problem, erasure_problem, restoration_problems, store_problems, tls_problems,
 };
 use super::config::{Config, StoreChoice};
 use super::gateway;
@@ -29,6 +29,7 @@ use super::keys::{RootKey, log_key};
 use super::policy;
 use crate::edge::tls::{Clock, TlsState};
 use crate::pipeline::Gateway;
+use crate::store::Erasure;
 
 /// What the running gateway may say of itself.
 const READY_BYTES_MAX: u64 = 64 * 1024;
@@ -372,6 +373,7 @@ async fn log(report: &mut Report, config: &Config, repairing: bool) {
         None => report.good("clock", format!("{}, not behind the log", now().rfc3339())),
     }
     restored(report, &gateway).await;
+    erasure(report, &store.erasure());
     let head = match store.checkpoint().await {
         Ok(note) => signed_by_us(config, &note),
         Err(error) => Err(error.to_string()),
@@ -405,6 +407,20 @@ async fn restored(report: &mut Report, gateway: &Gateway) {
         }
         Err(error) => report.stops("log", error.to_string(), "look at the disk or the database"),
     }
+}
+
+/// How far what was erased is destroyed. Numbers and a time only.
+fn erasure(report: &mut Report, erasure: &Erasure) {
+    if let Some(problem) = erasure_problem(erasure, now()) {
+        return report.problem("erasure", &problem);
+    }
+    let last = erasure.completed.map(|at| at.rfc3339());
+    let last = last.unwrap_or_else(|| "never".to_owned());
+    let waiting = erasure.waiting;
+    report.good(
+        "erasure",
+        format!("last destroyed: {last}, waiting for the night: {waiting}"),
+    );
 }
 
 /// The number of entries under the log's own key.

@@ -25,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::cli::CommandResult;
 use super::clock::now;
-use super::condition::{Problem, problems, restoration_problems};
+use super::condition::{Problem, erasure_problem, problems, restoration_problems};
 use super::config::{Config, ConfigError};
 use super::gateway::{self, OpenError};
 use super::keys::forbid_core_dumps;
@@ -230,6 +230,7 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
     let mut upkeep = JoinSet::new();
     upkeep.spawn(server::keep_fresh(Arc::clone(&tls)));
     upkeep.spawn(keep_telling(Arc::clone(&app), Arc::clone(&tls)));
+    upkeep.spawn(nightly::keep_destroying(Arc::clone(&app)));
     Ok(Running {
         address,
         admin_address,
@@ -266,6 +267,7 @@ async fn found_problems(app: &App, tls: &TlsState) -> Vec<Problem> {
     if let Ok(Some(restoration)) = app.gateway.restoration().await {
         found.extend(restoration_problems(&restoration));
     }
+    found.extend(erasure_problem(&store.erasure(), now()));
     found
 }
 
@@ -315,6 +317,7 @@ async fn ready(app: &App, tls: &TlsState) -> Response {
 
 fn metrics(app: &App, tls: &TlsState) -> Response {
     let (store, tls, now) = (app.gateway.store.health(), tls.health(), now());
+    let erasure = app.gateway.store.erasure();
     let left = |until: crate::domain::time::When| {
         until
             .millis()
@@ -325,6 +328,10 @@ fn metrics(app: &App, tls: &TlsState) -> Response {
         leaves: store.leaves,
         stopped: store.stopped.is_some(),
         nearly_full: store.nearly_full,
+        erasures_waiting: erasure.waiting,
+        erasures_completed_s: erasure
+            .completed
+            .map_or(0, |at| at.millis().div_euclid(1_000)),
         server_certificate_s_left: left(tls.server_not_after),
         revocation_list_s_left: left(tls.revocation_next_update),
     });
@@ -356,5 +363,6 @@ fn allow_many_connections() {
     }
 }
 
+mod nightly;
 #[cfg(test)]
 mod tests;

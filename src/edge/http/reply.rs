@@ -207,8 +207,12 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
             200,
             result(json!({
                 "effective_from": at.rfc3339(),
+                // The same words whatever there was, and whether or not a law keeps it (P5).
                 "says": "From now on nothing is shared on her word. What a law requires goes on, \
-                         and what was already read cannot be unread. You need no reason.",
+                         and what was already read cannot be unread. What was not delivered yet, \
+                         if there was anything, opens for nobody any more; it is destroyed in the \
+                         nights after, or later where a law requires that it be kept unread. You \
+                         need no reason.",
             })),
         ),
         other => super::more::body(call, other, opened, &answered.entries),
