@@ -579,12 +579,7 @@ impl Gateway {
                 }
                 Read::Proposal(alias) => {
                     let id = ProposalId(self.inward(attempt, AliasKind::Proposal, *alias));
-                    self.read(&mut known, &[Aggregate::Proposal(id)]).await?;
-                    if let Some(proposal) = known.proposals.get(&id) {
-                        let widening = proposal.widening.clone();
-                        self.read_target(&mut known, widening.organisation(), widening.user())
-                            .await?;
-                    }
+                    self.read_proposal(&mut known, id).await?;
                 }
                 Read::ReferralsOfPeople => self.read_referrals_of_people(&mut known).await?,
                 Read::Externals(names) => {

@@ -566,3 +566,15 @@ mod tests {
         assert!(Article6::PublicTask.open_to(OrgKind::Police));
     }
 }
+
+codes!(
+    /// Why something must be kept although she withdrew or its time is over.
+    HoldReason {
+        CourtOrder = "court_order",
+        IcoOrder = "ico_order",
+        SubjectAccess = "subject_access",
+        PoliceInvestigation = "police_investigation",
+        Litigation = "litigation",
+        SafeguardingReview = "safeguarding_review",
+    }
+);

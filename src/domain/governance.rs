@@ -3,8 +3,8 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::codes::Taint;
-use super::id::{Id, OrgId, ProposalId, ServiceId, TeamId};
+use super::codes::{HoldReason, Taint};
+use super::id::{Id, OrgId, ProposalId, ReferralId, ServiceId, TeamId};
 use super::organisation::{Agreement, Certificate, Organisation, Service, Team, TotpSecret};
 use super::time::When;
 
@@ -48,6 +48,38 @@ pub enum Widening {
     GoOnWithout {
         organisation: OrgId,
     },
+    /// Sets or ends a legal hold. Neither shows anything to anyone; but what is held is not
+    /// destroyed, which she was promised, so no one does it alone.
+    Hold(Hold),
+}
+
+/// A legal hold on what a referral of the proposer's organisation carries.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Hold {
+    pub organisation: OrgId,
+    pub referral: ReferralId,
+    pub change: HoldChange,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub enum HoldChange {
+    Set {
+        reason: HoldReason,
+        /// When someone must look whether it is still needed.
+        review_at: When,
+    },
+    /// What was removed meanwhile is destroyed by the next change of key.
+    End,
+}
+
+/// A hold in force, as a fact of its referral.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct InForce {
+    pub items: Vec<Id>,
+    pub reason: HoldReason,
+    pub review_at: When,
+    pub set_at: When,
+    pub proposed_by: OrgId,
 }
 
 impl Widening {
@@ -71,6 +103,22 @@ impl Widening {
             | Self::AddAgreement { .. }
             | Self::OpenService(_)
             | Self::Resume { .. }
+            | Self::GoOnWithout { .. }
+            | Self::Hold(_) => None,
+        }
+    }
+
+    /// The hold that it sets or ends.
+    pub const fn hold(&self) -> Option<&Hold> {
+        match self {
+            Self::Hold(hold) => Some(hold),
+            Self::Enrol(_)
+            | Self::AddTeam { .. }
+            | Self::Attest { .. }
+            | Self::AddAgreement { .. }
+            | Self::AddCertificate { .. }
+            | Self::OpenService(_)
+            | Self::Resume { .. }
             | Self::GoOnWithout { .. } => None,
         }
     }
@@ -86,6 +134,7 @@ impl Widening {
             | Self::Resume { organisation }
             | Self::GoOnWithout { organisation } => organisation,
             Self::OpenService(service) => &service.organisation,
+            Self::Hold(hold) => &hold.organisation,
         }
     }
 
@@ -99,6 +148,10 @@ impl Widening {
             Self::OpenService(_) => "open_service",
             Self::Resume { .. } => "resume_organisation",
             Self::GoOnWithout { .. } => "go_on_without",
+            Self::Hold(hold) => match hold.change {
+                HoldChange::Set { .. } => "hold_referral",
+                HoldChange::End => "end_hold",
+            },
         }
     }
 }

@@ -7,7 +7,7 @@ use super::audit::QueueItem;
 use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
-use super::governance::{Approvers, Proposal};
+use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId};
 use super::organisation::{Directory, Organisation, User};
 use super::person::{Evidence, TaggedToken, Tier, Token, tier};
@@ -41,6 +41,7 @@ pub struct Known {
     pub tombstones: Vec<Tombstone>,
     pub externals: BTreeMap<Token, Vec<ReferralId>>,
     pub referrals: BTreeMap<ReferralId, Referral>,
+    pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
     pub queue: BTreeMap<Id, QueueItem>,
     pub parts: Vec<PartRef>,
@@ -88,6 +89,9 @@ impl Known {
             (Aggregate::Referral(id), Record::Referral(referral)) => {
                 self.referrals.insert(id, referral);
             }
+            (Aggregate::Referral(id), Record::Hold(hold)) => {
+                self.holds.insert(id, hold);
+            }
             (Aggregate::Token(token), Record::Holder(holder)) => {
                 self.holders.entry(token).or_default().push(holder);
             }
@@ -119,7 +123,8 @@ impl Known {
             | Record::External(_)
             | Record::QueueItem(_)
             | Record::Member(_)
-            | Record::Restoration(_) => {}
+            | Record::Restoration(_)
+            | Record::Hold(_) => {}
         }
     }
 

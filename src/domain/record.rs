@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::assessment::Assessment;
 use super::audit::QueueItem;
 use super::consent::{Consent, Tombstone};
-use super::governance::{Approvers, Proposal};
+use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, OrgId, PersonId, ReferralId};
 use super::organisation::{Directory, Organisation, User};
 use super::person::TaggedToken;
@@ -66,6 +66,7 @@ pub enum Record {
     /// An organisation that was enrolled, whatever became of it.
     Member(OrgId),
     Restoration(Restoration),
+    Hold(InForce),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

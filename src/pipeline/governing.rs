@@ -58,14 +58,19 @@ impl Gateway {
     /// Proposes a widening. It changes nothing yet.
     pub async fn propose(&self, attempt: Attempt, widening: &Widening) -> Result<Answered, Fault> {
         let recent = aggregates(&self.recent_proposals(None).await?);
-        self.run(
-            attempt,
-            &[
-                Read::Target(widening.organisation(), widening.user()),
-                Read::Of(&recent),
-            ],
-            |rules, attempt, known, keys| governing::propose(rules, attempt, known, keys, widening),
-        )
+        let mut reads = vec![
+            Read::Target(widening.organisation(), widening.user()),
+            Read::Of(&recent),
+        ];
+        // Named by the caller's alias.
+        reads.extend(
+            widening
+                .hold()
+                .map(|hold| Read::Referral(hold.referral.id())),
+        );
+        self.run(attempt, &reads, |rules, attempt, known, keys| {
+            governing::propose(rules, attempt, known, keys, widening)
+        })
         .await
     }
 
@@ -128,6 +133,25 @@ impl Gateway {
     async fn recent_proposals(&self, before: Option<Listed>) -> Result<Vec<Listed>, Fault> {
         self.store
             .newest(&List::Proposals, before, PROPOSALS_MAX)
+            .await
+    }
+
+    /// A proposal, and what it would change.
+    pub(super) async fn read_proposal(
+        &self,
+        known: &mut Known,
+        id: ProposalId,
+    ) -> Result<(), Fault> {
+        self.read(known, &[Aggregate::Proposal(id)]).await?;
+        let Some(proposal) = known.proposals.get(&id) else {
+            return Ok(());
+        };
+        let widening = proposal.widening.clone();
+        if let Some(hold) = widening.hold() {
+            self.read(known, &[Aggregate::Referral(hold.referral)])
+                .await?;
+        }
+        self.read_target(known, widening.organisation(), widening.user())
             .await
     }
 

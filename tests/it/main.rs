@@ -18,6 +18,7 @@ mod custody;
 mod demo;
 mod district;
 mod fhir;
+mod hold;
 mod nodes;
 mod people;
 mod readme;

@@ -6,6 +6,7 @@
 
 mod changes;
 pub mod founding;
+pub mod holding;
 mod own_staff;
 mod texts;
 
@@ -64,8 +65,9 @@ fn decide_proposal(
     let caller = caller(known, attempt)?;
     ruling.reason(widening.code());
     permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;
-    check(ruling, known, widening)?;
     let own = attempt.organisation();
+    let mut widening = holding::inward(widening, ruling.rules(), own);
+    check(ruling, known, &widening)?;
     let waiting = known
         .proposals
         .values()
@@ -76,7 +78,6 @@ fn decide_proposal(
         }));
     }
     let id = ProposalId(attempt.entropy.id("proposal"));
-    let mut widening = widening.clone();
     changes::name_agreements(&mut widening, &attempt.entropy);
     let proposal = Proposal {
         id,
@@ -184,6 +185,9 @@ fn decide_approval(
     let by = proposal.proposed_user.as_str();
     for (of, item, record) in changes::widened(&proposal.widening, known, attempt.when, by) {
         ruling.fact(of, item, &record);
+    }
+    if let Some(hold) = proposal.widening.hold() {
+        holding::apply(ruling, known, hold);
     }
     // The secret is now the user's; the proposal keeps no copy.
     let approved = Proposal {

@@ -14,7 +14,7 @@ use super::referrals::{Reply, cursor, outward_cursor};
 use super::reply::{Rendered, envelope, finish, render};
 use crate::domain::audit::{SeenItem, SomeOrganisation};
 use crate::domain::codes::Action;
-use crate::domain::governance::Proposal;
+use crate::domain::governance::{HoldChange, Proposal};
 use crate::edge::wire::governance::{
     AuditQueryIn, AuditSubjectIn, Change, NarrowingIn, ProposalIn, QueueDecisionIn, SecondFactorIn,
 };
@@ -327,6 +327,12 @@ fn says(code: &str, tries: u16, minutes: u16) -> String {
 
 /// A proposal, for those who may see it; its id is the reader's alias already.
 pub fn proposal_json(proposal: &Proposal) -> Value {
+    let hold = match proposal.widening.hold().map(|hold| &hold.change) {
+        Some(HoldChange::Set { reason, review_at }) => {
+            json!({ "reason": reason.code(), "review_at": review_at.rfc3339() })
+        }
+        Some(HoldChange::End) | None => Value::Null,
+    };
     json!({
         "id": proposal.id.id().to_string(),
         "change": proposal.widening.code(),
@@ -334,6 +340,8 @@ pub fn proposal_json(proposal: &Proposal) -> Value {
         "proposed_by": proposal.proposed_by.as_str(),
         "proposed_at": proposal.proposed_at.rfc3339(),
         "until": proposal.until.rfc3339(),
+        // Whose referral it is about stays with its organisation.
+        "hold": hold,
         "approved": proposal.approved.as_ref().map(|approval| json!({
             "organisation": approval.organisation.as_str(),
             "at": approval.at.rfc3339(),

@@ -8,16 +8,21 @@ use super::{IdentityIn, Secret, Wrong, short};
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{Filter, QueueVerdict, VisibleOutcome};
 use crate::domain::codes::{
-    Action, Custody, DataClass, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
+    Action, Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily,
+    Taint,
 };
-use crate::domain::governance::{Narrowing, Widening};
-use crate::domain::id::{Id, OrgId, ServiceId, TeamId};
+use crate::domain::governance::{Hold, HoldChange, Widening};
+use crate::domain::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
 use crate::domain::journey::governing::OwnCertificate;
 use crate::domain::organisation::{
     Agreement, Attestation, Certificate, Organisation, Service, StandingAcceptance, Team,
 };
 use crate::domain::person::FieldError;
 use crate::pipeline::Page;
+
+mod narrowing;
+
+pub use narrowing::NarrowingIn;
 
 /// Different people one worker may ask about in a day, unless stated.
 const PEOPLE_A_DAY: u32 = 30;
@@ -155,6 +160,18 @@ pub enum ProposalIn {
     GoOnWithout {
         organisation: String,
     },
+    /// Keeps what a referral of your organisation carries from being destroyed. Nobody is shown it.
+    HoldReferral {
+        referral: String,
+        /// `court_order`, `ico_order`, `subject_access`, `police_investigation`, `litigation` or
+        /// `safeguarding_review`.
+        reason: String,
+        /// RFC 3339, within a year.
+        review_at: String,
+    },
+    EndHold {
+        referral: String,
+    },
     /// For your own team, by your organisation's administrator in person: takes effect at once.
     IssueOwnCertificate {
         certificate: CertificateIn,
@@ -210,6 +227,23 @@ impl ProposalIn {
             Self::GoOnWithout { organisation } => Widening::GoOnWithout {
                 organisation: org(wrong, "organisation", &organisation)?,
             },
+            Self::HoldReferral {
+                referral,
+                reason,
+                review_at,
+            } => Widening::Hold(Hold {
+                organisation: attempt.organisation().clone(),
+                referral: ReferralId(id(wrong, "referral", &referral)?),
+                change: HoldChange::Set {
+                    reason: wrong.code("reason", &reason, HoldReason::parse)?,
+                    review_at: wrong.when("review_at", Some(&review_at))?,
+                },
+            }),
+            Self::EndHold { referral } => Widening::Hold(Hold {
+                organisation: attempt.organisation().clone(),
+                referral: ReferralId(id(wrong, "referral", &referral)?),
+                change: HoldChange::End,
+            }),
             Self::IssueOwnCertificate {
                 certificate,
                 totp_secret,
@@ -370,92 +404,6 @@ impl ServiceIn {
     }
 }
 
-/// A change that lets less through. One person, at once.
-#[derive(Deserialize, ToSchema)]
-#[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
-pub enum NarrowingIn {
-    SuspendOrganisation {
-        organisation: String,
-    },
-    RevokeCertificate {
-        organisation: String,
-        /// SHA-256 of the certificate's SubjectPublicKeyInfo, as 64 hexadecimal digits.
-        spki_sha256: String,
-    },
-    TaintTeam {
-        organisation: String,
-        team: String,
-        taint: String,
-    },
-    EndAgreement {
-        organisation: String,
-        agreement: String,
-    },
-    RemoveUser {
-        organisation: String,
-        user: String,
-    },
-    CloseService {
-        organisation: String,
-        service: String,
-    },
-}
-
-impl NarrowingIn {
-    pub fn parse(self) -> Result<Narrowing, Vec<FieldError>> {
-        let mut wrong = Wrong::default();
-        let narrowing = self.narrowing(&mut wrong);
-        complete(wrong, narrowing)
-    }
-
-    fn narrowing(self, wrong: &mut Wrong) -> Option<Narrowing> {
-        Some(match self {
-            Self::SuspendOrganisation { organisation } => Narrowing::SuspendOrganisation {
-                organisation: org(wrong, "organisation", &organisation)?,
-            },
-            Self::RevokeCertificate {
-                organisation,
-                spki_sha256,
-            } => Narrowing::RevokeCertificate {
-                organisation: org(wrong, "organisation", &organisation)?,
-                spki_sha256: hex32(wrong, "spki_sha256", &spki_sha256)?,
-            },
-            Self::TaintTeam {
-                organisation,
-                team,
-                taint,
-            } => Narrowing::TaintTeam {
-                organisation: org(wrong, "organisation", &organisation)?,
-                team: team_id(wrong, "team", &team)?,
-                taint: wrong.code("taint", &taint, Taint::parse)?,
-            },
-            Self::EndAgreement {
-                organisation,
-                agreement,
-            } => Narrowing::EndAgreement {
-                organisation: org(wrong, "organisation", &organisation)?,
-                agreement: id(wrong, "agreement", &agreement)?,
-            },
-            Self::RemoveUser { organisation, user } => {
-                if crate::domain::attempt::UserName::parse(&user).is_err() {
-                    wrong.add("user", "1 to 64 of letters, digits and '. _ @ -'");
-                }
-                Narrowing::RemoveUser {
-                    organisation: org(wrong, "organisation", &organisation)?,
-                    user,
-                }
-            }
-            Self::CloseService {
-                organisation,
-                service,
-            } => Narrowing::CloseService {
-                organisation: org(wrong, "organisation", &organisation)?,
-                service: name(wrong, "service", ServiceId::parse(&service).ok())?,
-            },
-        })
-    }
-}
-
 fn id(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<Id> {
     let parsed = Id::parse(text);
     if parsed.is_none() {
@@ -547,6 +495,7 @@ impl QueueDecisionIn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::governance::Narrowing;
 
     #[test]
     fn a_change_is_read_by_its_name() {

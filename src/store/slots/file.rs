@@ -61,9 +61,9 @@ impl Epoch {
         }
         let mut header = vec![0; HEADER_BYTES.min(length as usize)];
         file.read_exact_at(&mut header, 0)?;
-        let whole = header.split_last_chunk::<4>().is_some_and(|(signed, sum)| {
-            signed.len() == HEADER_BYTES - 4 && *sum == crc(signed)
-        });
+        let whole = header
+            .split_last_chunk::<4>()
+            .is_some_and(|(signed, sum)| signed.len() == HEADER_BYTES - 4 && *sum == crc(signed));
         if whole {
             return Ok(open_header(&header, owner).is_some());
         }

@@ -1,5 +1,6 @@
 //! What a change must look like, and what it makes of the facts. Permits nothing by itself.
 
+use super::holding;
 use crate::domain::attempt::Entropy;
 use crate::domain::codes::{DataClass, OrgKind, Taint};
 use crate::domain::decision::Aggregate;
@@ -97,7 +98,7 @@ pub fn names_immigration_enforcement(widening: &Widening) -> bool {
         Widening::AddAgreement { agreement, .. } => texts.agreement(agreement),
         Widening::AddCertificate { certificate, .. } => texts.certificate(certificate),
         Widening::OpenService(service) => texts.service(service),
-        Widening::Resume { .. } | Widening::GoOnWithout { .. } => {}
+        Widening::Resume { .. } | Widening::GoOnWithout { .. } | Widening::Hold(_) => {}
     }
     texts.add(widening.organisation().as_str());
     texts.any_enforcement()
@@ -117,7 +118,8 @@ pub fn name_agreements(widening: &mut Widening, entropy: &Entropy) {
         | Widening::AddCertificate { .. }
         | Widening::OpenService(_)
         | Widening::Resume { .. }
-        | Widening::GoOnWithout { .. } => {}
+        | Widening::GoOnWithout { .. }
+        | Widening::Hold(_) => {}
     }
 }
 
@@ -203,6 +205,7 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             "organisation",
             "this organisation is not suspended",
         ),
+        (Widening::Hold(hold), Some(_)) => holding::check(&mut wrong, hold, known, now),
     }
     wrong.finish()
 }
@@ -498,7 +501,8 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
         return Vec::new();
     };
     match widening {
-        Widening::Enrol(_) | Widening::GoOnWithout { .. } => Vec::new(),
+        // What a hold writes is not only facts: see `holding`.
+        Widening::Enrol(_) | Widening::GoOnWithout { .. } | Widening::Hold(_) => Vec::new(),
         Widening::AddTeam { team, .. } => {
             organisation.teams.push(team.clone());
             vec![organisation_fact(organisation)]
