@@ -30,8 +30,8 @@ use super::index::Index;
 use super::keys::StoreKeys;
 use super::names::Names;
 use super::restored::Restored;
-use super::slots::{RESERVE_SLOTS_MAX, RewrapError, Slots};
-use super::{Committed, Erasure, Fault, Health, ROLLED_BACK};
+use super::slots::{RESERVE_SLOTS_MAX, Slots};
+use super::{Committed, Fault, Health, ROLLED_BACK};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
 use crate::domain::merkle::Tree;
@@ -39,6 +39,7 @@ use crate::domain::seal::{ItemKey, Slot};
 use crate::domain::time::When;
 
 mod copying;
+mod epoch;
 mod frame;
 mod lister;
 mod marks;
@@ -537,40 +538,6 @@ impl Journal {
             nearly_full: self.shared.check_room(),
             leaves: self.shared.state().leaves,
         }
-    }
-
-    /// See [`super::Store::erasure`].
-    pub fn erasure(&self) -> Erasure {
-        self.shared.slots.erasure()
-    }
-
-    /// See [`super::Store::rewrap`].
-    pub async fn rewrap(&self, now: When) -> Result<(), Fault> {
-        const LATER: Fault = Fault::CannotRecord("the keys of items stay under their old key");
-        if let Some(why) = self.shared.stopped() {
-            return Err(Fault::CannotRecord(why));
-        }
-        let (answer, answered) = oneshot::channel();
-        let shared = Arc::clone(&self.shared);
-        // A thread of its own, so that closing waits for it.
-        let thread = spawn("journal-rewrap", move || {
-            let done = shared.slots.rewrap(now).map_err(|error| {
-                tracing::error!(%error, "what was erased is not destroyed yet");
-                match error {
-                    RewrapError::Uncertain(_) => shared.stop("the slot file may not be in place"),
-                    RewrapError::Abandoned(_) | RewrapError::NotDestroyed(_) => LATER,
-                }
-            });
-            // Before whoever asked goes on and perhaps closes the store.
-            drop(shared);
-            let _ = answer.send(done);
-        });
-        {
-            let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-            threads.retain(|thread| !thread.is_finished());
-            threads.push(thread.map_err(|_| LATER)?);
-        }
-        answered.await.unwrap_or(Err(LATER))
     }
 
     /// Waits for everything queued, syncs the lists and leaves the mark of an orderly end.

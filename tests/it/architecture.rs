@@ -15,13 +15,12 @@ const LINES_MAX: usize = 600;
 
 /// Files past [`LINES_MAX`], with the most lines each may have. Lower a number when a file shrinks,
 /// and take it out when it is below the limit; never raise one.
-const LONG: [(&str, usize); 6] = [
-    ("domain/journey/governing/changes.rs", 688),
+const LONG: [(&str, usize); 5] = [
+    ("domain/journey/governing/changes.rs", 660),
     ("domain/journey/offering.rs", 655),
     ("edge/http/referrals.rs", 792),
     ("edge/wire.rs", 695),
-    ("edge/wire/governance.rs", 640),
-    ("pipeline.rs", 860),
+    ("pipeline.rs", 793),
 ];
 
 /// Each crate that touches the world, or makes or breaks a promise, and where it may be named.
@@ -55,7 +54,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("ed25519_dalek", &["domain/checkpoint.rs"]),
     (
         "aes_gcm",
-        &["domain/seal.rs", "store/names.rs", "store/slots.rs"],
+        &["domain/seal.rs", "store/names.rs", "store/slots/file.rs"],
     ),
     ("getrandom", &["store/", "ops/"]),
     ("tlog_tiles", &["bin/firedoor-verify"]),

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use super::file::HEADER_BLOCK_BYTES;
 use super::*;
 
 fn open(path: &Path) -> Slots {
