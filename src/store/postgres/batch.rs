@@ -241,16 +241,19 @@ pub(super) enum Ruling {
     Limited,
 }
 
+/// The aggregate, the item and the class of a stored row.
+pub(super) type RowName = (Name, [u8; 16], i16);
+
 /// Everything a batch writes.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) rulings: Vec<Ruling>,
     pub(super) aggregates: BTreeMap<Name, i64>,
     /// Rows to take away before any are written; class -1 stands for all of them.
-    pub(super) gone: BTreeSet<(Name, [u8; 16], i16)>,
-    pub(super) items: BTreeMap<(Name, [u8; 16], i16), Item>,
+    pub(super) gone: BTreeSet<RowName>,
+    pub(super) items: BTreeMap<RowName, Item>,
     /// Items that were written and replaced within the batch.
-    pub(super) spare: Vec<((Name, [u8; 16], i16), Item)>,
+    pub(super) spare: Vec<(RowName, Item)>,
     pub(super) held: BTreeSet<(Name, [u8; 16])>,
     pub(super) released: BTreeSet<(Name, [u8; 16])>,
     pub(super) unlisted: BTreeSet<(Name, [u8; 16])>,
