@@ -68,6 +68,8 @@ mod damage;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod simulation;
 
 pub const SEGMENT_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;

@@ -294,7 +294,7 @@ impl District {
 
     /// `firedoor-verify log` on what the gateway gives to anyone: its status and first line.
     pub async fn verify(&self, caller: &Caller) -> (Option<i32>, String) {
-        let copy = self.dir.path().join("copy");
+        let copy = self.copy();
         let _ = fs::remove_dir_all(&copy);
         fs::create_dir(&copy).unwrap();
         let checkpoint = caller.get("/log/checkpoint").await;
@@ -308,6 +308,11 @@ impl District {
             fs::write(file, &said.bytes).unwrap();
         }
         self.run_verify("log", &copy)
+    }
+
+    /// Where [`District::verify`] puts what it checks.
+    pub fn copy(&self) -> PathBuf {
+        self.dir.path().join("copy")
     }
 
     /// `firedoor-verify receipt`.

@@ -19,6 +19,7 @@ mod demo;
 mod district;
 mod fhir;
 mod hold;
+mod kills;
 mod nodes;
 mod people;
 mod readme;

@@ -41,7 +41,7 @@ async fn try_fact(store: &Store, n: u64, urgent: bool) -> Option<u64> {
 async fn a_disk_that_is_full_at_any_moment_loses_nothing_and_service_returns_by_itself() {
     let mut refused_in_service = 0;
     // Past the last of them the disk is never full.
-    for allocation in 1..60 {
+    for allocation in 1..30 {
         let (place, disk) = simulated_place(allocation);
         disk.full_from(Some(allocation));
         let store = match place.try_open() {
@@ -73,7 +73,7 @@ async fn a_disk_that_is_full_at_any_moment_loses_nothing_and_service_returns_by_
         disk.power_on();
         expect_facts(&place.store(), 0..50).await;
     }
-    assert!(refused_in_service > 10, "{refused_in_service}");
+    assert!(refused_in_service > 5, "{refused_in_service}");
 }
 
 #[tokio::test]
