@@ -1,14 +1,14 @@
 //! `firedoor doctor`: which link is broken, and what to do.
 //!
 //! It looks with the same code that the gateway starts with. A log that no gateway has open is
-//! opened and checked as a start would; one in use is left alone, and the running gateway asked.
-//! A repair only moves things aside, makes a mode stricter or renews a list: it deletes nothing
-//! and never touches the journal or a key.
+//! opened as a start would and read to its end; one in use is left alone, and the running gateway
+//! asked. A repair only copies, moves things aside, makes a mode stricter or renews a list: it
+//! deletes nothing and never touches the journal or a key.
 
 mod repair;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,8 @@ use super::keys::{RootKey, log_key};
 use super::policy;
 use crate::edge::tls::{Clock, TlsState};
 use crate::pipeline::Gateway;
-use crate::store::Erasure;
+use crate::store::journal::{OpenError, Progress};
+use crate::store::{Erasure, Store};
 
 /// What the running gateway may say of itself.
 const READY_BYTES_MAX: u64 = 64 * 1024;
@@ -344,7 +345,7 @@ fn ready_page(config: &Config) -> io::Result<String> {
     Ok(page)
 }
 
-/// Opens the log as a start would: every frame is read, the root recomputed and compared.
+/// Opens the log as a start would, then reads every frame, whatever a start leaves to the scrub.
 async fn log(report: &mut Report, config: &Config, repairing: bool) {
     let embedded = matches!(config.store, StoreChoice::Embedded { .. });
     if embedded && !config.data_dir.join("journal").exists() {
@@ -352,19 +353,32 @@ async fn log(report: &mut Report, config: &Config, repairing: bool) {
         return;
     }
     let opened = match gateway::open(config).await {
+        Err(error) if repairing && is_damaged(&error) && repair::set_aside(report, config) => {
+            gateway::open(config).await
+        }
         Err(_) if repairing && repair::index(report, config) => gateway::open(config).await,
         opened => opened,
     };
     let gateway = match opened {
         Ok(gateway) => gateway,
         Err(error) => {
-            let todo = "the message names the place; if only the index folder is broken, \
-                        --repair moves it aside and it is made anew";
-            report.stops("log", error.to_string(), todo);
+            report.stops("log", error.to_string(), what_to_do(&error));
             return;
         }
     };
     let store = &gateway.store;
+    if let Store::Embedded(journal) = store
+        && let Err(damage) = journal.verify(told_on_a_terminal()).await
+    {
+        report.stops("log", damage.to_string(), RESTORE);
+        // The store has stopped; it cannot end in order.
+        let _ = store.close().await;
+        drop(gateway);
+        if repairing {
+            repair::set_aside(report, config);
+        }
+        return;
+    }
     for problem in store_problems(&store.health()) {
         report.problem("log", &problem);
     }
@@ -421,6 +435,47 @@ fn erasure(report: &mut Report, erasure: &Erasure) {
         "erasure",
         format!("last destroyed: {last}, waiting for the night: {waiting}"),
     );
+}
+
+const RESTORE: &str = "restore data_dir from the newest backup (firedoor restore) and keep the \
+                       slot file; --repair first copies everything aside and touches no segment";
+
+/// The journal itself is not what it was.
+fn is_damaged(error: &gateway::OpenError) -> bool {
+    match error {
+        gateway::OpenError::Journal(error) => match &**error {
+            OpenError::Damaged { .. } | OpenError::Shorter { .. } => true,
+            // A segment that is not there.
+            OpenError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn what_to_do(error: &gateway::OpenError) -> &'static str {
+    if is_damaged(error) {
+        return RESTORE;
+    }
+    "the message names the place; if only the index folder is broken, --repair moves it aside and \
+     it is made anew"
+}
+
+/// How far the reading of the journal has come, on one line, where someone looks on.
+fn told_on_a_terminal() -> impl FnMut(Progress) + Send + 'static {
+    let mut shown = io::stderr().is_terminal().then_some(0);
+    move |Progress { leaves, of }| {
+        let percent = leaves.saturating_mul(100) / of.max(1);
+        if let Some(last) = &mut shown
+            && percent > *last
+        {
+            *last = percent;
+            let end = if leaves == of { "\n" } else { "" };
+            let mut line = io::stderr().lock();
+            // Nothing is lost with a line that cannot be shown.
+            let _ = write!(line, "\rreading the journal: {percent} %{end}");
+        }
+    }
 }
 
 /// The number of entries under the log's own key.

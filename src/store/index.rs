@@ -75,6 +75,16 @@ impl Index {
         }
     }
 
+    /// Whether there can be an index in this place: for the start, which does not wait for it.
+    pub fn check_place(dir: &Path) -> Result<(), Fault> {
+        match std::fs::metadata(dir) {
+            Ok(found) if !found.is_dir() => {
+                Err(Fault::Unreadable("the list index is not a folder"))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     fn open_as_is(dir: &Path) -> sled::Result<Self> {
         let db = sled::Config::new()
             .path(dir)

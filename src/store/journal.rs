@@ -9,11 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLo
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use borsh::BorshDeserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::frame::{Change, KeptReplay, Key};
-use self::lister::{LISTINGS_MAX, Lister, open_index};
+use self::lister::{LISTINGS_MAX, Lister};
 use self::marks::{Left, Mark};
 use self::prepare::frame_bytes_max;
 use self::publisher::Publisher;
@@ -21,10 +19,10 @@ use self::recovery::FrameAt;
 use self::restoring::{TakenOut, recover_restored};
 use self::segment::Segments;
 use self::sidecar::Sidecar;
-use self::staged::{KeptReply, Staged, Verdict};
+use self::staged::Staged;
 use self::start::{identity, lock, refuse_slots_under};
-use self::table::{Place, Table};
-use self::writer::{Answer, Job, LastFrame, Writer};
+use self::table::Table;
+use self::writer::{Job, LastFrame, Writer};
 use super::disk::{Disk, DiskFile};
 use super::index::Index;
 use super::keys::StoreKeys;
@@ -116,14 +114,15 @@ struct Shared {
     log: LogKey,
     segments: Arc<Segments>,
     slots: Slots,
-    index: Index,
+    /// Set once it is open, which no start waits for.
+    index: OnceLock<Index>,
     kept_room_bytes: u64,
     state: RwLock<State>,
     /// Ahead of `state.leaves` while a frame is being written.
     tree: RwLock<Tree>,
     committed: watch::Sender<u64>,
-    /// Leaves whose changes of lists are all in the index.
-    listed: watch::Sender<u64>,
+    /// Leaves whose changes of lists are all in the index; `None` until it is open.
+    listed: watch::Sender<Option<u64>>,
     stopped: OnceLock<&'static str>,
     /// What runs in the background ends soon.
     closing: AtomicBool,
@@ -265,13 +264,13 @@ impl Journal {
             // Before the new mark, or a crash in between would make it trusted.
             Index::delete(&index_dir).map_err(OpenError::Index)?;
         }
+        Index::check_place(&index_dir).map_err(OpenError::Index)?;
         let mark = Mark {
             leaves: found.tree.size(),
             left: Left::Open { boot },
         };
         mark.write(&disk, &data_dir)
             .map_err(|source| OpenError::io(&data_dir, source))?;
-        let (index, behind) = open_index(&index_dir, trusted, &segments, &found.frames)?;
         let (mut segment, mut offset) = (found.segment, found.offset);
         if segment == 0 {
             let added = segments.add();
@@ -282,13 +281,12 @@ impl Journal {
             Some(note) => note,
             None => keys.log.sign(0, &found.tree.root()),
         };
-        let listed = if behind.is_empty() { leaves } else { 0 };
         let shared = Arc::new(Shared {
             names,
             log: keys.log,
             segments: Arc::new(segments),
             slots: slot_file,
-            index,
+            index: OnceLock::new(),
             kept_room_bytes,
             state: RwLock::new(State {
                 table: found.table,
@@ -300,14 +298,14 @@ impl Journal {
             }),
             tree: RwLock::new(found.tree),
             committed: watch::Sender::new(leaves),
-            listed: watch::Sender::new(listed),
+            listed: watch::Sender::new(None),
             stopped: OnceLock::new(),
             closing: AtomicBool::new(false),
             _lock: lock,
         });
         let at = (segment, offset);
         let again = (restored, taken_out);
-        let started = Self::start(data_dir, shared, at, found.part, behind, again);
+        let started = Self::start(data_dir, shared, at, found.part, trusted, again);
         started.map_err(|source| OpenError::io(&journal_dir, source))
     }
 
@@ -317,16 +315,16 @@ impl Journal {
         shared: Arc<Shared>,
         (segment, offset): (u32, u32),
         part: Sidecar,
-        behind: Vec<FrameAt>,
+        trusted: bool,
         (restored, taken_out): (Option<Restored>, TakenOut),
     ) -> std::io::Result<Self> {
         let (sender, queue) = mpsc::channel(QUEUE_DECISIONS_MAX);
         let (publish, batches) = std::sync::mpsc::channel();
         let (lists, listings) = std::sync::mpsc::sync_channel(LISTINGS_MAX);
         let (eraser, erasures) = std::sync::mpsc::channel();
-        let (size, newest) = {
+        let (frames, size, newest) = {
             let state = shared.state();
-            (state.leaves, state.last_time)
+            (state.frames.len(), state.leaves, state.last_time)
         };
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -352,7 +350,10 @@ impl Journal {
         let lister = Lister {
             shared: Arc::clone(&shared),
             listings,
-            behind,
+            dir: data_dir.join("index"),
+            trusted,
+            frames,
+            leaves: size,
         };
         let (erasing, scrubbing) = (Arc::clone(&shared), Arc::clone(&shared));
         let threads = vec![
@@ -422,61 +423,6 @@ impl Journal {
             self.takes_out.store(more, Ordering::Release);
         }
         Ok(committed)
-    }
-
-    /// `first` are changes that the store itself has to make, before those of the decision.
-    async fn record(&self, draft: Draft, first: Vec<Change>) -> Result<Committed, Fault> {
-        let replay = draft.replay.as_ref().map(|replay| replay.key);
-        let decision = self.shared.prepare(draft, first)?;
-        let queue = {
-            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.clone()
-        };
-        let closed = || Fault::CannotRecord(self.shared.stopped().unwrap_or("the store is closed"));
-        let (answer, answered) = oneshot::channel();
-        let queue = queue.ok_or_else(closed)?;
-        let sent = queue.send(Job { decision, answer }).await;
-        drop(queue);
-        sent.map_err(|_| closed())?;
-        let answer = answered.await.unwrap_or_else(|_| Err(closed()))?;
-        Ok(match answer {
-            Answer::Durable(inclusion) => Committed::Durable(inclusion),
-            Answer::Other(Verdict::Moved) => Committed::Moved,
-            Answer::Other(Verdict::Limited) => Committed::Limited,
-            Answer::Other(Verdict::Replayed {
-                index,
-                same_request,
-                reply,
-            }) => Committed::Replayed {
-                index,
-                same_request,
-                reply: self.kept_reply(&replay.unwrap_or_default(), reply)?,
-            },
-            Answer::Other(Verdict::Refused(fault)) => return Err(fault),
-            Answer::Other(Verdict::Accepted) => return Err(closed()),
-        })
-    }
-
-    /// The reply of an idempotency record, opened.
-    fn kept_reply(&self, key: &Key, reply: KeptReply) -> Result<Vec<u8>, Fault> {
-        const BAD: Fault = Fault::Unreadable("a kept reply does not open");
-        let sealed = match reply {
-            KeptReply::Sealed(reply) => reply,
-            KeptReply::At(Place {
-                segment,
-                offset,
-                length,
-            }) => {
-                let bytes = self.shared.segments.read(segment, offset, length);
-                let bytes = bytes.map_err(|_| BAD)?;
-                let kept = KeptReplay::try_from_slice(&bytes).map_err(|_| BAD)?;
-                if kept.key != *key {
-                    return Err(BAD);
-                }
-                kept.reply
-            }
-        };
-        self.shared.names.open_reply(key, &sealed).ok_or(BAD)
     }
 
     /// See [`super::Store::changed`].
@@ -557,7 +503,10 @@ impl Journal {
                 // It had stopped before, so there is no orderly end to mark.
                 return Err(Fault::CannotRecord(shared.stopped().unwrap_or_default()));
             }
-            shared.index.close()?;
+            let index = shared.index.get();
+            index
+                .ok_or(Fault::Unreadable("the list index does not open"))?
+                .close()?;
             let leaves = shared.state().leaves;
             let left = Left::Closed;
             let marked = Mark { leaves, left }.write(shared.segments.disk(), &data_dir);

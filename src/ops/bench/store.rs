@@ -40,7 +40,8 @@ pub const WRITERS: [usize; 4] = [1, 8, 64, 256];
 const ROUNDS: usize = 5;
 /// What a decision may hold in memory while it waits for its round: about 200 MB in all.
 const ROUND_COMMITS_MAX: f64 = 60_000.0;
-const WARM_UP_COMMITS_EACH: usize = 8;
+const WARM_UP_COMMITS_EACH: usize = 4;
+const COMMITS_EACH_MIN: usize = 2;
 const ORIGIN: &str = "bench.example/log";
 
 /// Something that makes records durable, one for each call.
@@ -165,7 +166,7 @@ pub async fn round<C: Contender>(
 /// Commits for each writer, so that a round takes about `limit`.
 fn commits_each(warm: &Round, writers: usize, limit: Duration) -> usize {
     let commits = (warm.per_second * limit.as_secs_f64()).min(ROUND_COMMITS_MAX);
-    (commits as usize / writers).max(WARM_UP_COMMITS_EACH)
+    (commits as usize / writers).max(COMMITS_EACH_MIN)
 }
 
 /// Rounds of both in turn, for every number of writers. `limit` is how long each measures a pair.

@@ -126,6 +126,44 @@ async fn a_broken_index_is_moved_aside_and_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_copied_whole_and_left_as_it_is() {
+    let (_dir, at) = house();
+    serve::start(&config(&at))
+        .await
+        .unwrap()
+        .stop()
+        .await
+        .unwrap();
+    // It had five entries, and has none.
+    fs::write(at.join("data/mark"), "closed 5 -\n").unwrap();
+    let segment = "journal/0000000001.seg";
+    let before = fs::read(at.join("data").join(segment)).unwrap();
+    let report = examined(&at, false).await;
+    assert_eq!(broken(&report), ["log"]);
+    assert!(!at.join("data.damaged-1").exists());
+    let report = examined(&at, true).await;
+    assert_eq!(broken(&report), ["log"]);
+    let log = report.0.iter().find(|check| check.link == "log").unwrap();
+    assert!(
+        log.says.contains("0000000001.seg is damaged at byte 0"),
+        "{}",
+        log.says
+    );
+    assert!(log.todo.as_deref().unwrap().starts_with("restore data_dir"));
+    for place in ["data", "data.damaged-1"] {
+        assert_eq!(fs::read(at.join(place).join(segment)).unwrap(), before);
+        assert_eq!(
+            fs::read_to_string(at.join(place).join("mark")).unwrap(),
+            "closed 5 -\n"
+        );
+    }
+    assert!(at.join("data.damaged-1/index").is_dir());
+    assert!(!at.join("data/index").exists());
+    examined(&at, true).await;
+    assert!(at.join("data.damaged-2").is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_root_key_is_found_out() {
     let (_dir, at) = house();
     serve::start(&config(&at))

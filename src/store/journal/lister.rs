@@ -4,19 +4,20 @@
 //! that was acknowledged when it asked. So a slow or rebuilt index costs patience and never a wrong
 //! list, and no decision waits for it or rests on it.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc as channel};
 
+use super::Shared;
 use super::frame::Frame;
 use super::prepare::list_changes;
 use super::recovery::FrameAt;
-use super::segment::Segments;
-use super::{OpenError, Shared};
+use crate::store::Fault;
 use crate::store::index::{Index, ListChange, Watermark};
 
 /// Frames that may wait for the lists; more make commits wait.
 pub const LISTINGS_MAX: usize = 1024;
+const YIELD_TO_COMMITS: i32 = 5;
 /// How many steps of a rebuild are told of.
 const PROGRESS_STEPS: usize = 10;
 
@@ -29,48 +30,28 @@ pub struct Listing {
 pub struct Lister {
     pub shared: Arc<Shared>,
     pub listings: channel::Receiver<Listing>,
-    /// Frames of the journal that the index does not have yet.
-    pub behind: Vec<FrameAt>,
-}
-
-/// Opens the index if it may be `trusted` and is of this journal, otherwise an empty one. Returns
-/// the frames that it lacks.
-pub fn open_index(
-    dir: &Path,
-    trusted: bool,
-    segments: &Segments,
-    frames: &[FrameAt],
-) -> Result<(Index, Vec<FrameAt>), OpenError> {
-    let index = Index::open(dir, trusted).map_err(OpenError::Index)?;
-    let Some(mark) = index.watermark() else {
-        return Ok((index, frames.to_vec()));
-    };
-    let place = frames.partition_point(|at| (at.segment, at.offset) < (mark.segment, mark.offset));
-    let known = frames.get(place);
-    let known = known.filter(|at| (at.segment, at.offset) == (mark.segment, mark.offset));
-    let same = match known {
-        Some(at) => {
-            let bytes = segments.read(at.segment, at.offset, at.length);
-            let bytes = bytes.map_err(|e| OpenError::io(&segments.path(at.segment), e))?;
-            Frame::read(&bytes).is_some_and(|frame| frame.hash() == mark.frame)
-        }
-        None => false,
-    };
-    match frames.get(place + 1..) {
-        Some(rest) if same => Ok((index, rest.to_vec())),
-        _ => {
-            drop(index);
-            let index = Index::create(dir).map_err(OpenError::Index)?;
-            Ok((index, frames.to_vec()))
-        }
-    }
+    pub dir: PathBuf,
+    /// Whether the index may be as the journal left it.
+    pub trusted: bool,
+    /// Frames that the journal had at the start; what comes later is listed.
+    pub frames: usize,
+    /// And leaves.
+    pub leaves: u64,
 }
 
 impl Lister {
     /// Runs until the publisher is gone.
-    pub fn run(mut self) {
-        let behind = std::mem::take(&mut self.behind);
-        let complete = self.catch_up(&behind);
+    pub fn run(self) {
+        // Commits go first. On Linux this is of the calling thread alone (nice(2)).
+        let _ = rustix::process::nice(YIELD_TO_COMMITS);
+        // Opening takes sled time that grows with the lists, so no start waits for it.
+        let complete = match self.open() {
+            Ok(next) => self.catch_up(next),
+            Err(fault) => {
+                tracing::error!(%fault, "there are no lists until the next start");
+                false
+            }
+        };
         while let Ok(first) = self.listings.recv() {
             // Without those before it, a frame must not move the watermark.
             if !complete {
@@ -89,37 +70,78 @@ impl Lister {
     }
 
     fn apply(&self, changes: &[(u64, ListChange)], watermark: Watermark) {
-        self.shared.index.apply(changes, watermark);
-        self.shared.listed.send_replace(watermark.leaves);
+        if let Some(index) = self.shared.index.get() {
+            index.apply(changes, watermark);
+            self.shared.listed.send_replace(Some(watermark.leaves));
+        }
     }
 
-    /// Brings the index up to where the journal was at the start. `false` if it was interrupted.
-    fn catch_up(&self, behind: &[FrameAt]) -> bool {
-        let step = behind.len().div_ceil(PROGRESS_STEPS).max(1);
-        if !behind.is_empty() {
-            tracing::info!(
-                frames = behind.len(),
-                "the list index is brought up to the journal"
-            );
+    /// Opens the index if it is trusted and of this journal, otherwise an empty one. Returns the
+    /// number of the first frame that it lacks.
+    fn open(&self) -> Result<usize, Fault> {
+        let index = Index::open(&self.dir, self.trusted)?;
+        let next = match index.watermark() {
+            Some(mark) => self.after(mark),
+            None => Some(0),
+        };
+        let index = match next {
+            Some(_) => index,
+            None => {
+                drop(index);
+                Index::create(&self.dir)?
+            }
+        };
+        if self.shared.index.set(index).is_err() {
+            return Err(Fault::Unreadable("the list index is open already"));
         }
-        for (done, at) in behind.iter().enumerate() {
+        Ok(next.unwrap_or(0))
+    }
+
+    /// The number of the frame behind the marked one; `None` if that is not a frame of this journal.
+    fn after(&self, mark: Watermark) -> Option<usize> {
+        let (place, at) = {
+            let state = self.shared.state();
+            let before = |at: &FrameAt| (at.segment, at.offset) < (mark.segment, mark.offset);
+            let place = state.frames.partition_point(before);
+            (place, *state.frames.get(place)?)
+        };
+        let bytes = self.shared.segments.read(at.segment, at.offset, at.length);
+        let bytes = bytes.ok()?;
+        let frame = Frame::read(&bytes)?;
+        let same = place < self.frames
+            && (at.segment, at.offset) == (mark.segment, mark.offset)
+            && frame.hash() == mark.frame;
+        same.then_some(place + 1)
+    }
+
+    /// Brings the index up to where the journal was at the start, from frame number `next` on.
+    /// `false` if it was interrupted.
+    fn catch_up(&self, next: usize) -> bool {
+        let todo = self.frames.saturating_sub(next);
+        let step = todo.div_ceil(PROGRESS_STEPS).max(1);
+        if todo > 0 {
+            tracing::info!(frames = todo, "bringing the list index up to the journal");
+        }
+        for number in next..self.frames {
             if self.shared.closing.load(Ordering::Acquire) {
                 return false;
             }
-            let Some((changes, watermark)) = self.changes_of(*at) else {
-                self.shared.stop_damaged(
-                    at.segment,
-                    at.offset,
-                    "the frame here cannot be read any more",
-                );
+            let Some(at) = self.shared.state().frames.get(number).copied() else {
+                return false;
+            };
+            let Some((changes, watermark)) = self.changes_of(at) else {
+                let what = "the frame here cannot be read any more";
+                self.shared.stop_damaged(at.segment, at.offset, what);
                 return false;
             };
             self.apply(&changes, watermark);
-            if (done + 1).is_multiple_of(step) {
-                let percent = (done + 1) * 100 / behind.len();
-                tracing::info!(percent, "the list index is brought up to the journal");
+            let done = number + 1 - next;
+            if done.is_multiple_of(step) {
+                let percent = done * 100 / todo;
+                tracing::info!(percent, "bringing the list index up to the journal");
             }
         }
+        self.shared.listed.send_replace(Some(self.leaves));
         true
     }
 

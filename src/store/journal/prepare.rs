@@ -1,18 +1,25 @@
-//! What the caller of a commit does itself, before it queues: naming, encoding, hashing.
+//! What the caller of a commit does itself: naming, encoding, hashing; then it queues and waits.
 //!
 //! All that can be done without knowing what else is being committed is done here, on the caller's
 //! thread, so that the writer only checks and copies. Nothing here may look at the table.
+
+use std::sync::PoisonError;
+
+use borsh::BorshDeserialize;
+use tokio::sync::oneshot;
 
 use super::frame::{
     Change, ENTRY_BYTES_MAX, Entry, FRAME_BYTES_MAX, FRAME_OVERHEAD_BYTES_MAX, KeptReplay, Key,
 };
 use super::sidecar::EntryChanges;
-use super::table::ops;
-use super::{REPLY_BYTES_MAX, Shared};
+use super::staged::{KeptReply, Verdict};
+use super::table::{Place, ops};
+use super::writer::{Answer, Job};
+use super::{Journal, REPLY_BYTES_MAX, Shared};
 use crate::domain::decision::{Draft, Write};
 use crate::domain::merkle::{Hash, leaf_hash};
-use crate::store::Fault;
 use crate::store::index::ListChange;
+use crate::store::{Committed, Fault};
 
 /// A decision, ready to be checked and written.
 pub struct Prepared {
@@ -30,6 +37,67 @@ pub struct Prepared {
     /// Of the opening and all items.
     pub slots: Vec<u64>,
     pub urgent: bool,
+}
+
+impl Journal {
+    /// `first` are changes that the store itself has to make, before those of the decision.
+    pub(super) async fn record(
+        &self,
+        draft: Draft,
+        first: Vec<Change>,
+    ) -> Result<Committed, Fault> {
+        let replay = draft.replay.as_ref().map(|replay| replay.key);
+        let decision = self.shared.prepare(draft, first)?;
+        let queue = {
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.clone()
+        };
+        let closed = || Fault::CannotRecord(self.shared.stopped().unwrap_or("the store is closed"));
+        let (answer, answered) = oneshot::channel();
+        let queue = queue.ok_or_else(closed)?;
+        let sent = queue.send(Job { decision, answer }).await;
+        drop(queue);
+        sent.map_err(|_| closed())?;
+        let answer = answered.await.unwrap_or_else(|_| Err(closed()))?;
+        Ok(match answer {
+            Answer::Durable(inclusion) => Committed::Durable(inclusion),
+            Answer::Other(Verdict::Moved) => Committed::Moved,
+            Answer::Other(Verdict::Limited) => Committed::Limited,
+            Answer::Other(Verdict::Replayed {
+                index,
+                same_request,
+                reply,
+            }) => Committed::Replayed {
+                index,
+                same_request,
+                reply: self.kept_reply(&replay.unwrap_or_default(), reply)?,
+            },
+            Answer::Other(Verdict::Refused(fault)) => return Err(fault),
+            Answer::Other(Verdict::Accepted) => return Err(closed()),
+        })
+    }
+
+    /// The reply of an idempotency record, opened.
+    fn kept_reply(&self, key: &Key, reply: KeptReply) -> Result<Vec<u8>, Fault> {
+        const BAD: Fault = Fault::Unreadable("a kept reply does not open");
+        let sealed = match reply {
+            KeptReply::Sealed(reply) => reply,
+            KeptReply::At(Place {
+                segment,
+                offset,
+                length,
+            }) => {
+                let bytes = self.shared.segments.read(segment, offset, length);
+                let bytes = bytes.map_err(|_| BAD)?;
+                let kept = KeptReplay::try_from_slice(&bytes).map_err(|_| BAD)?;
+                if kept.key != *key {
+                    return Err(BAD);
+                }
+                kept.reply
+            }
+        };
+        self.shared.names.open_reply(key, &sealed).ok_or(BAD)
+    }
 }
 
 impl Shared {

@@ -18,6 +18,7 @@ use crate::domain::decision::{
 };
 use crate::domain::leaf::Leaf;
 use crate::domain::tiles::{TILE_WIDTH, TileKind, TilePath};
+use crate::store::index::Index;
 use crate::store::{Fault, OpenedItem};
 
 /// How often facts are read again when an item is replaced in the middle of reading it.
@@ -131,9 +132,8 @@ impl Journal {
         after: Option<Listed>,
         max: u16,
     ) -> Result<Vec<Listed>, Fault> {
-        self.listed().await?;
-        self.shared
-            .index
+        self.listed()
+            .await?
             .list(&self.shared.names.list(list), after, max)
     }
 
@@ -144,9 +144,8 @@ impl Journal {
         before: Option<Listed>,
         max: u16,
     ) -> Result<Vec<Listed>, Fault> {
-        self.listed().await?;
-        self.shared
-            .index
+        self.listed()
+            .await?
             .newest(&self.shared.names.list(list), before, max)
     }
 
@@ -201,17 +200,17 @@ impl Journal {
         Ok(self.shared.state().note.clone())
     }
 
-    /// Waits until the lists show every commit that was acknowledged before.
-    async fn listed(&self) -> Result<(), Fault> {
+    /// The lists, once they show every commit that was acknowledged before.
+    async fn listed(&self) -> Result<&Index, Fault> {
+        const LATER: Fault = Fault::Unreadable(
+            "the list index is still being brought up to the journal; try again later",
+        );
         let leaves = self.shared.state().leaves;
         let mut listed = self.shared.listed.subscribe();
-        let caught_up = listed.wait_for(|listed| *listed >= leaves);
-        match tokio::time::timeout(LISTS_WITHIN, caught_up).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Fault::Unreadable(
-                "the list index is still being brought up to the journal; try again later",
-            )),
-        }
+        let caught_up = listed.wait_for(|listed| listed.is_some_and(|shown| shown >= leaves));
+        let waited = tokio::time::timeout(LISTS_WITHIN, caught_up).await;
+        waited.map_err(|_| LATER)?.map_err(|_| LATER)?;
+        self.shared.index.get().ok_or(LATER)
     }
 
     fn find(&self, of: &Key, wanted: impl Fn(&Item) -> bool) -> Option<Item> {

@@ -91,24 +91,33 @@ impl Recovered {
             read: 0,
             torn: false,
         };
-        for segment in 1..=segments.last() {
-            let full = segment < segments.last();
-            let known = full && by_sidecars;
-            let (part, note) = match known.then(|| found.sidecar(segments, segment)).flatten() {
-                Some(known) => known,
-                None => found.read_segment(segments, segment)?,
-            };
-            found.take(segments, part, note)?;
-        }
-        Ok(found)
+        let full = 1..segments.last();
+        let read = |segment| {
+            let path = segments.table_path(segment);
+            let wanted = by_sidecars.then(|| Sidecar::read(segments.disk(), &path, segment));
+            wanted.flatten()
+        };
+        std::thread::scope(|scope| {
+            // The next sidecar is read and decoded while this one is taken.
+            let (tell, sidecars) = std::sync::mpsc::sync_channel(1);
+            scope.spawn(move || full.map(read).try_for_each(|sidecar| tell.send(sidecar)));
+            for segment in 1..=segments.last() {
+                let sidecar = sidecars.recv().ok().flatten();
+                let (part, note) = match sidecar.and_then(|part| found.bound(segments, part)) {
+                    Some(known) => known,
+                    None => found.read_segment(segments, segment)?,
+                };
+                found.take(segments, part, note)?;
+            }
+            Ok(found)
+        })
     }
 
     /// The sidecar of a full segment with the checkpoint of its last frame, if it is that of its
     /// frames and continues what was found so far.
-    fn sidecar(&self, segments: &Segments, segment: u32) -> Option<(Sidecar, Option<String>)> {
-        let part = Sidecar::read(segments.disk(), &segments.table_path(segment), segment)?;
+    fn bound(&self, segments: &Segments, part: Sidecar) -> Option<(Sidecar, Option<String>)> {
         let at = part.frames.last()?;
-        let bytes = segments.read(segment, at.offset, at.length).ok()?;
+        let bytes = segments.read(part.segment, at.offset, at.length).ok()?;
         let frame = Frame::read(&bytes)?;
         let continues = part.previous == self.part.last_frame
             && part.first == self.tree.size()

@@ -19,6 +19,7 @@ use crate::store::Fault;
 const READ_BYTES: u32 = 1024 * 1024;
 /// In the background it rests nine times as long as it worked: a tenth of one core at most.
 const REST_TIMES: u32 = 9;
+const YIELD_TO_ALL: i32 = 15;
 const AGAIN_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What was found where.
@@ -44,6 +45,8 @@ enum End {
 
 /// Runs until the journal closes. Stops the store at the first damage.
 pub fn run(shared: &Arc<Shared>) {
+    // On Linux this is of the calling thread alone (nice(2)).
+    let _ = rustix::process::nice(YIELD_TO_ALL);
     while !shared.closing.load(Ordering::Acquire) {
         let leaves = shared.state().leaves;
         if leaves > 0 {

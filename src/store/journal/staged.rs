@@ -3,10 +3,8 @@
 //! Decisions are checked in the order in which they came: an earlier one of the same frame can move
 //! a later one. What a frame changed is looked up here until the table has it.
 
-use std::collections::HashMap;
-
 use super::Shared;
-use super::frame::Key;
+use super::frame::{KeptReplay, Key};
 use super::prepare::Prepared;
 use super::table::{Keyed, Place, Table};
 use crate::domain::time::When;
@@ -37,7 +35,8 @@ pub enum KeptReply {
 pub struct Staged {
     versions: Keyed<u64>,
     counters: Keyed<u32>,
-    replays: HashMap<Key, (u64, [u8; 32], Vec<u8>)>,
+    /// With the index of the entry.
+    replays: Keyed<(u64, KeptReplay)>,
 }
 
 /// All that a decision is checked against, the newest first.
@@ -67,12 +66,17 @@ impl Known<'_> {
 
     fn replayed(&self, decision: &Prepared) -> Option<Verdict> {
         let replay = decision.replay.as_ref()?;
+        let when = decision.changes.when;
         let staged = self.staged.replays.get(&replay.key);
         let staged = staged.or_else(|| self.flying.replays.get(&replay.key));
         let (index, request, reply) = match staged {
-            Some((index, request, reply)) => (*index, *request, KeptReply::Sealed(reply.clone())),
+            Some((_, kept)) if kept.until <= when.millis() => return None,
+            Some((index, kept)) => {
+                let reply = KeptReply::Sealed(kept.reply.clone());
+                (*index, kept.request, reply)
+            }
             None => {
-                let kept = self.table.replay(&replay.key, decision.changes.when)?;
+                let kept = self.table.replay(&replay.key, when)?;
                 (kept.index, kept.request, KeptReply::At(kept.place))
             }
         };
@@ -117,7 +121,7 @@ impl Known<'_> {
             .versions
             .extend(moved.map(|of| (*of, index + 1)));
         if let Some(replay) = &decision.replay {
-            let kept = (index, replay.request, replay.reply.clone());
+            let kept = (index, replay.clone());
             self.staged.replays.insert(replay.key, kept);
         }
         Verdict::Accepted
