@@ -28,7 +28,7 @@ async fn a_held_referral_is_withdrawn_like_any_other() {
         let body = people::referral(SERVICE, &identity, now, None);
         let offered = met.post("/v1/referrals", &body).await;
         assert_eq!(offered.status, 201, "{}", offered.whole());
-        ids.push(offered.text("/referral/id").unwrap().to_owned());
+        ids.push(offered.text("/id").unwrap().to_owned());
     }
     let officer = town.signed_in("met-ig").await;
     let hold = json!({ "change": "hold_referral", "referral": ids[0], "reason": "court_order",

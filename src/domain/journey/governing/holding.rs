@@ -124,7 +124,7 @@ mod tests {
     /// The borough, with a referral from the police to haven.
     fn scene() -> (Scene, Referral) {
         let mut town = Town::in_order();
-        town.refer("met", "haven", AMINA, Direction::Police);
+        town.refer("met", "harbour", AMINA, Direction::Police);
         let mut referral = town.known().referrals.into_values().next().unwrap();
         referral.sender = org("police");
         referral.recipient = org("haven");
