@@ -55,6 +55,12 @@ impl LogKey {
         &self.verifier
     }
 
+    /// The same key under another name, as the log was called before.
+    pub fn named(&self, origin: &str) -> Result<Self, BadCheckpoint> {
+        let (key, verifier) = (self.key.clone(), self.verifier_named(origin)?);
+        Ok(Self { key, verifier })
+    }
+
     /// The public half under another name, as the log was called before.
     pub fn verifier_named(&self, origin: &str) -> Result<LogVerifier, BadCheckpoint> {
         LogVerifier::new(origin, self.key.verifying_key())

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use super::client::auditing::AuditCommand;
 use super::client::governing::{AgreementCommand, OrgCommand, TeamCommand};
 use super::client::{self, ClientArgs, GroupArgs};
-use super::{bench, cert, demo, doctor, evaluate, init, policy, serve};
+use super::{backup, bench, cert, demo, doctor, evaluate, init, migrate, policy, restore, serve};
 
 /// Any error that ends a command: its message is for whoever typed it.
 pub type CommandError = Box<dyn Error + Send + Sync>;
@@ -38,6 +38,9 @@ enum Command {
     Init(init::Args),
     Serve(serve::Args),
     Doctor(doctor::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
+    Migrate(migrate::Args),
     Cert(cert::Args),
     Policy(policy::Args),
     Client(ClientArgs),
@@ -68,6 +71,9 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::command(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Cert(args) => cert::run(&args),
         Command::Policy(args) => policy::run(&args),
         Command::Client(args) => client::run(&args.connection, client::Request::client(&args)),

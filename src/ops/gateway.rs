@@ -54,25 +54,40 @@ pub async fn open(config: &Config) -> Result<Gateway, OpenError> {
 }
 
 async fn open_store(config: &Config, keys: &impl KeySource) -> Result<Store, OpenError> {
+    match store_config(config, keys)? {
+        StoreConfig::Embedded(journal) => {
+            // It reads and checks the whole log.
+            let opened = tokio::task::spawn_blocking(move || Journal::open(*journal)).await;
+            let journal = opened.map_err(|_| OpenError::Broken)?.map_err(Box::new)?;
+            Ok(Store::Embedded(journal))
+        }
+        StoreConfig::Postgres(postgres) => {
+            let postgres = Postgres::open(*postgres).await.map_err(Box::new)?;
+            Ok(Store::Postgres(postgres))
+        }
+    }
+}
+
+/// What a store is opened with, copied from, or put back into.
+pub enum StoreConfig {
+    Embedded(Box<JournalConfig>),
+    Postgres(Box<PostgresConfig>),
+}
+
+pub fn store_config(config: &Config, keys: &impl KeySource) -> Result<StoreConfig, OpenError> {
     let keys = StoreKeys {
         index_key: keys.key(KeyUse::StoreIndex)?,
         slot_key: keys.key(KeyUse::StoreSlots)?,
         log: log_key(keys, &config.origin)?,
     };
     match &config.store {
-        StoreChoice::Embedded { slots } => {
-            let journal = JournalConfig {
-                data_dir: config.data_dir.clone(),
-                slots: slots.clone(),
-                keys,
-                segment_bytes: SEGMENT_BYTES_DEFAULT,
-                kept_room_bytes: config.limits.kept_room_bytes(),
-            };
-            // It reads and checks the whole log.
-            let opened = tokio::task::spawn_blocking(move || Journal::open(journal)).await;
-            let journal = opened.map_err(|_| OpenError::Broken)?.map_err(Box::new)?;
-            Ok(Store::Embedded(journal))
-        }
+        StoreChoice::Embedded { slots } => Ok(StoreConfig::Embedded(Box::new(JournalConfig {
+            data_dir: config.data_dir.clone(),
+            slots: slots.clone(),
+            keys,
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            kept_room_bytes: config.limits.kept_room_bytes(),
+        }))),
         StoreChoice::Postgres {
             url,
             slots_url,
@@ -87,15 +102,13 @@ async fn open_store(config: &Config, keys: &impl KeySource) -> Result<Store, Ope
                 }
                 None => None,
             };
-            let postgres = PostgresConfig {
+            Ok(StoreConfig::Postgres(Box::new(PostgresConfig {
                 url: url.as_str().to_owned(),
                 slots_url: slots_url.as_str().to_owned(),
                 tls,
                 keys,
                 pool_size: config.limits.store_connections_max as usize,
-            };
-            let postgres = Postgres::open(postgres).await.map_err(Box::new)?;
-            Ok(Store::Postgres(postgres))
+            })))
         }
     }
 }

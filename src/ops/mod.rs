@@ -15,8 +15,11 @@ pub mod rules;
 pub mod serve;
 pub mod telemetry;
 
+mod backup;
 mod bench;
 mod cert;
 
 mod doctor;
+mod migrate;
 mod policy;
+mod restore;

@@ -25,6 +25,8 @@ use self::manifest::BadManifest;
 use self::tar::{BLOCK_BYTES, Header, padding};
 use super::names::Names;
 use crate::domain::checkpoint::{Checkpoint, LogVerifier};
+use crate::domain::merkle::Tree;
+use crate::domain::rollback::{Shown, compare, signed_head};
 use crate::domain::time::When;
 
 const MANIFEST: &str = "manifest";
@@ -82,6 +84,19 @@ pub enum CopyError {
     Forked,
     #[error("what was shown is no receipt or checkpoint of this log: it proves nothing about it")]
     NotShown,
+    #[error(
+        "the store was restored and its log does not say so yet: start the gateway once, then copy it"
+    )]
+    Unrecorded,
+    #[error("the main database holds a log: a copy is never put over one; name an empty database")]
+    NotEmptyDatabase,
+    #[error(
+        "the slots database is not the one of this copy, or older than it: without its keys \
+         nothing in the copy can be opened, ever; put back the newest one"
+    )]
+    SlotsMissing,
+    #[error("the slots database belongs to another store: name an empty one")]
+    NotEmptySlots,
     #[error("the database: {0}")]
     Database(String),
     #[error("{path}: {source}")]
@@ -106,6 +121,35 @@ pub struct Copied {
     pub at: When,
     /// Of the copy's file.
     pub bytes: u64,
+}
+
+/// What putting back a copy came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutBack {
+    pub copied: Copied,
+    /// At least so many entries were acknowledged; more than the copy has if somebody showed it.
+    pub acknowledged: u64,
+}
+
+/// How many entries were acknowledged at least, as `shown` proves: receipts and checkpoints that
+/// somebody kept. `own` and `tree` are those of the copy.
+pub(in crate::store) fn acknowledged(
+    own: &Checkpoint,
+    tree: &Tree,
+    log: &LogVerifier,
+    shown: &[String],
+) -> Result<u64, CopyError> {
+    let mut most = own.size;
+    for text in shown {
+        let head = signed_head(log, text).ok_or(CopyError::NotShown)?;
+        match compare(own, &head, tree.root_at(head.size)) {
+            Shown::Same | Shown::Older => {}
+            Shown::Larger => most = most.max(head.size),
+            Shown::Forked => return Err(CopyError::Forked),
+            Shown::NotOurs => return Err(CopyError::NotShown),
+        }
+    }
+    Ok(most)
 }
 
 /// A copy in the making. Dropped before [`CopyWriter::finish`], it leaves nothing behind.
@@ -395,7 +439,7 @@ impl Copy {
     }
 
     /// A file of the copy, from its beginning.
-    pub fn stream(&self, name: &str) -> Result<impl Read, CopyError> {
+    pub fn stream(&self, name: &str) -> Result<impl Read + use<>, CopyError> {
         let (begin, length) = self.place(name).ok_or_else(|| self.changed(name))?;
         let io = |source| CopyError::io(&self.path, source);
         let mut file = File::open(&self.path).map_err(io)?;

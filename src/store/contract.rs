@@ -175,7 +175,7 @@ impl Attempt {
         self
     }
 
-    fn replaying(mut self, key: u8, request: u8, reply: &[u8]) -> Self {
+    pub(crate) fn replaying(mut self, key: u8, request: u8, reply: &[u8]) -> Self {
         self.replay = Some(Replay {
             key: [key; 16],
             request: [request; 32],

@@ -29,7 +29,7 @@ use super::keys::StoreKeys;
 use super::names::Names;
 use super::restored::Restored;
 use super::slots::{RESERVE_SLOTS_MAX, Slots};
-use super::{Committed, Fault, Health, ROLLED_BACK};
+use super::{Committed, Fault, Health};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
 use crate::domain::merkle::Tree;
@@ -39,6 +39,7 @@ use crate::domain::time::When;
 mod copying;
 mod epoch;
 mod frame;
+mod leaving;
 mod lister;
 mod marks;
 mod prepare;
@@ -56,6 +57,7 @@ mod tail;
 mod writer;
 
 pub use self::copying::{backup, restore};
+pub(in crate::store) use self::leaving::Leaving;
 pub use self::scrub::Progress;
 pub use self::start::OpenError;
 
@@ -210,6 +212,10 @@ impl Journal {
     /// It is damaged, in use, or not what the keys belong to. Nothing is repaired but a last frame
     /// that was never acknowledged.
     pub fn open(config: JournalConfig) -> Result<Self, OpenError> {
+        let moved = leaving::moved_path(&config.data_dir);
+        if moved.exists() {
+            return Err(OpenError::Moved(moved));
+        }
         Self::open_on(Disk::Real, config)
     }
 
@@ -431,48 +437,6 @@ impl Journal {
         let newer = committed.wait_for(|leaves| *leaves > index.saturating_add(1));
         // Running out of time is an answer too, as is the end of the store.
         let _ = tokio::time::timeout(timeout, newer).await;
-    }
-
-    /// See [`super::Store::restored`].
-    pub fn restored(&self) -> Option<Restored> {
-        let restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
-        restored.clone()
-    }
-
-    pub(in crate::store) fn log(&self) -> &LogKey {
-        &self.shared.log
-    }
-
-    /// See [`super::Store::shown`]. Stops first, so that nothing more is signed in between.
-    pub(in crate::store) async fn rolled_back(&self, mark: Restored) -> Result<(), Fault> {
-        const UNMARKED: Fault = Fault::CannotRecord("the proof of a rollback cannot be noted");
-        self.shared.stop(ROLLED_BACK);
-        let mark = match self.restored() {
-            Some(known) => known.with_proof(mark),
-            None => mark,
-        };
-        let (disk, data_dir) = (self.shared.segments.disk().clone(), self.data_dir.clone());
-        let noted = mark.clone();
-        let written = tokio::task::spawn_blocking(move || noted.write(&disk, &data_dir)).await;
-        written.map_err(|_| UNMARKED)?.map_err(|_| UNMARKED)?;
-        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
-        Ok(())
-    }
-
-    /// See [`super::Store::restoration_recorded`].
-    pub async fn restoration_recorded(&self) -> Result<(), Fault> {
-        const KEPT: Fault = Fault::CannotRecord("the mark of the restore cannot be removed");
-        if self.takes_out.load(Ordering::Acquire) {
-            // Found again at the next start, with what is still to be taken out.
-            *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            return Ok(());
-        }
-        let (shared, data_dir) = (Arc::clone(&self.shared), self.data_dir.clone());
-        let remove = move || Restored::remove(shared.segments.disk(), &data_dir);
-        let removed = tokio::task::spawn_blocking(remove).await;
-        removed.map_err(|_| KEPT)?.map_err(|_| KEPT)?;
-        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(())
     }
 
     pub fn written(&self) -> Written {

@@ -16,6 +16,7 @@ mod disk;
 mod index;
 pub mod journal;
 pub mod keys;
+pub mod migrate;
 mod names;
 pub mod postgres;
 mod proof;

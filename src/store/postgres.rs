@@ -32,11 +32,13 @@ use slots::Slots;
 use tip::{Found, Tip};
 use tree::Edge;
 
+mod arriving;
 mod batch;
 mod batcher;
 #[cfg(test)]
 pub(crate) mod cluster;
 mod connect;
+mod copying;
 mod epochs;
 mod follow;
 mod migrations;
@@ -49,6 +51,9 @@ pub(crate) mod tests;
 mod tip;
 mod tree;
 mod upkeep;
+
+pub(in crate::store) use arriving::{NotArrived, arrive};
+pub use copying::{backup, restore};
 
 /// The largest decision, in bytes of ciphertext.
 const DECISION_BYTES_MAX: usize = 512 * 1024;
@@ -102,6 +107,16 @@ pub enum OpenError {
     NotTwins,
     #[error("the log's head does not follow from its leaves and the log key")]
     Log,
+    #[error(
+        "at least {acknowledged} entries of the log {origin} were acknowledged, and this copy had \
+         {leaves}: to go on under the same name would fork it for whoever holds the larger one. \
+         Set log.origin to a new name (such as {origin}-2) and give agencies the new log key"
+    )]
+    RolledBack {
+        origin: String,
+        leaves: u64,
+        acknowledged: u64,
+    },
     #[error("the operating system gives no randomness")]
     NoRandomness,
     #[error("the database cannot be reached")]
@@ -321,7 +336,7 @@ impl Postgres {
         &self.shared.log
     }
 
-    /// See [`super::Store::shown`]. Other nodes stop when they next look.
+    /// See [`super::Store::shown`]. Other nodes stop within a minute.
     pub(in crate::store) async fn rolled_back(&self, mark: Restored) -> Result<(), Fault> {
         self.shared.rolled_back.store(true, Ordering::Release);
         let mark = match self.restored() {
@@ -444,6 +459,17 @@ impl Head {
         if row.try_get::<_, &[u8]>(3)? != check {
             return Err(OpenError::Keys);
         }
+        let restored = restored::read(&connection).await?;
+        if let Some(mark) = &restored
+            && mark.is_proven()
+            && mark.origin == log.verifier().origin()
+        {
+            return Err(OpenError::RolledBack {
+                origin: mark.origin.clone(),
+                leaves: mark.leaves,
+                acknowledged: mark.acknowledged,
+            });
+        }
         let found = Found {
             size: row.try_get::<_, i64>(0)?.cast_unsigned(),
             checkpoint: row.try_get(1)?,
@@ -451,7 +477,16 @@ impl Head {
         let checked = async {
             let edge = tip::load(&connection, found.size).await?;
             let newest = tip::newest(&connection, found.size).await?;
-            Tip::signed(edge, newest, &found, log)
+            match &restored {
+                // Nothing may be signed yet under a name that is new since a rollback.
+                Some(mark) if mark.origin != log.verifier().origin() => {
+                    let before = log.named(&mark.origin);
+                    let before = before.map_err(|_| Trouble::Refused(tip::TREE))?;
+                    Tip::signed(edge.clone(), newest, &found, log)
+                        .or_else(|_| Tip::signed(edge, newest, &found, &before))
+                }
+                _ => Tip::signed(edge, newest, &found, log),
+            }
         };
         let tip = checked.await.map_err(|trouble| match trouble {
             Trouble::Lost => OpenError::Broken,
@@ -462,7 +497,7 @@ impl Head {
         Ok(Self {
             twin: row.try_get(2)?,
             tip,
-            restored: restored::read(&connection).await?,
+            restored,
         })
     }
 }

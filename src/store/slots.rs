@@ -303,10 +303,21 @@ impl Slots {
 
     /// The key in a slot; `None` once it is erased.
     pub fn key(&self, slot: Slot) -> Result<Option<ItemKey>, Fault> {
+        let key = self.raw_key(slot.0)?;
+        Ok(key.map(|key| ItemKey::new(slot, *key)))
+    }
+
+    /// Numbers that are taken, from 1 on.
+    pub fn made(&self) -> u64 {
+        self.writing().made
+    }
+
+    /// The same bare, only for wrapping it anew.
+    pub fn raw_key(&self, slot: u64) -> Result<Option<Zeroizing<[u8; 32]>>, Fault> {
         let mut record = [0_u8; RECORD_BYTES];
         // Held while it reads, so that no epoch is destroyed under its hands.
         let epoch = self.epoch();
-        let read = epoch.file.read_exact_at(&mut record, record_at(slot.0));
+        let read = epoch.file.read_exact_at(&mut record, record_at(slot));
         match read {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -315,10 +326,10 @@ impl Slots {
         if is_clear(&record) {
             return Ok(None);
         }
-        let key = epoch.unwrap(slot.0, &record).ok_or(Fault::Unreadable(
+        let key = epoch.unwrap(slot, &record).ok_or(Fault::Unreadable(
             "a slot does not open under its epoch key",
         ))?;
-        Ok(Some(ItemKey::new(slot, *key)))
+        Ok(Some(key))
     }
 
     /// Clears slots and syncs. Nobody can open their items any more when this returns; destroyed

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod architecture;
+mod backup;
 mod bad_input;
 mod batch;
 mod canary;

@@ -16,9 +16,10 @@ use super::marks::{Identity, Mark};
 use super::recovery::holds_frame;
 use crate::domain::checkpoint::{Checkpoint, LogVerifier};
 use crate::domain::merkle::Tree;
-use crate::domain::rollback::{Shown, compare, signed_head};
 use crate::domain::time::When;
-use crate::store::backup::{CHECKPOINT, Copied, Copy, CopyError, CopyWriter, Kind, sync_folder_of};
+use crate::store::backup::{
+    CHECKPOINT, Copied, Copy, CopyError, CopyWriter, Kind, PutBack, acknowledged, sync_folder_of,
+};
 use crate::store::disk::Disk;
 use crate::store::keys::StoreKeys;
 use crate::store::names::Names;
@@ -108,6 +109,9 @@ pub fn backup(
     let identity = Identity::read(&Disk::Real, data_dir);
     let identity = identity.map_err(|source| CopyError::io(&identity_path, source))?;
     let identity = identity.ok_or_else(|| CopyError::NoLog(data_dir.to_owned()))?;
+    if Restored::path(data_dir).exists() {
+        return Err(CopyError::Unrecorded);
+    }
     if identity.key_check != names.check() {
         return Err(CopyError::WrongKey(data_dir.to_owned()));
     }
@@ -224,14 +228,6 @@ fn confirm(file: &File, path: &Path, end: u64) -> Result<(), CopyError> {
     Ok(())
 }
 
-/// What putting back a copy came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PutBack {
-    pub copied: Copied,
-    /// At least so many entries were acknowledged; more than the copy has if somebody showed it.
-    pub acknowledged: u64,
-}
-
 /// Puts the copy `from` back into `data_dir`, which must be empty or absent. `shown` are receipts
 /// and checkpoints that somebody kept. Blocks.
 ///
@@ -252,7 +248,8 @@ pub fn restore(
         return Err(CopyError::WrongKind);
     }
     let segments = proven(&copy, &names, log, progress)?;
-    let acknowledged = acknowledged(&segments.chain, log, &copy, shown)?;
+    let (head, _) = copy.head(log)?;
+    let acknowledged = acknowledged(&head, &segments.chain.tree, log, shown)?;
     refuse_full(data_dir)?;
 
     let io = |source| CopyError::io(data_dir, source);
@@ -330,27 +327,6 @@ fn proven(
         Ok(Some(found)) if found == (head, note) => Ok(Proven { chain, count }),
         Ok(_) | Err(_) => Err(copy.changed(CHECKPOINT)),
     }
-}
-
-/// How many entries were acknowledged at least, as `shown` proves.
-fn acknowledged(
-    chain: &Chain,
-    log: &LogVerifier,
-    copy: &Copy,
-    shown: &[String],
-) -> Result<u64, CopyError> {
-    let (own, _) = copy.head(log)?;
-    let mut most = own.size;
-    for text in shown {
-        let head = signed_head(log, text).ok_or(CopyError::NotShown)?;
-        match compare(&own, &head, chain.tree.root_at(head.size)) {
-            Shown::Same | Shown::Older => {}
-            Shown::Larger => most = most.max(head.size),
-            Shown::Forked => return Err(CopyError::Forked),
-            Shown::NotOurs => return Err(CopyError::NotShown),
-        }
-    }
-    Ok(most)
 }
 
 fn refuse_full(data_dir: &Path) -> Result<(), CopyError> {

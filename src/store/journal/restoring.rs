@@ -6,15 +6,18 @@
 //! pass over a missing key that nobody erased: it could hide a withdrawal.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use super::OpenError;
 use super::frame::{Change, Key};
 use super::recovery::{Recovered, recover};
 use super::segment::Segments;
+use super::{Journal, OpenError};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::id::Id;
 use crate::store::restored::Restored;
 use crate::store::slots::Slots;
+use crate::store::{Fault, ROLLED_BACK};
 
 /// Removals in one decision, so that it stays of ordinary size.
 const REMOVALS_MAX: usize = 4096;
@@ -110,4 +113,48 @@ pub fn reconcile(found: &mut Recovered, slots: &Slots, file: &Path) -> Result<Ta
     going.sort_unstable();
     going.dedup();
     Ok(TakenOut(going))
+}
+
+impl Journal {
+    /// See [`crate::store::Store::restored`].
+    pub fn restored(&self) -> Option<Restored> {
+        let restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.clone()
+    }
+
+    pub(in crate::store) fn log(&self) -> &LogKey {
+        &self.shared.log
+    }
+
+    /// See [`crate::store::Store::shown`]. Stops first, so that nothing more is signed in between.
+    pub(in crate::store) async fn rolled_back(&self, mark: Restored) -> Result<(), Fault> {
+        const UNMARKED: Fault = Fault::CannotRecord("the proof of a rollback cannot be noted");
+        self.shared.stop(ROLLED_BACK);
+        let mark = match self.restored() {
+            Some(known) => known.with_proof(mark),
+            None => mark,
+        };
+        let (disk, data_dir) = (self.shared.segments.disk().clone(), self.data_dir.clone());
+        let noted = mark.clone();
+        let written = tokio::task::spawn_blocking(move || noted.write(&disk, &data_dir)).await;
+        written.map_err(|_| UNMARKED)?.map_err(|_| UNMARKED)?;
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
+        Ok(())
+    }
+
+    /// See [`crate::store::Store::restoration_recorded`].
+    pub async fn restoration_recorded(&self) -> Result<(), Fault> {
+        const KEPT: Fault = Fault::CannotRecord("the mark of the restore cannot be removed");
+        if self.takes_out.load(Ordering::Acquire) {
+            // Found again at the next start, with what is still to be taken out.
+            *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            return Ok(());
+        }
+        let (shared, data_dir) = (Arc::clone(&self.shared), self.data_dir.clone());
+        let remove = move || Restored::remove(shared.segments.disk(), &data_dir);
+        let removed = tokio::task::spawn_blocking(remove).await;
+        removed.map_err(|_| KEPT)?.map_err(|_| KEPT)?;
+        *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
 }

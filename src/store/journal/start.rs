@@ -45,6 +45,12 @@ pub enum OpenError {
         leaves: u64,
         acknowledged: u64,
     },
+    #[error(
+        "{0} says that this store moved to PostgreSQL: start the gateway with that configuration. \
+         Remove the file only if nothing was ever recorded there: two stores that go on with one \
+         log would fork it"
+    )]
+    Moved(PathBuf),
     #[error("the index key is not the one that this journal was made with")]
     IndexKey,
     #[error("{0} is missing although there are segments; restore it from a copy")]

@@ -260,6 +260,25 @@ impl Table {
         self.counters.get(counter).map_or(0, |counted| counted.sum)
     }
 
+    pub fn records(&self) -> impl Iterator<Item = (&Key, &Record)> {
+        self.records.iter()
+    }
+
+    /// Items under hold, with what is kept for each.
+    pub fn holds(&self) -> impl Iterator<Item = (&(Key, Id), &BTreeMap<u64, Item>)> {
+        self.holds.iter()
+    }
+
+    /// Counters, what they stand at, and when they counted last, in milliseconds.
+    pub fn counters(&self) -> impl Iterator<Item = (&Key, u32, i64)> {
+        let counters = self.counters.iter();
+        counters.map(|(key, counted)| (key, counted.sum, counted.touched))
+    }
+
+    pub fn replays(&self) -> impl Iterator<Item = (&[u8; 16], &Replayed)> {
+        self.replays.iter()
+    }
+
     /// Slots of all items that exist, and of what is kept under a hold.
     pub fn slots(&self) -> impl Iterator<Item = u64> + '_ {
         let items = self.records.values().flat_map(|record| &record.items);

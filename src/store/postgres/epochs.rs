@@ -38,7 +38,7 @@ pub(super) struct Epoch {
 }
 
 impl Epoch {
-    fn new(number: i64) -> Result<Self, NoRandomness> {
+    pub(super) fn new(number: i64) -> Result<Self, NoRandomness> {
         let key = Zeroizing::new(random()?);
         Ok(Self { number, key })
     }
@@ -55,7 +55,7 @@ impl Epoch {
         Some(Self { number, key })
     }
 
-    fn sealed(&self, wrapping: &Key) -> Result<Vec<u8>, NoRandomness> {
+    pub(super) fn sealed(&self, wrapping: &Key) -> Result<Vec<u8>, NoRandomness> {
         names::seal(wrapping, &self.key[..], &place_of_epoch(self.number))
     }
 

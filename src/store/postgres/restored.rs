@@ -3,6 +3,7 @@
 use deadpool_postgres::ClientWrapper;
 
 use super::connect::{Database, query};
+use crate::domain::checkpoint::LogKey;
 use crate::domain::time::When;
 use crate::store::Fault;
 use crate::store::restored::Restored;
@@ -32,6 +33,13 @@ pub(super) async fn write(pool: &Database, mark: &Restored) -> Result<(), Fault>
     let row: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
         [&leaves, &mark.at.millis(), &acknowledged, &mark.origin];
     query(pool, sql, &row).await.map(|_| ())
+}
+
+/// Whether it is proven that the log has gone back under the name that it still has.
+pub(super) async fn is_rolled_back(pool: &Database, log: &LogKey) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM firedoor.restored WHERE acknowledged > leaves AND origin = $1";
+    let found = query(pool, sql, &[&log.verifier().origin()]).await?;
+    Ok(!found.is_empty())
 }
 
 pub(super) async fn remove(pool: &Database) -> Result<(), Fault> {

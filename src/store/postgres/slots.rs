@@ -64,7 +64,7 @@ impl Slots {
     ) -> Result<Self, OpenError> {
         SLOTS.migrate(&pool).await?;
         let client = pool.get().await.map_err(unreachable)?;
-        let check = mac(&wrapping, b"firedoor slot key check v1", &[]);
+        let check = wrapping_check(&wrapping);
         if main_is_empty {
             let sql = "INSERT INTO firedoor_slots.twin (one, id, key_check, next) \
                        VALUES (1, $1, $2, 1) ON CONFLICT DO NOTHING";
@@ -95,6 +95,10 @@ impl Slots {
         };
         opened.begin_first().await?;
         Ok(opened)
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.pool
     }
 
     pub(super) async fn reserve(&self, count: usize) -> Result<Vec<ItemKey>, Fault> {
@@ -274,4 +278,9 @@ impl Stock {
             }
         }
     }
+}
+
+/// Says whether two slot keys are the same, and nothing else.
+pub(super) fn wrapping_check(wrapping: &[u8; 32]) -> [u8; 32] {
+    mac(wrapping, b"firedoor slot key check v1", &[])
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Shared;
 use super::connect::query;
+use super::{Shared, restored};
 use crate::domain::time::When;
 use crate::store::Fault;
 
@@ -32,6 +32,10 @@ pub(super) async fn sweep(shared: Arc<Shared>) {
         }
         if due && let Err(error) = shared.slots.learn().await {
             tracing::warn!(%error, "how far erasure is cannot be learned; trying again");
+        }
+        // Another node was shown a larger log: this one signs no more either.
+        if due && let Ok(true) = restored::is_rolled_back(&shared.pool, &shared.log).await {
+            shared.rolled_back.store(true, Ordering::Release);
         }
         if due && let Err(error) = shared.drop_expired().await {
             tracing::warn!(%error, "expired rows were not dropped; trying again");

@@ -1,3 +1,6 @@
+//! Copies of a journal, taken while it is written, changed, put back, and opened with every slot file
+//! that an operator may still have. No key and no word of anyone may be found in one.
+
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -104,7 +107,9 @@ async fn a_copy_restores_to_what_the_store_was() {
     );
     close(store).await;
 
-    let put_back = place.restore("copy", "again", &[note.clone()]).unwrap();
+    let put_back = place
+        .restore("copy", "again", std::slice::from_ref(&note))
+        .unwrap();
     assert_eq!(put_back.acknowledged, 40);
     let store = place.store("again");
     let mark = store.restored().unwrap();
@@ -206,7 +211,9 @@ async fn copies_taken_while_it_is_written_are_each_a_moment_of_it() {
     drop(store);
     for (copy, size) in sizes.into_iter().enumerate() {
         let (name, again) = (format!("copy{copy}"), format!("again{copy}"));
-        let put_back = place.restore(&name, &again, &[newest.clone()]).unwrap();
+        let put_back = place
+            .restore(&name, &again, std::slice::from_ref(&newest))
+            .unwrap();
         assert_eq!(put_back.copied.leaves, size);
         assert!(put_back.acknowledged >= size);
     }
