@@ -94,7 +94,7 @@ async fn kill_and_check(district: &District, kills: u32) {
             let receipt = receipt(&reply);
             receipts.push((receipt.proof.index, receipt.leaf.bytes().to_vec()));
             // Each is checked offline; the last of them by the tool that agencies have.
-            if receipts.len() % 16 == 0 {
+            if receipts.len().is_multiple_of(16) {
                 let text = reply["receipt"].as_str().unwrap();
                 assert_eq!(district.verify_receipt(text).0, Some(0));
             }

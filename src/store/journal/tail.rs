@@ -130,7 +130,7 @@ mod tests {
             let mut segment = segment(offset, bytes);
             let end = end_of(&segment);
             // The end may just lie in a sector of which less is missing.
-            prop_assume!(end % SECTOR_BYTES == 0 || end % SECTOR_BYTES > UNWRITTEN_BYTES);
+            prop_assume!(end.is_multiple_of(SECTOR_BYTES) || end % SECTOR_BYTES > UNWRITTEN_BYTES);
             segment[end - missing..].fill(0);
             prop_assert!(is_torn(&segment[offset..], offset, &EXPECTED));
         }
