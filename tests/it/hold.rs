@@ -1,6 +1,12 @@
 //! Legal hold over the API: proposed by one, approved by another organisation, and seen by nobody
 //! whom a withdrawal answers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the lints spare tests, but not the functions that tests share"
+)]
+
 use serde_json::json;
 
 use firedoor::domain::time::When;

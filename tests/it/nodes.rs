@@ -263,8 +263,7 @@ async fn adviser(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_and_the_primary_die_under_load_and_nothing_is_lost_doubled_or_wrong() {
-    let seed = std::env::var("FIREDOOR_SEED").ok();
-    let seed = seed.map_or_else(random_seed, |seed| seed.parse().unwrap());
+    let seed = tier::seed().unwrap_or_else(random_seed);
     eprintln!("FIREDOOR_SEED={seed}");
     let mut random = Random(seed);
     let rounds = tier::size(4, 50);

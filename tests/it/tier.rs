@@ -8,3 +8,9 @@ pub fn size(run: u32, long: u32) -> u32 {
         run
     }
 }
+
+/// The seed of a run that is to be repeated (`FIREDOOR_SEED`).
+pub fn seed() -> Option<u64> {
+    let seed = std::env::var_os("FIREDOOR_SEED")?;
+    seed.to_str()?.parse().ok()
+}

@@ -100,7 +100,8 @@ impl Recovered {
         std::thread::scope(|scope| {
             // The next sidecar is read and decoded while this one is taken.
             let (tell, sidecars) = std::sync::mpsc::sync_channel(1);
-            scope.spawn(move || full.map(read).try_for_each(|sidecar| tell.send(sidecar)));
+            // Whoever takes them may end early.
+            scope.spawn(move || full.map(read).all(|sidecar| tell.send(sidecar).is_ok()));
             for segment in 1..=segments.last() {
                 let sidecar = sidecars.recv().ok().flatten();
                 let (part, note) = match sidecar.and_then(|part| found.bound(segments, part)) {

@@ -315,7 +315,8 @@ fn a_crash_during_the_change_leaves_one_epoch_and_the_next_start_destroys_the_ot
     let new = std::fs::read(&path).unwrap();
     drop(slots);
     // The file under the name, the one before it, the one in the making; and which it comes to.
-    let states: [(Option<&[u8]>, Option<&[u8]>, Option<&[u8]>, u32); 6] = [
+    type Left<'a> = Option<&'a [u8]>;
+    let states: [(Left, Left, Left, u32); 6] = [
         (Some(&old), None, Some(&[]), 1),
         (Some(&old), None, Some(&new[..5000]), 1),
         (Some(&old), None, Some(&new), 1),
