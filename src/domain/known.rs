@@ -51,6 +51,12 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether withdrawals that `organisation` took since a copy are still waited for.
+    pub fn waits_for(&self, organisation: &OrgId) -> bool {
+        let restoration = self.restoration.as_ref();
+        restoration.is_some_and(|found| found.waits_for(organisation))
+    }
+
     /// Adds what the store returned. A fact that cannot be read fails the decision.
     pub fn add(&mut self, facts: Facts) -> Result<(), UnknownForm> {
         let Facts { read, facts, parts } = facts;

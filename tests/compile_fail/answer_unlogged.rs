@@ -6,5 +6,6 @@ use firedoor::domain::time::When;
 use firedoor::pipeline::Answered;
 
 pub fn answer(answer: Answer, receipt: Receipt, at: When) -> Answered {
-    Answered { answer, opened: Vec::new(), entries: Vec::new(), receipt, at, _logged: () }
+    let (opened, entries, counterfoil) = (Vec::new(), Vec::new(), None);
+    Answered { answer, opened, entries, receipt, at, counterfoil, _logged: () }
 }

@@ -20,6 +20,8 @@ pub const LISTINGS_MAX: usize = 1024;
 const YIELD_TO_COMMITS: i32 = 5;
 /// How many steps of a rebuild are told of.
 const PROGRESS_STEPS: usize = 10;
+/// Fewer than so many frames are listed before anyone could read how far it is.
+const PROGRESS_FRAMES_MIN: usize = 5_000;
 
 /// What one frame changes in lists.
 pub struct Listing {
@@ -118,8 +120,8 @@ impl Lister {
     /// `false` if it was interrupted.
     fn catch_up(&self, next: usize) -> bool {
         let todo = self.frames.saturating_sub(next);
-        let step = todo.div_ceil(PROGRESS_STEPS).max(1);
-        if todo > 0 {
+        let step = todo.div_ceil(PROGRESS_STEPS).max(PROGRESS_FRAMES_MIN);
+        if todo >= PROGRESS_FRAMES_MIN {
             tracing::info!(frames = todo, "bringing the list index up to the journal");
         }
         for number in next..self.frames {

@@ -146,14 +146,11 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             );
             check_organisation(&mut wrong, new, now);
         }
-        (Widening::GoOnWithout { organisation }, _) => {
-            let found = known.restoration.as_ref();
-            wrong.unless(
-                found.is_some_and(|found| found.waits_for(organisation)),
-                "organisation",
-                "no withdrawals of this organisation are waited for",
-            );
-        }
+        (Widening::GoOnWithout { organisation }, _) => wrong.unless(
+            known.waits_for(organisation),
+            "organisation",
+            "no withdrawals of this organisation are waited for",
+        ),
         (_, None) => wrong.add("organisation", "no such organisation is enrolled"),
         (Widening::AddTeam { team, .. }, Some(organisation)) => {
             wrong.unless(
