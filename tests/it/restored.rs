@@ -4,6 +4,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "the lints spare tests, but not the functions that tests share"
 )]
@@ -14,17 +15,20 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use axum::http::Method;
-use borsh::BorshSerialize;
 use firedoor::domain::codes::Role;
-use firedoor::domain::time::When;
+use firedoor::ops::clock;
+use firedoor::ops::config::Config;
 use firedoor::ops::demo::borough::{CHARITY, SERVICE};
 use firedoor::ops::demo::people::{
     TEST_PEOPLE, assessment, consent_to_ask, emergency, her, nobody, referral,
 };
-use firedoor::ops::serve;
+use firedoor::ops::gateway::{StoreConfig, store_config};
+use firedoor::ops::keys::RootKey;
+use firedoor::store::backup::Copied;
+use firedoor::store::journal::{self, JournalConfig};
 use serde_json::{Value, json};
 
-use super::town::{Desk, ORIGIN, Said, Town, ago};
+use super::town::{Desk, Said, Town, ago};
 
 const FIREDOOR: &str = env!("CARGO_BIN_EXE_firedoor");
 
@@ -80,18 +84,32 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// The data and the key slots as they were, put back with the mark that a restore leaves.
-fn put_back(town: &Path, copy: &Path, leaves: u64, at: When) {
-    for place in ["data", "keys"] {
-        fs::remove_dir_all(town.join(place)).unwrap();
-        copy_folder(&copy.join(place), &town.join(place));
+/// What the commands work on, as the configuration says.
+fn journal(config: &Config) -> JournalConfig {
+    let root = RootKey::read(&config.key_path).unwrap();
+    match store_config(config, &root).unwrap() {
+        StoreConfig::Embedded(journal) => *journal,
+        StoreConfig::Postgres(_) => panic!("the town has an embedded store"),
     }
-    let mut mark = b"firedoor again 1".to_vec();
-    (leaves, at.millis(), leaves, ORIGIN)
-        .serialize(&mut mark)
-        .unwrap();
-    mark.extend_from_slice(&crc32c::crc32c(&mark).to_le_bytes());
-    fs::write(town.join("data/restored"), mark).unwrap();
+}
+
+/// A copy as `firedoor backup` makes it, and beside it the keys as they are now.
+fn copy(config: &Config, town: &Path) {
+    let JournalConfig { data_dir, keys, .. } = journal(config);
+    let file = town.join("copy.tar");
+    journal::backup(&data_dir, keys, &file, clock::now(), &mut |_| ()).unwrap();
+    copy_folder(&town.join("keys"), &town.join("kept-keys"));
+}
+
+/// The copy, put back as `firedoor restore` does it, and the keys of then.
+fn put_back(config: &Config, town: &Path) -> Copied {
+    let JournalConfig { data_dir, keys, .. } = journal(config);
+    fs::remove_dir_all(&data_dir).unwrap();
+    fs::remove_dir_all(town.join("keys")).unwrap();
+    copy_folder(&town.join("kept-keys"), &town.join("keys"));
+    let file = town.join("copy.tar");
+    let back = journal::restore(&file, &data_dir, keys, &[], &mut |_| ());
+    back.unwrap().copied
 }
 
 /// `firedoor client ...` as an agency runs it.
@@ -206,25 +224,8 @@ async fn a_restored_gateway_shows_nothing_until_withdrawals_since_the_copy_are_h
 
     // A copy, and what the gateway then forgets.
     let leaves = town.leaves();
-    let at = firedoor::ops::clock::now();
     let dir = town.dir.path().to_owned();
-    let copy = dir.join("copy");
-    let Town {
-        dir: kept_dir,
-        borough,
-        config,
-        running,
-        ..
-    } = town;
-    running.stop().await.unwrap();
-    for place in ["data", "keys"] {
-        copy_folder(&dir.join(place), &copy.join(place));
-    }
-    let again = async |dir, borough, config| {
-        let running = serve::start(&config).await.unwrap();
-        Town::of(dir, borough, config, running)
-    };
-    let town = again(kept_dir, borough, config).await;
+    let (town, ()) = town.restarted_after(|config| copy(config, &dir)).await;
     let wish = json!({ "identity": her(), "scope": "everything", "channel": "telephone" });
     let file = dir.join("her.json");
     fs::write(&file, wish.to_string()).unwrap();
@@ -264,16 +265,9 @@ async fn a_restored_gateway_shows_nothing_until_withdrawals_since_the_copy_are_h
     assert_eq!(first.text("/replay"), second.text("/replay"));
 
     // Put back to the copy.
-    let Town {
-        dir: kept_dir,
-        borough,
-        config,
-        running,
-        ..
-    } = town;
-    running.stop().await.unwrap();
-    put_back(&dir, &copy, leaves, at);
-    let town = again(kept_dir, borough, config).await;
+    let (town, copied) = town.restarted_after(|config| put_back(config, &dir)).await;
+    assert_eq!(copied.leaves, leaves);
+    let at = copied.at;
     assert_eq!(town.leaves(), leaves + 1, "its first entry says so");
     assert!(!dir.join("data/restored").exists());
     assert_eq!(problem_names(&ready(&town)), ["restoring"]);
@@ -387,41 +381,19 @@ async fn a_restored_gateway_shows_nothing_until_withdrawals_since_the_copy_are_h
 async fn a_head_that_the_log_has_lost_stops_the_gateway_and_says_why() {
     let town = Town::start().await;
     served(&town, &her()).await;
-    let before = town.leaves();
-    let at = firedoor::ops::clock::now();
     let dir = town.dir.path().to_owned();
-    let copy = dir.join("copy");
-    let Town {
-        dir: kept_dir,
-        borough,
-        config,
-        running,
-        ..
-    } = town;
-    running.stop().await.unwrap();
-    for place in ["data", "keys"] {
-        copy_folder(&dir.join(place), &copy.join(place));
-    }
-    let running = serve::start(&config).await.unwrap();
-    let town = Town::of(kept_dir, borough, config, running);
+    let (town, ()) = town.restarted_after(|config| copy(config, &dir)).await;
     let charity = town.desk("larkfield").await;
     for _ in 0..3 {
         charity.post("/v1/screen", &json!({ "text": "tea" })).await;
     }
     let head = charity.get("/log/checkpoint").await.whole();
-    let Town {
-        dir: kept_dir,
-        borough,
-        config,
-        running,
-        ..
-    } = town;
-    running.stop().await.unwrap();
-    put_back(&dir, &copy, before, at);
-    // By hand, without the mark: nobody says that it was put back.
-    fs::remove_file(dir.join("data/restored")).unwrap();
-    let running = serve::start(&config).await.unwrap();
-    let town = Town::of(kept_dir, borough, config, running);
+    // Without the mark: nobody says that it was put back.
+    let without_mark = |config: &Config| {
+        put_back(config, &dir);
+        fs::remove_file(dir.join("data/restored")).unwrap();
+    };
+    let (town, ()) = town.restarted_after(without_mark).await;
     let charity = town.desk("larkfield").await;
     assert_eq!(asked(&charity, &her()).await.result(), "assessments");
     let police = town.signed_in("met-ig").await;

@@ -123,9 +123,15 @@ impl Town {
 
     /// Stops in order and starts again on the same data; on another port.
     pub async fn restarted(self) -> Self {
+        self.restarted_after(|_| ()).await.0
+    }
+
+    /// The same, with something done to its files in between.
+    pub async fn restarted_after<T>(self, work: impl FnOnce(&Config) -> T) -> (Self, T) {
         self.running.stop().await.unwrap();
+        let done = work(&self.config);
         let running = serve::start(&self.config).await.unwrap();
-        Self { running, ..self }
+        (Self { running, ..self }, done)
     }
 
     pub async fn stop(self) {

@@ -60,11 +60,18 @@ pub fn recover(
     verifier: &LogVerifier,
     least: u64,
 ) -> Result<Recovered, OpenError> {
-    let mut found = Recovered::of(segments, true)?;
-    if found.check_head(segments, verifier).is_err() && found.read < segments.last() {
+    let by_sidecars = Recovered::of(segments, true)?.filter(|found| {
+        found.read == segments.last() || found.check_head(segments, verifier).is_ok()
+    });
+    let mut found = match by_sidecars {
+        Some(found) => found,
         // A sidecar may be wrong in a way that its CRC does not show; the frames decide.
-        found = Recovered::of(segments, false)?;
-    }
+        None => Recovered::of(segments, false)?.ok_or_else(|| OpenError::Damaged {
+            file: segments.path(segments.last()),
+            byte: 0,
+            what: "an entry does not decode",
+        })?,
+    };
     found.check_head(segments, verifier)?;
     found.check_length(segments, least)?;
     found.drop_torn(segments)?;
@@ -76,7 +83,8 @@ pub fn recover(
 }
 
 impl Recovered {
-    fn of(segments: &Segments, by_sidecars: bool) -> Result<Self, OpenError> {
+    /// `None` if what a sidecar says does not decode.
+    fn of(segments: &Segments, by_sidecars: bool) -> Result<Option<Self>, OpenError> {
         let mut found = Self {
             table: Table::default(),
             tree: Tree::new(),
@@ -108,9 +116,11 @@ impl Recovered {
                     Some(known) => known,
                     None => found.read_segment(segments, segment)?,
                 };
-                found.take(segments, part, note)?;
+                if found.take(part, note).is_none() {
+                    return Ok(None);
+                }
             }
-            Ok(found)
+            Ok(Some(found))
         })
     }
 
@@ -182,23 +192,14 @@ impl Recovered {
         Ok((part, note))
     }
 
-    /// Adds what the next segment says.
-    fn take(
-        &mut self,
-        segments: &Segments,
-        part: Sidecar,
-        note: Option<String>,
-    ) -> Result<(), OpenError> {
+    /// Adds what the next segment says. `None` if it does not decode.
+    fn take(&mut self, part: Sidecar, note: Option<String>) -> Option<()> {
         part.leaves.iter().for_each(|leaf| {
             self.tree.append_hash(*leaf);
         });
         let mut dead = Vec::new();
         for (index, entry) in (part.first..).zip(part.entries()) {
-            let entry = entry.ok_or_else(|| OpenError::Damaged {
-                file: segments.table_path(part.segment),
-                byte: 0,
-                what: "it does not decode; move this one file away, it is made anew",
-            })?;
+            let entry = entry?;
             let when = entry.when;
             self.last_time = self.last_time.max(when);
             self.used.insert(entry.opening);
@@ -217,7 +218,7 @@ impl Recovered {
         self.frames.extend_from_slice(&part.frames);
         self.note = note.or(self.note.take());
         self.part = part;
-        Ok(())
+        Some(())
     }
 
     /// A journal that is shorter than it was has lost acknowledged frames.

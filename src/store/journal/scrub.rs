@@ -37,10 +37,34 @@ pub struct Progress {
     pub of: u64,
 }
 
+/// A frame is right, but what the start read of its segment was not.
+const OTHER_TABLE: &str = "a table file was not that of its segment, and was made anew: restart \
+    the gateway; what was decided since the start may rest on it";
+
 /// What ends a pass.
 enum End {
     Damaged(Damage),
+    OtherTable,
     Interrupted,
+}
+
+impl From<Damage> for End {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged(damage)
+    }
+}
+
+/// Why nothing is recorded any more.
+fn stop(shared: &Shared, end: &End) -> Fault {
+    match end {
+        End::Damaged(Damage {
+            segment,
+            byte,
+            what,
+        }) => shared.stop_damaged(*segment, *byte, what),
+        End::OtherTable => shared.stop(OTHER_TABLE),
+        End::Interrupted => Fault::CannotRecord("the store is closed"),
+    }
 }
 
 /// Runs until the journal closes. Stops the store at the first damage.
@@ -61,12 +85,8 @@ pub fn run(shared: &Arc<Shared>) {
             Ok(0) => {}
             Ok(leaves) => tracing::info!(leaves, "the whole journal was read and is sound"),
             Err(End::Interrupted) => return,
-            Err(End::Damaged(Damage {
-                segment,
-                byte,
-                what,
-            })) => {
-                shared.stop_damaged(segment, byte, what);
+            Err(end) => {
+                stop(shared, &end);
                 return;
             }
         }
@@ -96,14 +116,8 @@ impl Journal {
         mut told: impl FnMut(Progress) + Send + 'static,
     ) -> Result<u64, Fault> {
         let shared = Arc::clone(&self.shared);
-        let reading = tokio::task::spawn_blocking(move || match verify(&shared, &mut told) {
-            Ok(leaves) => Ok(leaves),
-            Err(End::Interrupted) => Err(Fault::CannotRecord("the store is closed")),
-            Err(End::Damaged(Damage {
-                segment,
-                byte,
-                what,
-            })) => Err(shared.stop_damaged(segment, byte, what)),
+        let reading = tokio::task::spawn_blocking(move || {
+            verify(&shared, &mut told).map_err(|end| stop(&shared, &end))
         });
         reading.await.unwrap_or(Err(Fault::Unreadable(
             "reading the journal was interrupted",
@@ -127,12 +141,12 @@ fn verify(shared: &Shared, mut told: impl FnMut(Progress)) -> Result<u64, End> {
         next += run.len();
         for at in &run {
             if at.segment != part.segment {
-                end_segment(shared, &part).map_err(End::Damaged)?;
+                end_segment(shared, &part)?;
                 let first = part.first + part.leaves.len() as u64;
                 part = Sidecar::new(at.segment, part.last_frame, first);
             }
         }
-        read_run(shared, &run, &mut part).map_err(End::Damaged)?;
+        read_run(shared, &run, &mut part)?;
         let leaves = part.first + part.leaves.len() as u64;
         told(Progress { leaves, of });
     }
@@ -190,7 +204,7 @@ fn read_run(shared: &Shared, run: &[FrameAt], part: &mut Sidecar) -> Result<(), 
 }
 
 /// What follows the last frame of a full segment must be zeros, and its sidecar that of its frames.
-fn end_segment(shared: &Shared, part: &Sidecar) -> Result<(), Damage> {
+fn end_segment(shared: &Shared, part: &Sidecar) -> Result<(), End> {
     let (segments, segment) = (&shared.segments, part.segment);
     let damaged = |byte, what| Damage {
         segment,
@@ -204,7 +218,7 @@ fn end_segment(shared: &Shared, part: &Sidecar) -> Result<(), Damage> {
     let rest = rest.map_err(|_| damaged(end, "it cannot be read"))?;
     if let Some(at) = rest.iter().position(|byte| *byte != 0) {
         let byte = end.saturating_add(at as u32);
-        return Err(damaged(byte, "something follows the last frame"));
+        return Err(damaged(byte, "something follows the last frame").into());
     }
     let path = segments.table_path(segment);
     match Sidecar::read(segments.disk(), &path, segment) {
@@ -212,11 +226,8 @@ fn end_segment(shared: &Shared, part: &Sidecar) -> Result<(), Damage> {
         // The next start makes a missing one again.
         None => Ok(()),
         Some(_) => {
-            // What was decided since the start may rest on it.
             let _ = part.write(segments.disk(), &path);
-            let what = "the table file of this segment was not that of its frames; it was made \
-                        anew: restart";
-            Err(damaged(0, what))
+            Err(End::OtherTable)
         }
     }
 }

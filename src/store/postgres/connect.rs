@@ -398,7 +398,8 @@ fn is_local(config: &Config) -> bool {
     config.get_hosts().iter().all(loopback) && addresses.iter().all(|ip| ip.is_loopback())
 }
 
-/// One statement that may be done twice: one that reads, which is one moment, or one that deletes.
+/// One statement that may be done twice: one that reads, which is one moment, one that deletes, or
+/// one that changes only what it expects.
 /// `Unreadable` when the database does not answer.
 pub(super) async fn query(
     database: &Database,
