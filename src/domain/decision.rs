@@ -12,6 +12,7 @@ use super::leaf::Leaf;
 use super::person::Token;
 use super::seal::{Sealed, Slot};
 use super::time::When;
+use super::trail::TrailKey;
 
 /// The unit of concurrency: everything about one thing moves its version.
 ///
@@ -35,6 +36,8 @@ pub enum Aggregate {
     /// Who is enrolled, one item each that is never replaced. Apart from the settings, because
     /// hardly any decision needs it.
     Roll,
+    /// The newest entry of an organisation's own: its version, and nothing else.
+    Trail(OrgId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -230,6 +233,12 @@ pub enum Write {
         of: Aggregate,
         item: Id,
     },
+    /// Makes the entry the next on an organisation's trail: the store puts into its leaf what leads
+    /// there from the entry before, which only a commit knows. At most one in a decision.
+    Follow {
+        organisation: OrgId,
+        key: TrailKey,
+    },
 }
 
 /// The idempotency record of a request, kept for seven days.
@@ -315,7 +324,8 @@ impl Draft {
             | Write::Unlist { .. }
             | Write::Count { .. }
             | Write::Hold { .. }
-            | Write::Release { .. } => None,
+            | Write::Release { .. }
+            | Write::Follow { .. } => None,
         });
         std::iter::once(self.opening.0.slot())
             .chain(written)

@@ -10,17 +10,18 @@ use std::fmt;
 use super::id::Id;
 use super::opening::{Account, BadOpening, Opening, Part, request_hash};
 use super::time::When;
+use super::trail::TrailKey;
 
 pub const LEAF_BYTES: usize = 256;
 const VERSION: u8 = 1;
 
 // version 1 | class 1 | time 8 | id 16 | who 32 | why 32 | what 32 | decision 32
-// | reserved random 32 | request 32 | sealed opening 32 | link 6
+// | trail tag or random 32 | request 32 | sealed opening 32 | link 6
 const CLASS_AT: usize = 1;
 const TIME_AT: usize = 2;
 const ID_AT: usize = 10;
 const COMMITMENTS_AT: usize = 26;
-const RESERVED_AT: usize = 154;
+const TRAIL_AT: usize = 154;
 const REQUEST_AT: usize = 186;
 const SEALED_AT: usize = 218;
 const LINK_AT: usize = 250;
@@ -112,6 +113,21 @@ impl Leaf {
         self.field(commitment_at(part))
     }
 
+    /// What leads its organisation here from its entry before ([`super::trail`]); random in an
+    /// entry of no organisation.
+    pub fn trail_tag(&self) -> [u8; 32] {
+        self.field(TRAIL_AT)
+    }
+
+    /// The same, as the next entry of an organisation after `previous`. Only the store knows that
+    /// when it commits.
+    #[must_use]
+    pub fn following(self, key: &TrailKey, previous: Option<u64>) -> Self {
+        let mut draft = LeafDraft(self);
+        draft.put(TRAIL_AT, &key.tag(previous));
+        draft.0
+    }
+
     /// See [`request_hash`].
     pub fn request_hash(&self) -> [u8; 32] {
         self.field(REQUEST_AT)
@@ -192,7 +208,7 @@ impl LeafDraft {
         for part in Part::ALL {
             draft.put(commitment_at(part), &opening.open(part).commitment());
         }
-        draft.put(RESERVED_AT, &entropy("leaf reserved"));
+        draft.put(TRAIL_AT, &entropy("leaf reserved"));
         draft.put(REQUEST_AT, &request_hash(&opening.request_salt, request));
         Ok((draft, opening))
     }

@@ -43,3 +43,4 @@ pub mod opening;
 pub mod receipt;
 pub mod rollback;
 pub mod tiles;
+pub mod trail;

@@ -12,6 +12,7 @@ use super::firewall::text::TextScreen;
 use super::id::OrgId;
 use super::person::{TaggedToken, Token, TokenKeys};
 use super::policy::Policies;
+use super::trail::TrailKey;
 
 /// The keys of the domain, each for one use, all derived from the root key.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -23,6 +24,8 @@ pub struct DomainKeys {
     pub session: [u8; 32],
     /// Seals what an agency keeps of a withdrawal ([`super::counterfoil`]).
     pub counterfoil: [u8; 32],
+    /// Makes the key of each organisation's trail.
+    pub trail: [u8; 32],
 }
 
 /// Whose entries a list of one organisation's holds.
@@ -93,6 +96,12 @@ impl Rules {
             label,
             &[organisation.as_str().as_bytes(), subject],
         )))
+    }
+
+    /// The key of an organisation's trail through the log, which it may have.
+    pub fn trail_key(&self, organisation: &OrgId) -> TrailKey {
+        let of = organisation.as_str().as_bytes();
+        TrailKey::new(keyed(&self.keys.trail, "trail", &[of]))
     }
 
     /// Names a request for idempotency: organisation, team, user and the caller's key.

@@ -326,6 +326,11 @@ impl<'a> Ruling<'a> {
             &self.subjects,
             draft.id(),
         );
+        let own = self.attempt.organisation();
+        writes.push(Write::Follow {
+            organisation: own.clone(),
+            key: self.rules.trail_key(own),
+        });
         if operator {
             writes.push(Write::List {
                 list: List::Operator,

@@ -65,10 +65,12 @@ pub enum KeyUse {
     LogSigning,
     /// What agencies keep of withdrawals.
     Counterfoil,
+    /// The keys of organisations' trails through the log.
+    Trail,
 }
 
 impl KeyUse {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Link,
         Self::Alias,
         Self::LogSubject,
@@ -79,6 +81,7 @@ impl KeyUse {
         Self::StoreSlots,
         Self::LogSigning,
         Self::Counterfoil,
+        Self::Trail,
     ];
 
     /// The `info` of HKDF. Never change one: everything under it would be lost.
@@ -94,6 +97,7 @@ impl KeyUse {
             Self::StoreSlots => b"firedoor/store-slots/v1",
             Self::LogSigning => b"firedoor/log-signing/v1",
             Self::Counterfoil => b"firedoor/counterfoil/v1",
+            Self::Trail => b"firedoor/trail/v1",
         }
     }
 }
@@ -182,6 +186,7 @@ pub fn domain_keys(source: &impl KeySource) -> Result<(TokenKeys, AliasKey, Doma
         external: *source.key(KeyUse::External)?,
         session: *source.key(KeyUse::Session)?,
         counterfoil: *source.key(KeyUse::Counterfoil)?,
+        trail: *source.key(KeyUse::Trail)?,
     };
     let tokens = TokenKeys::derive(&*source.key(KeyUse::Link)?);
     Ok((tokens, AliasKey::new(*source.key(KeyUse::Alias)?), keys))
@@ -293,6 +298,7 @@ mod tests {
         StoreSlots ba87c830
         LogSigning a5f144a0
         Counterfoil b46ed095
+        Trail 5173bf37
         ");
     }
 

@@ -20,10 +20,12 @@ use crate::domain::seal::{self, ItemKey};
 use crate::domain::time::When;
 
 pub(crate) mod erasure;
+mod trail;
 pub(crate) use erasure::{
     a_hold_and_what_it_holds_may_share_a_batch, a_hold_blocks_destruction_and_nothing_else,
     one_item_is_destroyed_alone, the_epoch_changes_while_others_read_and_write,
 };
+pub(crate) use trail::an_organisation_finds_all_its_entries_and_no_others;
 
 /// A place where a store lies, which can be opened again after it was closed.
 pub(crate) trait Fixture {
@@ -54,6 +56,7 @@ macro_rules! contract_suite {
             a_counter_never_passes_its_limit,
             a_list_has_an_order_and_cursors_from_both_ends,
             every_proof_of_a_full_batch_verifies,
+            an_organisation_finds_all_its_entries_and_no_others,
             leaves_and_openings_are_read_in_order,
             tiles_hold_the_hashes_of_the_leaves,
             an_empty_log_has_a_signed_checkpoint,

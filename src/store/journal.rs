@@ -423,7 +423,7 @@ impl Journal {
         let changes = taken_out.changes();
         let carried = changes.len();
         let committed = self.record(draft, changes).await?;
-        if let Committed::Durable(_) = &committed {
+        if let Committed::Durable(..) = &committed {
             taken_out.done(carried);
             let more = !taken_out.is_empty();
             self.takes_out.store(more, Ordering::Release);

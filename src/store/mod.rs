@@ -71,7 +71,8 @@ pub enum Fault {
 
 /// What a backend reports when a commit is durable; only [`Store::commit`] turns it into `Logged`.
 pub(crate) enum Committed {
-    Durable(Inclusion),
+    /// With the leaf as it is in the log.
+    Durable(Leaf, Inclusion),
     Moved,
     Replayed {
         index: u64,
@@ -140,7 +141,6 @@ impl Store {
         let mut decision = decision;
         let unused = std::mem::take(&mut decision.unused);
         let (value, draft) = decision.split();
-        let leaf = draft.leaf;
         let committed = match self {
             Self::Embedded(store) => store.commit(draft).await,
             Self::Postgres(store) => store.commit(draft).await,
@@ -151,7 +151,7 @@ impl Store {
         }
         let committed = committed?;
         Ok(match committed {
-            Committed::Durable(inclusion) => {
+            Committed::Durable(leaf, inclusion) => {
                 Outcome::Logged(Logged::assertion(value, leaf, inclusion))
             }
             Committed::Moved => Outcome::Moved,

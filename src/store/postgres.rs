@@ -297,7 +297,7 @@ impl Postgres {
         queue.send(queued).await.map_err(|_| CLOSED)?;
         let committed = answered.await.map_err(|_| CLOSED)??;
         match committed {
-            Committed::Durable(_) => {}
+            Committed::Durable(..) => {}
             Committed::Moved | Committed::Replayed { .. } | Committed::Limited => {
                 self.shared.slots.unclaim(claimed);
             }
@@ -416,7 +416,8 @@ fn size_of(draft: &Draft) -> Result<usize, Fault> {
         | Write::Unlist { .. }
         | Write::Count { .. }
         | Write::Hold { .. }
-        | Write::Release { .. } => 0,
+        | Write::Release { .. }
+        | Write::Follow { .. } => 0,
     };
     let reply = draft.replay.as_ref().map_or(0, |replay| replay.reply.len());
     let bytes = draft.opening.sealed().ciphertext().len()

@@ -79,6 +79,7 @@ impl Rules {
                 external: [5; 32],
                 session: [6; 32],
                 counterfoil: [7; 32],
+                trail: [8; 32],
             },
         })
     }
@@ -430,7 +431,8 @@ impl Town {
             | Write::Unlist { .. }
             | Write::Count { .. }
             | Write::Hold { .. }
-            | Write::Release { .. } => {}
+            | Write::Release { .. }
+            | Write::Follow { .. } => {}
         }
     }
 

@@ -75,6 +75,10 @@ pub enum Change {
         of: Key,
         item: Id,
     },
+    /// Moves the version of an organisation's trail.
+    Follow {
+        of: Key,
+    },
 }
 
 /// An idempotency record, as it is stored. `until` is in milliseconds since 1970.
@@ -362,9 +366,9 @@ mod tests {
         assert_eq!(shown, include_str!("../../../tests/vectors/frame-v1.txt"));
     }
 
-    /// As golden as the frame: 6 holds, 7 releases.
+    /// As golden as the frame: 6 holds, 7 releases, 8 follows.
     #[test]
-    fn the_bytes_of_a_hold_are_golden() {
+    fn the_bytes_of_later_changes_are_golden() {
         let (of, item) = ([5; 16], Id::from_bytes([6; 16]));
         for (number, change) in [
             (6, Change::Hold { of, item }),
@@ -373,6 +377,8 @@ mod tests {
             let bytes = [&[number][..], &of, item.bytes()].concat();
             assert_eq!(borsh::to_vec(&change).unwrap(), bytes);
         }
+        let follow = [&[8][..], &of].concat();
+        assert_eq!(borsh::to_vec(&Change::Follow { of }).unwrap(), follow);
     }
 
     #[test]

@@ -202,7 +202,8 @@ impl Leaving {
                         Change::Remove { .. }
                         | Change::Count { .. }
                         | Change::Hold { .. }
-                        | Change::Release { .. } => {}
+                        | Change::Release { .. }
+                        | Change::Follow { .. } => {}
                     }
                 }
             }
@@ -272,7 +273,8 @@ impl Leaving {
             | Change::Unlist { .. }
             | Change::Count { .. }
             | Change::Hold { .. }
-            | Change::Release { .. } => return Err(DAMAGED),
+            | Change::Release { .. }
+            | Change::Follow { .. } => return Err(DAMAGED),
         };
         if sealed.slot().0 != item.slot {
             return Err(DAMAGED);

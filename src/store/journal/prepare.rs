@@ -16,8 +16,10 @@ use super::staged::{KeptReply, Verdict};
 use super::table::{Place, ops};
 use super::writer::{Answer, Job};
 use super::{Journal, REPLY_BYTES_MAX, Shared};
-use crate::domain::decision::{Draft, Write};
+use crate::domain::decision::{Aggregate, Draft, Write};
+use crate::domain::leaf::{LEAF_BYTES, Leaf};
 use crate::domain::merkle::{Hash, leaf_hash};
+use crate::domain::trail::TrailKey;
 use crate::store::index::ListChange;
 use crate::store::{Committed, Fault};
 
@@ -25,8 +27,11 @@ use crate::store::{Committed, Fault};
 pub struct Prepared {
     /// Its entry, with the length before it.
     pub bytes: Vec<u8>,
+    pub leaf: Leaf,
     /// The hash of its leaf in the tree.
-    pub leaf: Hash,
+    pub hash: Hash,
+    /// Whose trail it is on.
+    pub trail: Option<(Key, TrailKey)>,
     /// What it changes in the table; places are counted from the beginning of `bytes`.
     pub changes: EntryChanges,
     pub lists: Vec<ListChange>,
@@ -60,7 +65,7 @@ impl Journal {
         sent.map_err(|_| closed())?;
         let answer = answered.await.unwrap_or_else(|_| Err(closed()))?;
         Ok(match answer {
-            Answer::Durable(inclusion) => Committed::Durable(inclusion),
+            Answer::Durable(leaf, inclusion) => Committed::Durable(leaf, inclusion),
             Answer::Other(Verdict::Moved) => Committed::Moved,
             Answer::Other(Verdict::Limited) => Committed::Limited,
             Answer::Other(Verdict::Replayed {
@@ -110,7 +115,7 @@ impl Shared {
             .iter()
             .map(|(of, seen)| (names.aggregate(of), seen.0))
             .collect();
-        let mut counts = Vec::new();
+        let (mut counts, mut trail) = (Vec::new(), None);
         let mut changes = first;
         changes.reserve(draft.writes.len());
         for write in draft.writes {
@@ -159,6 +164,11 @@ impl Shared {
                     counts.push((counter, by, max));
                     Change::Count { counter, by }
                 }
+                Write::Follow { organisation, key } => {
+                    let of = names.aggregate(&Aggregate::Trail(organisation));
+                    trail = Some((of, key));
+                    Change::Follow { of }
+                }
             });
         }
         let replay = match draft.replay {
@@ -188,7 +198,9 @@ impl Shared {
             return Err(Fault::TooLarge);
         }
         Ok(Prepared {
-            leaf: leaf_hash(entry.leaf.bytes()),
+            leaf: entry.leaf,
+            hash: leaf_hash(entry.leaf.bytes()),
+            trail,
             changes: EntryChanges {
                 when: entry.leaf.when(),
                 opening: entry.opening.slot().0,
@@ -205,6 +217,22 @@ impl Shared {
     }
 }
 
+impl Prepared {
+    /// Puts the leaf on its trail, after the entry that `version` names.
+    pub fn follow(&mut self, version: impl Fn(&Key) -> u64) {
+        let Some((of, key)) = &self.trail else {
+            return;
+        };
+        self.leaf = self.leaf.following(key, version(of).checked_sub(1));
+        self.hash = leaf_hash(self.leaf.bytes());
+        // The leaf lies behind the entry's length.
+        let place = self.bytes.iter_mut().skip(4).take(LEAF_BYTES);
+        place
+            .zip(self.leaf.bytes())
+            .for_each(|(byte, new)| *byte = *new);
+    }
+}
+
 /// What an entry changes in lists.
 pub fn list_changes(entry: &Entry) -> impl Iterator<Item = ListChange> + '_ {
     entry.changes.iter().filter_map(|change| match *change {
@@ -215,7 +243,8 @@ pub fn list_changes(entry: &Entry) -> impl Iterator<Item = ListChange> + '_ {
         | Change::Remove { .. }
         | Change::Count { .. }
         | Change::Hold { .. }
-        | Change::Release { .. } => None,
+        | Change::Release { .. }
+        | Change::Follow { .. } => None,
     })
 }
 

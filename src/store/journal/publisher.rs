@@ -80,8 +80,8 @@ impl Publisher {
         for (job, verdict) in jobs.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Accepted => {
+                    waiting.push((job.decision.leaf, job.answer));
                     accepted.push(job.decision);
-                    waiting.push(job.answer);
                 }
                 Verdict::Refused(fault) => others.push((job.answer, Err(fault))),
                 other @ (Verdict::Moved | Verdict::Limited | Verdict::Replayed { .. }) => {
@@ -96,8 +96,8 @@ impl Publisher {
         // Whoever asked may be gone; the commit stands.
         match inclusions {
             Ok(inclusions) => {
-                for (answer, inclusion) in waiting.into_iter().zip(inclusions) {
-                    let _ = answer.send(Ok(Answer::Durable(inclusion)));
+                for ((leaf, answer), inclusion) in waiting.into_iter().zip(inclusions) {
+                    let _ = answer.send(Ok(Answer::Durable(leaf, inclusion)));
                 }
                 for (answer, other) in others {
                     let _ = answer.send(other);
@@ -106,7 +106,8 @@ impl Publisher {
             Err(fault) => {
                 // What the others rest on may not be durable either.
                 let others = others.into_iter().map(|(answer, _)| answer);
-                for answer in waiting.into_iter().chain(others) {
+                let waiting = waiting.into_iter().map(|(_, answer)| answer);
+                for answer in waiting.chain(others) {
                     let _ = answer.send(Err(fault.again()));
                 }
             }
@@ -208,7 +209,7 @@ impl Publisher {
             self.write_later(full);
         }
         for decision in accepted {
-            self.part.add_entry(decision.leaf, &decision.changes);
+            self.part.add_entry(decision.hash, &decision.changes);
         }
         self.part.add_frame(at, hash);
     }

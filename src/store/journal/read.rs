@@ -245,7 +245,8 @@ impl Journal {
             | Change::Unlist { .. }
             | Change::Count { .. }
             | Change::Hold { .. }
-            | Change::Release { .. } => return Err(DAMAGED),
+            | Change::Release { .. }
+            | Change::Follow { .. } => return Err(DAMAGED),
         };
         if found != (*key, item.item) || class != item.class || sealed.slot().0 != item.slot {
             return Err(DAMAGED);

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use self::model::{AGGREGATES, COUNTERS, Effect, LISTS, Model, Planned, counter, list};
+use self::model::{AGGREGATES, COUNTERS, Effect, LISTS, Model, Planned, counter, list, trail_key};
 use super::*;
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{Decision, Replay, Version, Write};
+use crate::domain::id::OrgId;
 use crate::domain::seal::ItemKey;
 use crate::store::contract::{Attempt, START, id, of};
 use crate::store::disk::simulated::{Dice, Simulated};
@@ -40,6 +41,7 @@ const STEPS_MAX: u64 = 24;
 const ITEMS: u64 = 4;
 const REPLAY_KEYS: u64 = 12;
 const COUNTER_MAX: u32 = 40;
+const TRAILS: u64 = 2;
 
 /// A store on a simulated disk, and what it should hold.
 struct World {
@@ -388,6 +390,14 @@ impl World {
             attempt.replay = Some(replay(key, request, &reply));
             kept = Some((key, request, reply));
         }
+        // Without a throw of the dice, so that older seeds make the histories that they made.
+        let trail = u8::try_from(self.made % (TRAILS + 1)).ok();
+        let trail = trail.filter(|of| u64::from(*of) < TRAILS);
+        if let Some(of) = trail {
+            let organisation = OrgId::parse(&format!("service-{of}")).unwrap();
+            let key = trail_key(of);
+            attempt = attempt.write(Write::Follow { organisation, key });
+        }
         let opening = attempt.opening.clone();
         // What was not used is given back by hand, as the store does it.
         while attempt.keys.len() > 1 {
@@ -398,7 +408,8 @@ impl World {
         let decision = attempt.decision(());
         let planned = Planned {
             name: decision.leaf.id(),
-            leaf: decision.leaf.bytes().to_vec(),
+            leaf: decision.leaf,
+            trail,
             reads,
             effects,
             replay: kept,

@@ -87,9 +87,9 @@ impl Known<'_> {
         })
     }
 
-    /// Checks the decision that would be entry `index`, and if it is accepted, remembers what it
-    /// changes.
-    pub fn check(&mut self, decision: &Prepared, shared: &Shared, index: u64) -> Verdict {
+    /// Checks the decision that would be entry `index`, and if it is accepted, puts it on its
+    /// organisation's trail and remembers what it changes.
+    pub fn check(&mut self, decision: &mut Prepared, shared: &Shared, index: u64) -> Verdict {
         // First of all: a repeated request finds its own first commit in the facts.
         if let Some(replayed) = self.replayed(decision) {
             return replayed;
@@ -114,6 +114,7 @@ impl Known<'_> {
             let why = "an item key was used twice or kept too long";
             return Verdict::Refused(Fault::CannotRecord(why));
         }
+        decision.follow(|of| self.version(of));
         self.newest = when;
         self.staged.counters.extend(sums);
         let moved = decision.changes.ops.iter().filter_map(|op| op.moves());

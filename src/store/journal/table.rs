@@ -147,6 +147,9 @@ pub enum Op {
         of: Key,
         item: Id,
     },
+    Follow {
+        of: Key,
+    },
 }
 
 impl Op {
@@ -171,7 +174,8 @@ impl Op {
             Self::Put { of, .. }
             | Self::Remove { of, .. }
             | Self::Hold { of, .. }
-            | Self::Release { of, .. } => Some(of),
+            | Self::Release { of, .. }
+            | Self::Follow { of } => Some(of),
             Self::Count { .. } | Self::Replay { .. } => None,
         }
     }
@@ -221,6 +225,7 @@ pub fn ops(entry: &Entry, spans: &[Span]) -> Vec<Op> {
                     of: *of,
                     item: *item,
                 }),
+                Change::Follow { of } => Some(Op::Follow { of: *of }),
                 Change::List { .. } | Change::Unlist { .. } => None,
             }
         })
@@ -228,7 +233,11 @@ pub fn ops(entry: &Entry, spans: &[Span]) -> Vec<Op> {
     // A hold counts before the rest of its decision and a release after it.
     ops.sort_by_key(|op| match op {
         Op::Hold { .. } => 0,
-        Op::Put { .. } | Op::Remove { .. } | Op::Count { .. } | Op::Replay { .. } => 1,
+        Op::Put { .. }
+        | Op::Remove { .. }
+        | Op::Count { .. }
+        | Op::Replay { .. }
+        | Op::Follow { .. } => 1,
         Op::Release { .. } => 2,
     });
     let replay = entry.replay.as_ref().zip(spans.get(entry.changes.len()));
@@ -331,6 +340,9 @@ impl Table {
             Op::Release { of, item } => {
                 self.moved(of, at);
                 self.release(of, item, dead);
+            }
+            Op::Follow { of } => {
+                self.moved(of, at);
             }
             Op::Count { counter, by } => {
                 let touched = at.when.millis();

@@ -26,6 +26,7 @@ use super::publisher::{Batch, Flight};
 use super::recovery::FrameAt;
 use super::segment::is_full;
 use super::staged::{Known, Staged, Verdict};
+use crate::domain::leaf::Leaf;
 use crate::domain::merkle::Hash;
 use crate::domain::time::When;
 use crate::store::Fault;
@@ -40,7 +41,8 @@ pub struct Job {
 
 /// What a caller is told.
 pub enum Answer {
-    Durable(crate::domain::logged::Inclusion),
+    /// With its leaf as it is in the log.
+    Durable(Leaf, crate::domain::logged::Inclusion),
     Other(Verdict),
 }
 
@@ -106,7 +108,7 @@ impl Writer {
         Some(jobs)
     }
 
-    fn commit(&mut self, jobs: Vec<Job>) {
+    fn commit(&mut self, mut jobs: Vec<Job>) {
         if let Some(why) = self.shared.stopped() {
             return refuse(jobs, &Fault::CannotRecord(why));
         }
@@ -115,7 +117,7 @@ impl Writer {
             Ok(hash) => hash,
             Err(fault) => return refuse(jobs, &fault),
         };
-        let (verdicts, staged, newest) = self.decide(&jobs);
+        let (verdicts, staged, newest) = self.decide(&mut jobs);
         let accepted = || {
             let all = jobs.iter().zip(&verdicts);
             let accepted = all.filter(|(_, verdict)| matches!(verdict, Verdict::Accepted));
@@ -126,7 +128,7 @@ impl Writer {
             // Behind the last frame, which they may rest on.
             return self.publish(jobs, verdicts, None);
         }
-        let leaves: Vec<Hash> = accepted().map(|one| one.leaf).collect();
+        let leaves: Vec<Hash> = accepted().map(|one| one.hash).collect();
         let framed = self.frame(&entries, &leaves, newest, &last_frame);
         let (frame, flight) = match framed {
             Ok(framed) => framed,
@@ -164,7 +166,7 @@ impl Writer {
     }
 
     /// Checks the decisions in order.
-    fn decide(&self, jobs: &[Job]) -> (Vec<Verdict>, Staged, When) {
+    fn decide(&self, jobs: &mut [Job]) -> (Vec<Verdict>, Staged, When) {
         let nearly_full = self.shared.check_room();
         let state = self.shared.state();
         let mut known = Known {
@@ -174,7 +176,7 @@ impl Writer {
             newest: self.newest,
         };
         let mut index = self.size;
-        let verdicts = jobs.iter().map(|Job { decision, .. }| {
+        let verdicts = jobs.iter_mut().map(|Job { decision, .. }| {
             if nearly_full && !decision.urgent {
                 return Verdict::Refused(NEARLY_FULL);
             }

@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::domain::decision::{Draft, Write};
+use crate::domain::decision::{Aggregate, Draft, Write};
 use crate::domain::leaf::Leaf;
 use crate::domain::merkle::{Hash, leaf_hash};
+use crate::domain::trail::TrailKey;
 use crate::store::names::{Name, Names, NoRandomness};
 
 /// The class of a fact in a row, as in `seal_context`.
@@ -15,8 +16,8 @@ pub(super) const FACT: i16 = 255;
 
 /// A draft with its names hashed and its items encoded, as often as the batch is tried.
 pub(super) struct Keyed {
-    pub(super) leaf: Leaf,
-    pub(super) leaf_hash: Hash,
+    /// As it is before it is put on a trail.
+    leaf: Leaf,
     pub(super) opening: Vec<u8>,
     pub(super) read: Vec<(Name, i64)>,
     writes: Vec<KeyedWrite>,
@@ -59,6 +60,10 @@ enum KeyedWrite {
         of: Name,
         item: [u8; 16],
     },
+    Follow {
+        of: Name,
+        key: TrailKey,
+    },
 }
 
 impl KeyedWrite {
@@ -69,13 +74,18 @@ impl KeyedWrite {
             | Self::Remove { of, item }
             | Self::Hold { of, item }
             | Self::Release { of, item } => Some((*of, *item)),
-            Self::List { .. } | Self::Unlist { .. } | Self::Count { .. } => None,
+            Self::List { .. } | Self::Unlist { .. } | Self::Count { .. } | Self::Follow { .. } => {
+                None
+            }
         }
     }
 
     /// The aggregate that it moves.
     fn of(&self) -> Option<Name> {
-        self.item().map(|(of, _)| of)
+        match self {
+            Self::Follow { of, .. } => Some(*of),
+            other => other.item().map(|(of, _)| of),
+        }
     }
 
     const fn holds(&self) -> bool {
@@ -113,7 +123,6 @@ impl Keyed {
         });
         let read = read.iter();
         Ok(Self {
-            leaf_hash: leaf_hash(leaf.bytes()),
             leaf,
             opening: encode(&opening),
             read: read
@@ -139,7 +148,8 @@ impl Keyed {
             | KeyedWrite::List { .. }
             | KeyedWrite::Unlist { .. }
             | KeyedWrite::Hold { .. }
-            | KeyedWrite::Release { .. } => None,
+            | KeyedWrite::Release { .. }
+            | KeyedWrite::Follow { .. } => None,
         })
     }
 }
@@ -185,6 +195,10 @@ fn keyed(write: &Write, names: &Names) -> KeyedWrite {
         Write::Unlist { list, item } => KeyedWrite::Unlist {
             list: names.list(list),
             item: *item.bytes(),
+        },
+        Write::Follow { organisation, key } => KeyedWrite::Follow {
+            of: names.aggregate(&Aggregate::Trail(organisation.clone())),
+            key: key.clone(),
         },
         Write::Count { counter, by, max } => KeyedWrite::Count {
             counter: names.counter(counter),
@@ -248,6 +262,8 @@ pub(super) type RowName = (Name, [u8; 16], i16);
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) rulings: Vec<Ruling>,
+    /// Of those that are accepted, in order, as they will be in the log.
+    pub(super) leaves: Vec<(Leaf, Hash)>,
     pub(super) aggregates: BTreeMap<Name, i64>,
     /// Rows to take away before any are written; class -1 stands for all of them.
     pub(super) gone: BTreeSet<RowName>,
@@ -342,6 +358,7 @@ impl Plan {
 
     fn apply(&mut self, decision: &Keyed, index: i64, known: &mut Known) {
         let at = decision.leaf.when().millis();
+        let mut leaf = decision.leaf;
         for write in &decision.writes {
             if let Some(item) = write.item() {
                 *known.touched.entry(item).or_default() |= write.holds();
@@ -389,6 +406,12 @@ impl Plan {
                     self.aggregates.insert(*of, index + 1);
                     known.versions.insert(*of, index + 1);
                 }
+                KeyedWrite::Follow { of, key } => {
+                    let version = known.versions.get(of).copied().unwrap_or(0);
+                    leaf = leaf.following(key, version.cast_unsigned().checked_sub(1));
+                    self.aggregates.insert(*of, index + 1);
+                    known.versions.insert(*of, index + 1);
+                }
                 KeyedWrite::List { list, at, item } => {
                     self.listed.insert((*list, *at, index, *item));
                 }
@@ -403,6 +426,7 @@ impl Plan {
                 }
             }
         }
+        self.leaves.push((leaf, leaf_hash(leaf.bytes())));
         if let Some(replay) = &decision.replay {
             let planned = PlannedReplay {
                 request: replay.request,

@@ -364,18 +364,24 @@ async fn transact(
     known.newest = tip.newest.millis();
     let plan = batch::judge(batch, size, known);
     let accepted = plan.accepted(batch);
-    let (Some(first), Some(last)) = (accepted.first(), accepted.last()) else {
+    let (Some((first, _)), Some((last, _))) = (plan.leaves.first(), plan.leaves.last()) else {
         let told = |ruling: &Ruling| matches!(ruling, Ruling::Replayed(..));
         end(connection, plan.rulings.iter().any(told)).await?;
         return plan.rulings.into_iter().map(|r| verdict(r, None)).collect();
     };
     let end = size + accepted.len() as i64;
-    let mut grown = tip.edge.grow(accepted.iter().map(|keyed| keyed.leaf_hash));
+    let mut grown = tip.edge.grow(plan.leaves.iter().map(|(_, hash)| *hash));
     let root = grown.root().ok_or(Trouble::Refused(TREE))?;
     let checkpoint = shared.log.sign(end.cast_unsigned(), &root);
     let mut verdicts = Vec::with_capacity(plan.rulings.len());
+    let mut leaves = plan.leaves.iter().map(|(leaf, _)| *leaf);
     for ruling in &plan.rulings {
-        verdicts.push(verdict(ruling.clone(), Some((&mut grown, &checkpoint)))?);
+        let proof = Proof {
+            grown: &mut grown,
+            leaves: &mut leaves,
+            checkpoint: &checkpoint,
+        };
+        verdicts.push(verdict(ruling.clone(), Some(proof))?);
     }
     let (edge, tiles) = grown.finish();
     let head = Head {
@@ -385,7 +391,7 @@ async fn transact(
     };
     let sent = doubt.insert(Doubt {
         first: size,
-        leaf: first.leaf,
+        leaf: *first,
         end,
         verdicts,
     });
@@ -402,7 +408,7 @@ async fn transact(
     shared.advanced(Arc::new(Tip {
         edge,
         checkpoint,
-        newest: last.leaf.when(),
+        newest: last.when(),
     }));
     if !plan.gone.is_empty() || !plan.spare.is_empty() || !plan.released.is_empty() {
         shared.erase.notify_one();
@@ -422,16 +428,27 @@ async fn end(connection: &ClientWrapper, told: bool) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn verdict(ruling: Ruling, proof: Option<(&mut Grown, &str)>) -> Result<Verdict, Trouble> {
+/// What the proofs of a batch are made from.
+struct Proof<'a> {
+    grown: &'a mut Grown,
+    /// Of those that are accepted, in order.
+    leaves: &'a mut dyn Iterator<Item = Leaf>,
+    checkpoint: &'a str,
+}
+
+/// What a caller is told. The accepted take their leaves in order.
+fn verdict(ruling: Ruling, proof: Option<Proof<'_>>) -> Result<Verdict, Trouble> {
     Ok(match ruling {
         Ruling::Accepted(index) => {
-            let (grown, checkpoint) = proof.ok_or(Trouble::Refused(TREE))?;
+            let proof = proof.ok_or(Trouble::Refused(TREE))?;
+            let leaf = proof.leaves.next().ok_or(Trouble::Refused(TREE))?;
             let index = index.cast_unsigned();
-            Ok(Committed::Durable(Inclusion {
+            let inclusion = Inclusion {
                 index,
-                hashes: grown.inclusion(index).ok_or(Trouble::Refused(TREE))?,
-                checkpoint: checkpoint.to_owned(),
-            }))
+                hashes: proof.grown.inclusion(index).ok_or(Trouble::Refused(TREE))?,
+                checkpoint: proof.checkpoint.to_owned(),
+            };
+            Ok(Committed::Durable(leaf, inclusion))
         }
         Ruling::Moved => Ok(Committed::Moved),
         Ruling::Limited => Ok(Committed::Limited),

@@ -235,7 +235,7 @@ pub(super) async fn commit(
     head: Head<'_>,
 ) -> Result<(), Error> {
     let indices: Vec<i64> = (head.from..head.to).collect();
-    let leaves = column(accepted.iter().map(|keyed| &keyed.leaf.bytes()[..]));
+    let leaves = column(plan.leaves.iter().map(|(leaf, _)| &leaf.bytes()[..]));
     let openings = column(accepted.iter().map(|keyed| &keyed.opening[..]));
 
     let tile_levels: Vec<i16> = tiles.iter().map(|tile| tile.level as i16).collect();

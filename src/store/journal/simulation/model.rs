@@ -12,8 +12,10 @@ use crate::domain::checkpoint::LogVerifier;
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{Counter, List, Listed, PartRef, Version};
 use crate::domain::id::{Id, OrgId};
+use crate::domain::leaf::Leaf;
 use crate::domain::logged::Inclusion;
 use crate::domain::seal::Slot;
+use crate::domain::trail::TrailKey;
 use crate::store::Store;
 use crate::store::contract::{id, of};
 use crate::store::journal::Journal;
@@ -21,6 +23,10 @@ use crate::store::journal::Journal;
 pub const AGGREGATES: u64 = 6;
 pub const LISTS: u64 = 2;
 pub const COUNTERS: u64 = 3;
+
+pub fn trail_key(of: u8) -> TrailKey {
+    TrailKey::new([of; 32])
+}
 
 /// What one decision writes.
 #[derive(Clone, Debug)]
@@ -63,7 +69,9 @@ pub enum Effect {
 pub struct Planned {
     /// The id of its leaf.
     pub name: Id,
-    pub leaf: Vec<u8>,
+    pub leaf: Leaf,
+    /// Whose trail it is on.
+    pub trail: Option<u8>,
     pub reads: Vec<(u64, u64)>,
     pub effects: Vec<Effect>,
     /// Key, request, reply.
@@ -210,7 +218,7 @@ impl Model {
     async fn check_log(&mut self, store: &Store, verifier: &LogVerifier) {
         let note = store.checkpoint().await.unwrap();
         let head = verifier.verify(&note).unwrap();
-        let mut leaves = Vec::new();
+        let (mut leaves, mut trails) = (Vec::new(), BTreeMap::new());
         while (leaves.len() as u64) < head.size {
             let next = store.leaves(leaves.len() as u64, head.size).await.unwrap();
             assert!(!next.is_empty());
@@ -224,7 +232,15 @@ impl Model {
                 let planned = self.unknown.remove(&leaf.id());
                 self.logged(planned.expect("a leaf that nobody sent"), index as u64);
             }
-            assert_eq!(leaf.bytes()[..], self.decisions[index].leaf[..]);
+            let planned = &self.decisions[index];
+            let expected = match planned.trail {
+                Some(trail) => {
+                    let before = trails.insert(trail, index as u64);
+                    planned.leaf.following(&trail_key(trail), before)
+                }
+                None => planned.leaf,
+            };
+            assert_eq!(leaf.bytes(), expected.bytes());
         }
         // What is not in it now never will be.
         let lost = self.unknown.drain().map(|(name, _)| name);
