@@ -5,6 +5,7 @@
 //! neither size nor time tells whether something is held (P5).
 
 pub mod assessments;
+pub mod audit;
 mod batch;
 pub mod call;
 pub mod codes;
@@ -123,10 +124,10 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(governance::approve))
         .routes(routes!(governance::narrow))
         .routes(routes!(governance::second_factor))
-        .routes(routes!(governance::entries))
-        .routes(routes!(governance::subjects))
-        .routes(routes!(governance::queue))
-        .routes(routes!(governance::decide))
+        .routes(routes!(audit::entries))
+        .routes(routes!(audit::subjects))
+        .routes(routes!(audit::queue))
+        .routes(routes!(audit::decide))
         .routes(routes!(fhir::process_message))
         .routes(routes!(codes::me))
         .routes(routes!(codes::codes))

@@ -3,6 +3,7 @@
 //! Parsing gives domain types or a list of fields with what to do; no error repeats a value.
 
 pub mod assessment;
+pub mod audit;
 pub mod governance;
 mod key_text;
 

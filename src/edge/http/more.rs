@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::{assessments, governance, reconciliations};
+use super::{assessments, audit, governance, reconciliations};
 use crate::domain::answer::Answer;
 use crate::pipeline::{Entry, OpenedItem};
 
@@ -25,10 +25,10 @@ pub fn body(
             (200, assessments::emergency_view(&list, &lines, opened))
         }
         Answer::Entries(_) => {
-            let list: Vec<Value> = entries.iter().map(governance::entry_json).collect();
+            let list: Vec<Value> = entries.iter().map(audit::entry_json).collect();
             (200, fields(json!({ "entries": list })))
         }
-        Answer::Queue(items) => (200, governance::queue_body(&items)),
+        Answer::Queue(items) => (200, audit::queue_body(&items)),
         Answer::Proposed(id) => {
             let says = "Nothing changes until a second person of another organisation approves.";
             (

@@ -1,15 +1,13 @@
-//! The JSON of governance, of the second factor and of the audit routes.
+//! The JSON of governance and of the second factor.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::key_text::{hex32, secret};
-use super::{IdentityIn, Secret, Wrong, short};
+use super::{Secret, Wrong};
 use crate::domain::attempt::Attempt;
-use crate::domain::audit::{Filter, QueueVerdict, VisibleOutcome};
 use crate::domain::codes::{
-    Action, Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily,
-    Taint,
+    Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
 };
 use crate::domain::governance::{Hold, HoldChange, Widening};
 use crate::domain::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
@@ -18,7 +16,6 @@ use crate::domain::organisation::{
     Agreement, Attestation, Certificate, Organisation, Service, StandingAcceptance, Team,
 };
 use crate::domain::person::FieldError;
-use crate::pipeline::Page;
 
 mod narrowing;
 
@@ -258,7 +255,7 @@ impl ProposalIn {
     }
 }
 
-fn complete<T>(wrong: Wrong, value: Option<T>) -> Result<T, Vec<FieldError>> {
+pub(super) fn complete<T>(wrong: Wrong, value: Option<T>) -> Result<T, Vec<FieldError>> {
     match value {
         Some(value) => wrong.finish(value),
         None => Err(wrong.0),
@@ -417,79 +414,6 @@ fn id(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<Id> {
 pub struct SecondFactorIn {
     /// The six digits that the phone shows.
     pub code: Secret,
-}
-
-/// What to look for in the log: of a query string, or in a body.
-#[derive(Deserialize, ToSchema, Default)]
-#[serde(deny_unknown_fields)]
-pub struct AuditQueryIn {
-    /// A user of your own organisation.
-    pub user: Option<String>,
-    pub action: Option<String>,
-    /// `permit`, `deny`, `empty` or `error`.
-    pub outcome: Option<String>,
-    pub purpose: Option<String>,
-    /// RFC 3339.
-    pub from: Option<String>,
-    /// RFC 3339, exclusive.
-    pub to: Option<String>,
-    /// The `next` of the page before.
-    pub before: Option<u64>,
-    /// Entries to look at, at most 200.
-    pub max: Option<u16>,
-}
-
-impl AuditQueryIn {
-    pub fn parse(self) -> Result<(Filter, Page), Vec<FieldError>> {
-        let mut wrong = Wrong::default();
-        if let Some(user) = &self.user {
-            short(&mut wrong, "user", user, 64);
-        }
-        let purpose = self
-            .purpose
-            .and_then(|purpose| wrong.code("purpose", &purpose, Purpose::parse));
-        let filter = Filter {
-            user: self.user,
-            action: self
-                .action
-                .and_then(|action| wrong.code("action", &action, Action::parse)),
-            outcome: self
-                .outcome
-                .and_then(|outcome| wrong.code("outcome", &outcome, VisibleOutcome::parse)),
-            purpose: purpose.map(|purpose| purpose.code().to_owned()),
-            from: wrong.when("from", self.from.as_ref()),
-            to: wrong.when("to", self.to.as_ref()),
-        };
-        let page = Page {
-            before: self.before,
-            max: self.max.unwrap_or(0),
-        };
-        wrong.finish((filter, page))
-    }
-}
-
-/// A look-up of what the log holds about a person: the identifier is in the body, never in a path.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AuditSubjectIn {
-    pub identity: IdentityIn,
-    #[serde(default)]
-    pub filter: AuditQueryIn,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct QueueDecisionIn {
-    /// `accept`, `ask` or `escalate`.
-    pub decision: String,
-}
-
-impl QueueDecisionIn {
-    pub fn parse(&self) -> Result<QueueVerdict, Vec<FieldError>> {
-        let mut wrong = Wrong::default();
-        let verdict = wrong.code("decision", &self.decision, QueueVerdict::parse);
-        complete(wrong, verdict)
-    }
 }
 
 #[cfg(test)]
