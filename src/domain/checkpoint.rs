@@ -4,17 +4,14 @@
 //! holds no time: witnesses supply that. The key's name is the log's origin.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use sha2::{Digest, Sha256};
 
 use super::merkle::Hash;
+use super::note::{NAME_BYTES_MAX, Note, PrivateKey, PublicKey, SignatureType};
 
 /// The longest origin, in bytes.
-pub const ORIGIN_BYTES_MAX: usize = 128;
+pub const ORIGIN_BYTES_MAX: usize = NAME_BYTES_MAX;
 /// The largest checkpoint that is read, with its cosignatures.
 pub const CHECKPOINT_BYTES_MAX: usize = 64 * 1024;
-
-const ED25519: u8 = 1;
 
 /// A head of the log. The text that carries it is only worth something once verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +23,7 @@ pub struct Checkpoint {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCheckpoint {
-    #[error("an origin is 1 to 128 printable characters without spaces or '+'")]
+    #[error("an origin or a key's name is 1 to 128 printable characters without spaces or '+'")]
     Origin,
     #[error("the key is not a C2SP verifier key: name+hash+base64")]
     Key,
@@ -40,15 +37,22 @@ pub enum BadCheckpoint {
 
 /// The log's signing key. Zeroized on drop; no `Debug`.
 pub struct LogKey {
-    key: SigningKey,
+    key: PrivateKey,
     verifier: LogVerifier,
 }
 
 impl LogKey {
     pub fn from_seed(origin: &str, seed: &[u8; 32]) -> Result<Self, BadCheckpoint> {
-        let key = SigningKey::from_bytes(seed);
-        let verifier = LogVerifier::new(origin, key.verifying_key())?;
-        Ok(Self { key, verifier })
+        Ok(Self::new(PrivateKey::from_seed(
+            origin,
+            SignatureType::Text,
+            seed,
+        )?))
+    }
+
+    fn new(key: PrivateKey) -> Self {
+        let verifier = LogVerifier(key.public().clone());
+        Self { key, verifier }
     }
 
     pub fn verifier(&self) -> &LogVerifier {
@@ -57,123 +61,59 @@ impl LogKey {
 
     /// The same key under another name, as the log was called before.
     pub fn named(&self, origin: &str) -> Result<Self, BadCheckpoint> {
-        let (key, verifier) = (self.key.clone(), self.verifier_named(origin)?);
-        Ok(Self { key, verifier })
+        Ok(Self::new(self.key.named(origin)?))
     }
 
     /// The public half under another name, as the log was called before.
     pub fn verifier_named(&self, origin: &str) -> Result<LogVerifier, BadCheckpoint> {
-        LogVerifier::new(origin, self.key.verifying_key())
+        Ok(self.named(origin)?.verifier)
     }
 
     /// The signed note: text, empty line, one signature line.
     pub fn sign(&self, size: u64, root: &Hash) -> String {
-        let name = &self.verifier.name;
-        let text = format!("{name}\n{size}\n{}\n", BASE64_STANDARD.encode(root));
-        let signature = self.key.sign(text.as_bytes()).to_bytes();
-        let signed = [&self.verifier.id[..], &signature[..]].concat();
-        format!(
-            "{text}\n\u{2014} {name} {}\n",
-            BASE64_STANDARD.encode(signed)
-        )
+        let origin = self.verifier.origin();
+        let text = format!("{origin}\n{size}\n{}\n", BASE64_STANDARD.encode(root));
+        let line = self.verifier.0.line(&self.key.sign(text.as_bytes()));
+        format!("{text}\n{line}")
     }
 }
 
 /// The public half, as agencies pin it.
-#[derive(Clone, Debug)]
-pub struct LogVerifier {
-    name: String,
-    id: [u8; 4],
-    key: VerifyingKey,
-}
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogVerifier(PublicKey);
 
 impl LogVerifier {
-    fn new(name: &str, key: VerifyingKey) -> Result<Self, BadCheckpoint> {
-        let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
-        if name.is_empty() || name.len() > ORIGIN_BYTES_MAX || !name.chars().all(plain) {
-            return Err(BadCheckpoint::Origin);
-        }
-        let hash: [u8; 32] = Sha256::new()
-            .chain_update(name)
-            .chain_update([b'\n', ED25519])
-            .chain_update(key.as_bytes())
-            .finalize()
-            .into();
-        let [a, b, c, d, ..] = hash;
-        Ok(Self {
-            name: name.to_owned(),
-            id: [a, b, c, d],
-            key,
-        })
-    }
-
     pub fn origin(&self) -> &str {
-        &self.name
+        self.0.name()
     }
 
     /// `name+hash+base64`, the line that goes into a key file.
     pub fn vkey(&self) -> String {
-        let key = [&[ED25519][..], self.key.as_bytes()].concat();
-        let id = u32::from_be_bytes(self.id);
-        format!("{}+{id:08x}+{}", self.name, BASE64_STANDARD.encode(key))
+        self.0.vkey()
+    }
+
+    /// The key without its name.
+    pub fn bytes(&self) -> &[u8; 32] {
+        self.0.bytes()
     }
 
     pub fn parse(vkey: &str) -> Result<Self, BadCheckpoint> {
-        let mut fields = vkey.splitn(3, '+');
-        let (Some(name), Some(_), Some(key)) = (fields.next(), fields.next(), fields.next()) else {
-            return Err(BadCheckpoint::Key);
-        };
-        let key = BASE64_STANDARD
-            .decode(key)
-            .map_err(|_| BadCheckpoint::Key)?;
-        let Some((&ED25519, key)) = key.split_first() else {
-            return Err(BadCheckpoint::Key);
-        };
-        let key = key.try_into().map_err(|_| BadCheckpoint::Key)?;
-        let key = VerifyingKey::from_bytes(key).map_err(|_| BadCheckpoint::Key)?;
-        let verifier = Self::new(name, key)?;
-        // Also refuses a hash that does not belong to the name and key.
-        if verifier.vkey() == vkey {
-            Ok(verifier)
-        } else {
-            Err(BadCheckpoint::Key)
-        }
+        PublicKey::parse(vkey, SignatureType::Text).map(Self)
     }
 
     /// Reads a signed checkpoint of this log. Signatures of other keys are ignored; one of ours
     /// that is wrong refuses the whole.
     pub fn verify(&self, note: &str) -> Result<Checkpoint, BadCheckpoint> {
-        if note.len() > CHECKPOINT_BYTES_MAX {
-            return Err(BadCheckpoint::Form);
-        }
-        let (text, signatures) = note.rsplit_once("\n\n").ok_or(BadCheckpoint::Form)?;
-        let text = format!("{text}\n");
-        let checkpoint = read_text(&text)?;
-        if checkpoint.origin != self.name {
+        let note = Note::parse(note)?;
+        let checkpoint = read_text(note.text())?;
+        if checkpoint.origin != self.origin() {
             return Err(BadCheckpoint::Unsigned);
         }
         let mut signed = false;
-        for line in signatures
-            .strip_suffix('\n')
-            .ok_or(BadCheckpoint::Form)?
-            .split('\n')
-        {
-            let (name, value) = line
-                .strip_prefix("\u{2014} ")
-                .and_then(|rest| rest.split_once(' '))
-                .ok_or(BadCheckpoint::Form)?;
-            let value = BASE64_STANDARD
-                .decode(value)
-                .map_err(|_| BadCheckpoint::Form)?;
-            let (id, signature) = value.split_at_checked(4).ok_or(BadCheckpoint::Form)?;
-            if name != self.name || id != self.id {
-                continue;
+        for signature in note.of(&self.0) {
+            if !self.0.made(signature, note.text().as_bytes()) {
+                return Err(BadCheckpoint::Signature);
             }
-            let signature =
-                Signature::from_slice(signature).map_err(|_| BadCheckpoint::Signature)?;
-            self.key
-                .verify_strict(text.as_bytes(), &signature)
-                .map_err(|_| BadCheckpoint::Signature)?;
             signed = true;
         }
         if signed {

@@ -37,8 +37,10 @@ pub mod seal;
 pub mod session;
 
 pub mod checkpoint;
+pub mod cosignature;
 pub mod leaf;
 pub mod merkle;
+pub mod note;
 pub mod opening;
 pub mod receipt;
 pub mod rollback;

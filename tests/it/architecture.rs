@@ -51,7 +51,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("serde", &["edge/", "ops/"]),
     ("serde_json", &["edge/", "ops/"]),
     ("clap", &["ops/", "bin/"]),
-    ("ed25519_dalek", &["domain/checkpoint.rs"]),
+    ("ed25519_dalek", &["domain/note.rs"]),
     (
         "aes_gcm",
         &["domain/seal.rs", "store/names.rs", "store/slots/file.rs"],
