@@ -12,6 +12,7 @@ use super::known::Known;
 use super::referral::{PassOnBy, Referral};
 use super::refusal::Refusal;
 use super::time::When;
+use super::trail::TrailKey;
 
 /// One answer of the gateway. What it says of a person is the same for all that is not hers to
 /// know: [`Answer::Nothing`].
@@ -77,6 +78,8 @@ pub enum Answer {
     Entries(Reading),
     Queue(Vec<SeenItem>),
     QueueDecided,
+    /// The key of the caller's organisation's own trail.
+    Trail(TrailKey),
     Proposed(ProposalId),
     Proposals(Vec<Proposal>),
     Approved(ProposalId),
@@ -196,6 +199,7 @@ impl Answer {
             Self::Entries(_) => "entries",
             Self::Queue(_) => "queue",
             Self::QueueDecided => "queue-decided",
+            Self::Trail(_) => "trail",
             Self::Proposed(_) => "proposed",
             Self::Proposals(_) => "proposals",
             Self::Approved(_) => "approved",
@@ -237,6 +241,7 @@ impl Answer {
             | Self::Entries(_)
             | Self::Queue(_)
             | Self::QueueDecided
+            | Self::Trail(_)
             | Self::Proposed(_)
             | Self::Proposals(_)
             | Self::Approved(_)
@@ -277,6 +282,7 @@ impl Answer {
             | Self::Entries(_)
             | Self::Queue(_)
             | Self::QueueDecided
+            | Self::Trail(_)
             | Self::Proposed(_)
             | Self::Proposals(_)
             | Self::Approved(_)

@@ -21,6 +21,32 @@ pub struct Checkpoint {
     pub root: Hash,
 }
 
+impl Checkpoint {
+    /// Reads the text of a note, which says nothing about who signed it. Exactly three lines: this
+    /// log writes no extension lines.
+    ///
+    /// # Errors
+    /// [`BadCheckpoint::Form`].
+    pub fn read(text: &str) -> Result<Self, BadCheckpoint> {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let [origin, size, root, ""] = lines.as_slice() else {
+            return Err(BadCheckpoint::Form);
+        };
+        let number: u64 = size.parse().map_err(|_| BadCheckpoint::Form)?;
+        let root = BASE64_STANDARD
+            .decode(root)
+            .map_err(|_| BadCheckpoint::Form)?;
+        if origin.is_empty() || number.to_string() != *size {
+            return Err(BadCheckpoint::Form);
+        }
+        Ok(Self {
+            origin: (*origin).to_owned(),
+            size: number,
+            root: root.try_into().map_err(|_| BadCheckpoint::Form)?,
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCheckpoint {
     #[error("an origin or a key's name is 1 to 128 printable characters without spaces or '+'")]
@@ -105,7 +131,7 @@ impl LogVerifier {
     /// that is wrong refuses the whole.
     pub fn verify(&self, note: &str) -> Result<Checkpoint, BadCheckpoint> {
         let note = Note::parse(note)?;
-        let checkpoint = read_text(note.text())?;
+        let checkpoint = Checkpoint::read(note.text())?;
         if checkpoint.origin != self.origin() {
             return Err(BadCheckpoint::Unsigned);
         }
@@ -122,26 +148,6 @@ impl LogVerifier {
             Err(BadCheckpoint::Unsigned)
         }
     }
-}
-
-/// Exactly three lines: this log writes no extension lines.
-fn read_text(text: &str) -> Result<Checkpoint, BadCheckpoint> {
-    let lines: Vec<&str> = text.split('\n').collect();
-    let [origin, size, root, ""] = lines.as_slice() else {
-        return Err(BadCheckpoint::Form);
-    };
-    let number: u64 = size.parse().map_err(|_| BadCheckpoint::Form)?;
-    let root = BASE64_STANDARD
-        .decode(root)
-        .map_err(|_| BadCheckpoint::Form)?;
-    if origin.is_empty() || number.to_string() != *size {
-        return Err(BadCheckpoint::Form);
-    }
-    Ok(Checkpoint {
-        origin: (*origin).to_owned(),
-        size: number,
-        root: root.try_into().map_err(|_| BadCheckpoint::Form)?,
-    })
 }
 
 #[cfg(test)]

@@ -44,5 +44,6 @@ pub mod note;
 pub mod opening;
 pub mod receipt;
 pub mod rollback;
+pub mod tally;
 pub mod tiles;
 pub mod trail;

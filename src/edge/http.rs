@@ -125,6 +125,7 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(governance::narrow))
         .routes(routes!(governance::second_factor))
         .routes(routes!(audit::entries))
+        .routes(routes!(audit::trail))
         .routes(routes!(audit::subjects))
         .routes(routes!(audit::queue))
         .routes(routes!(audit::decide))

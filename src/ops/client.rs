@@ -7,6 +7,7 @@ pub mod agency;
 pub mod auditing;
 pub mod bundle;
 pub mod caller;
+pub mod comparing;
 pub mod custody;
 pub mod export;
 pub mod governing;
@@ -68,6 +69,10 @@ pub enum ClientFault {
     NoCode,
     #[error("the gateway does not show its log, or it is too large for one command")]
     Log,
+    #[error("{0} holds no trail key: 64 hexadecimal digits, from `firedoor audit trail`")]
+    NotTrail(PathBuf),
+    #[error("{0} holds no C2SP verifier key of a log")]
+    NotLogKey(PathBuf),
     #[error("{0} is not what was kept of a withdrawal: restore it from a copy, or move it away")]
     NotKept(PathBuf),
     #[error("name the folder of your receipts: --receipts DIR, or --bundle DIR")]
@@ -119,6 +124,8 @@ pub struct Request {
     strict: bool,
     export: Option<PathBuf>,
     reconcile: Option<ReconcileArgs>,
+    /// Where the organisation's trail key goes.
+    trail: Option<PathBuf>,
 }
 
 impl Request {
@@ -166,6 +173,10 @@ impl Request {
                 format!("/v1/audit/queue/{}", id(text)?),
                 &json!({ "decision": decision }),
             ),
+            AuditCommand::Trail { file } => Self {
+                trail: Some(file.clone()),
+                ..Self::get("/v1/audit/trail")
+            },
             AuditCommand::Export { log } => Self {
                 export: Some(log.clone()),
                 ..Self::get("/log/checkpoint")
@@ -188,6 +199,7 @@ impl Request {
             strict: false,
             export: None,
             reconcile: None,
+            trail: None,
         }
     }
 
@@ -254,6 +266,15 @@ async fn once(
         Some(dir) => receipts::keep_all(&dir, &said)?,
         None => None,
     };
+    if let (Some(path), Some(key)) = (&request.trail, said.text("/trail_key")) {
+        receipts::write_own(path, format!("{key}\n").as_bytes())?;
+        writeln!(
+            out,
+            "Your organisation's trail key is in {}",
+            path.display()
+        )?;
+        return Ok(Outcome::Done);
+    }
     print(connection, &said, out)?;
     if let (Some(path), false) = (kept, connection.json) {
         writeln!(out, "Receipt kept in {}", path.display())?;

@@ -149,6 +149,11 @@ impl Gateway {
         Ok((answered, next))
     }
 
+    /// The key of the trail of the caller's organisation.
+    pub async fn audit_trail(&self, attempt: Attempt) -> Result<Answered, Fault> {
+        self.run(attempt, &[], auditing::trail).await
+    }
+
     /// What the caller's organisation must decide.
     pub async fn audit_queue(&self, attempt: Attempt) -> Result<Answered, Fault> {
         let queue = [Aggregate::Queue(attempt.organisation().clone())];

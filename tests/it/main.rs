@@ -31,4 +31,5 @@ mod silence;
 mod tier;
 mod tls;
 mod town;
+mod two_ends;
 mod verify;

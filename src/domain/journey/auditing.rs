@@ -55,6 +55,21 @@ pub fn entries(
     }
 }
 
+/// The key by which the caller's organisation finds its own entries in the public log. It shows how
+/// many there are and when, so it is for those who audit.
+pub fn trail(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    match permitted(&mut ruling, known) {
+        Ok(viewer) => ruling.finish(Answer::Trail(rules.trail_key(&viewer.organisation))),
+        Err(stop) => ruling.stop(stop),
+    }
+}
+
 fn permitted(ruling: &mut Ruling<'_>, known: &Known) -> Result<Viewer, Stop> {
     let attempt = ruling.attempt();
     let caller = caller(known, attempt)?;

@@ -60,6 +60,18 @@ pub async fn subjects(State(app): State<Arc<App>>, request: Request) -> Response
     .await
 }
 
+/// The key by which your organisation finds all its own entries in the public log, for
+/// `firedoor client reconcile`. Keep it as you keep the log itself.
+#[utoipa::path(get, path = "/v1/audit/trail", tag = "audit",
+    responses((status = 200, description = "the key, 64 hexadecimal digits", body = Reply)))]
+pub async fn trail(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(app, request, Route::read(Action::ReadAudit), async |call| {
+        let answered = call.app.gateway.audit_trail(call.attempt()?).await?;
+        Ok(render(call, answered))
+    })
+    .await
+}
+
 /// What your organisation must decide: emergencies, probes.
 #[utoipa::path(get, path = "/v1/audit/queue", tag = "audit",
     responses((status = 200, description = "the queue", body = Reply)))]

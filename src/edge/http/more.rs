@@ -28,6 +28,7 @@ pub fn body(
             let list: Vec<Value> = entries.iter().map(audit::entry_json).collect();
             (200, fields(json!({ "entries": list })))
         }
+        Answer::Trail(key) => (200, fields(json!({ "trail_key": key.to_text() }))),
         Answer::Queue(items) => (200, audit::queue_body(&items)),
         Answer::Proposed(id) => {
             let says = "Nothing changes until a second person of another organisation approves.";

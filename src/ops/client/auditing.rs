@@ -62,6 +62,15 @@ pub enum AuditCommand {
         /// accept, ask or escalate
         decision: String,
     },
+    /// The key by which your organisation finds all its own entries in the public log
+    #[command(
+        after_help = "Example: firedoor audit trail trail.key --bundle bundles/ig\n\
+        Then: firedoor client reconcile --trail trail.key --bundle bundles/ig"
+    )]
+    Trail {
+        /// File for the key; keep it as you keep the log itself
+        file: PathBuf,
+    },
     /// The log as files, for outsiders to check without a certificate
     #[command(
         after_help = "Example: firedoor audit export --log export --bundle bundles/ig\n\

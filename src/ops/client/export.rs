@@ -36,7 +36,7 @@ pub async fn log(caller: &mut Caller, dir: &Path) -> Result<u64, ClientFault> {
     Ok(size)
 }
 
-async fn fetch(caller: &mut Caller, path: &str) -> Result<Vec<u8>, ClientFault> {
+pub(super) async fn fetch(caller: &mut Caller, path: &str) -> Result<Vec<u8>, ClientFault> {
     let said = caller.get(&format!("/log/{path}")).await?;
     if said.refused() {
         return Err(ClientFault::Log);

@@ -77,20 +77,28 @@ pub fn keep_all(dir: &Path, said: &Said) -> Result<Option<PathBuf>, ClientFault>
 
 fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, ClientFault> {
     let path = dir.join(name);
+    write_own(&path, bytes)?;
+    Ok(path)
+}
+
+/// Writes a file for its owner only, and its folder.
+///
+/// # Errors
+/// [`ClientFault::File`].
+pub fn write_own(path: &Path, bytes: &[u8]) -> Result<(), ClientFault> {
     let write = || {
-        fs::create_dir_all(dir)?;
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(true)
             .write(true)
             .mode(0o600)
-            .open(&path)?;
+            .open(path)?;
         file.write_all(bytes)?;
         // A withdrawal that is lost here may be lost for good.
         file.sync_all()
     };
-    write().map_err(|error| ClientFault::File(path.clone(), error))?;
-    Ok(path)
+    write().map_err(|error| ClientFault::File(path.to_owned(), error))
 }
 
 /// The files with an ending, in the order of their names. None if there is no such folder.
@@ -125,6 +133,21 @@ pub fn withdrawals(dir: &Path) -> Result<Vec<Withdrawal>, ClientFault> {
         found.push(Withdrawal { file, at, replay });
     }
     found.sort_by_key(|one| one.at);
+    Ok(found)
+}
+
+/// Every receipt that was kept, each with the name of its file. What is no receipt is left out.
+///
+/// # Errors
+/// [`ClientFault`] if a file cannot be read.
+pub fn receipts(dir: &Path) -> Result<Vec<(String, Receipt)>, ClientFault> {
+    let mut found = Vec::new();
+    for file in files(dir, RECEIPT)? {
+        if let Ok(receipt) = Receipt::parse(&read_text(&file)?) {
+            let name = file.file_name().unwrap_or_default();
+            found.push((name.to_string_lossy().into_owned(), receipt));
+        }
+    }
     Ok(found)
 }
 

@@ -1,5 +1,6 @@
-//! `firedoor client reconcile`: after the gateway was restored from a copy, hands in what was kept
-//! of the withdrawals taken since, and says that these are all.
+//! `firedoor client reconcile`: compares what was kept with the log; and after the gateway was
+//! restored from a copy, hands in what was kept of the withdrawals taken since, and says that these
+//! are all.
 //!
 //! It never says so by mistake: not if one of them was not taken, and not for an empty folder
 //! unless it is told that there are none.
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::bundle::ConnectionArgs;
 use super::caller::{Caller, Said};
+use super::comparing::{CompareArgs, Compared, compare};
 use super::receipts::{self, Withdrawal};
 use super::{ClientFault, Outcome, Request, print, signed_in};
 use crate::domain::time::When;
@@ -28,6 +30,8 @@ pub struct ReconcileArgs {
     /// Your organisation has taken no withdrawal since the copy
     #[arg(long)]
     pub none: bool,
+    #[command(flatten)]
+    pub compare: CompareArgs,
 }
 
 /// What was done, and what is left.
@@ -44,6 +48,8 @@ struct Done {
     open: bool,
     waits_for: u64,
     rolled_back: bool,
+    /// The receipts and the log, if any are kept.
+    compared: Option<Compared>,
 }
 
 /// The whole command: the signed head, then the withdrawals since the copy, then that it is all.
@@ -64,6 +70,8 @@ pub(super) async fn reconcile(
         }
         done.hear(&said);
     }
+    let bundle = connection.bundle.as_deref();
+    done.compared = compare(caller, &dir, bundle, &args.compare).await?;
     let me = caller.get("/v1/me").await?;
     if me.refused() {
         return refused(connection, &me, out);
@@ -163,9 +171,11 @@ impl Done {
         out: &mut impl Write,
     ) -> Result<Outcome, ClientFault> {
         let says = self.says(args);
+        let compared = self.compared.as_ref();
         if connection.json {
             let told = json!({
                 "says": says,
+                "log": compared.map(Compared::json),
                 "since": self.since,
                 "handed_in": self.handed_in,
                 "not_taken": self.not_taken,
@@ -176,13 +186,17 @@ impl Done {
             });
             writeln!(out, "{told}")?;
         } else {
+            for line in compared.map(Compared::lines).unwrap_or_default() {
+                writeln!(out, "{line}")?;
+            }
             writeln!(out, "{says}")?;
             for file in &self.not_taken {
                 writeln!(out, "  not taken: {}", file.display())?;
             }
         }
         let left = self.waited_for && !self.complete && !args.partly;
-        Ok(match left {
+        let differs = compared.is_some_and(|compared| !compared.is_whole());
+        Ok(match left || differs {
             true => Outcome::Refused,
             false => Outcome::Done,
         })
@@ -249,7 +263,7 @@ mod tests {
         done.handed_in = 2;
         let partly = ReconcileArgs {
             partly: true,
-            none: false,
+            ..ReconcileArgs::default()
         };
         told.push(says(&done, &partly));
         (done.complete, done.waits_for) = (true, 2);
