@@ -120,7 +120,7 @@ const STATUS_FIELDS: [&str; 10] = [
 /// to establish immigration status. A mistake of form, or too many calls, is not one.
 pub fn probe(action: Action, refusal: Option<&Refusal>) -> Option<&'static str> {
     let refusal = refusal?;
-    if matches!(refusal, Refusal::Restoring { .. }) {
+    if refusal.is_of_gateway() {
         return None;
     }
     if matches!(refusal, Refusal::PurposeNotAllowed { .. }) {

@@ -14,6 +14,7 @@ use super::person::{Evidence, TaggedToken, Tier, Token, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
+use super::witnessing::Witnessing;
 
 /// What is known about one organisation's record of a person.
 #[derive(Default)]
@@ -48,6 +49,8 @@ pub struct Known {
     /// Counters that were looked up. They only say whom not to count twice; the limit itself is
     /// kept by the commit.
     pub counted: Vec<(Counter, u32)>,
+    /// What witnesses say of the log. No fact: it comes from outside, as the time does.
+    pub witnessing: Witnessing,
 }
 
 impl Known {

@@ -38,6 +38,7 @@ pub mod session;
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod cosigned;
 pub mod leaf;
 pub mod merkle;
 pub mod note;
@@ -47,3 +48,4 @@ pub mod rollback;
 pub mod tally;
 pub mod tiles;
 pub mod trail;
+pub mod witnessing;

@@ -5,6 +5,7 @@
 
 use super::person::FieldError;
 use super::time::When;
+use super::witnessing::Lapse;
 
 /// A reason that is the caller's to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +60,20 @@ pub enum Refusal {
     Restoring {
         since: When,
     },
+    /// Too long no quorum of witnesses has seen the log.
+    Unwitnessed {
+        lapse: Lapse,
+        since: When,
+    },
+    /// The witnesses say that the gateway's clock is wrong.
+    ClockOff,
 }
 
-/// After how long it is worth asking again whether withdrawals have been collected.
-pub const RESTORING_RETRY_S: u32 = 300;
+/// After how long it is worth asking again for what the gateway itself holds back.
+pub const HELD_BACK_RETRY_S: u32 = 300;
 
 /// Every code of [`Refusal::code`].
-const CODES: [&str; 22] = [
+const CODES: [&str; 24] = [
     "certificate-not-accepted",
     "agreement-expired",
     "organisation-suspended",
@@ -88,6 +96,8 @@ const CODES: [&str; 22] = [
     "not-enrollable",
     "second-organisation-needed",
     "restoring",
+    "unwitnessed",
+    "clock-off",
 ];
 
 impl Refusal {
@@ -118,12 +128,23 @@ impl Refusal {
             Self::NotEnrollable => "not-enrollable",
             Self::SecondOrganisationNeeded => "second-organisation-needed",
             Self::Restoring { .. } => "restoring",
+            Self::Unwitnessed { .. } => "unwitnessed",
+            Self::ClockOff => "clock-off",
         }
     }
 
     /// Whether a word of the log says that an attempt was refused.
     pub fn is_code(word: &str) -> bool {
         CODES.contains(&word)
+    }
+
+    /// Whether it is the gateway that cannot answer now. The same request may be made again, and
+    /// says nothing about who made it.
+    pub const fn is_of_gateway(&self) -> bool {
+        matches!(
+            self,
+            Self::Restoring { .. } | Self::Unwitnessed { .. } | Self::ClockOff
+        )
     }
 
     pub const fn status(&self) -> u16 {
@@ -151,7 +172,7 @@ impl Refusal {
             Self::MethodNotAllowed => 405,
             Self::TooLarge => 413,
             Self::NotJson => 415,
-            Self::Restoring { .. } => 503,
+            Self::Restoring { .. } | Self::Unwitnessed { .. } | Self::ClockOff => 503,
         }
     }
 
@@ -233,6 +254,27 @@ impl Refusal {
                  Until then it shows nothing about anyone. If someone may be in danger, telephone.",
                 since.rfc3339()
             ),
+            Self::Unwitnessed { lapse, since } => {
+                let held = match lapse {
+                    Lapse::Whole | Lapse::Banner | Lapse::NoWidening => {
+                        "Until they have, nobody can be enrolled and no rule can be changed."
+                    }
+                    Lapse::NoReads => {
+                        "Until they have, no assessment is shown, nobody can be enrolled and no \
+                         rule can be changed. Ask her, or telephone the service; in an emergency \
+                         use the emergency request, which goes on."
+                    }
+                };
+                format!(
+                    "Not enough independent witnesses have seen the gateway's log since {}. \
+                     {held} This is not about you or your certificate: tell the operator.",
+                    since.rfc3339()
+                )
+            }
+            Self::ClockOff => "The gateway's clock differs from its witnesses' by more than five \
+                               minutes. Until it is set nothing is shown about anyone but in an \
+                               emergency. Tell the operator."
+                .to_owned(),
         }
     }
 }
@@ -271,6 +313,11 @@ mod tests {
             Refusal::Restoring {
                 since: When::from_millis(0),
             },
+            Refusal::Unwitnessed {
+                lapse: Lapse::NoReads,
+                since: When::from_millis(0),
+            },
+            Refusal::ClockOff,
         ];
         assert_eq!(all.each_ref().map(Refusal::code), CODES);
         assert!(!Refusal::is_code("nothing-to-show"));

@@ -35,12 +35,18 @@ impl Shown {
 
 /// The head in a receipt, a tlog-proof or a checkpoint, if our key signed it.
 pub fn signed_head(log: &LogVerifier, text: &str) -> Option<Checkpoint> {
+    signed_note(log, text).map(|(_, head)| head)
+}
+
+/// The same with the note that carries it.
+pub fn signed_note(log: &LogVerifier, text: &str) -> Option<(String, Checkpoint)> {
     let proof = Receipt::parse(text).map(|receipt| receipt.proof);
     let note = match proof.or_else(|_| Proof::parse(text)) {
         Ok(proof) => proof.checkpoint,
         Err(_) => text.to_owned(),
     };
-    log.verify(&note).ok()
+    let head = log.verify(&note).ok()?;
+    Some((note, head))
 }
 
 /// Compares our head with one that our key signed. `root_then` is the root that our log had at the

@@ -13,7 +13,7 @@ use super::counterfoil::{Counterfoil, Word};
 use super::decision::{Aggregate, Decision, List, Replay, Write};
 use super::firewall::Screened;
 use super::id::{Id, OrgId, ReferralId};
-use super::journey::restoring::held_back;
+use super::journey::restoring;
 use super::known::Known;
 use super::leaf::{LeafClass, LeafDraft};
 use super::opening::{
@@ -24,6 +24,7 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::rules::{Entries, Rules};
 use super::seal::{Keys, OutOfKeys, Payload};
+use super::witnessing;
 
 /// An idempotency record is kept this long.
 pub const REPLAY_DAYS: i64 = 7;
@@ -269,7 +270,7 @@ impl<'a> Ruling<'a> {
 
     /// Puts the decision together: leaf, opening, writes, and where the entry is listed.
     pub fn finish(mut self, answer: Answer) -> Result<Decision<Ruled>, BadRuling> {
-        let answer = self.unless_restoring(answer);
+        let answer = self.unless_held_back(answer);
         let refused = matches!(answer, Answer::Refused(_));
         let answer = if self.attempt.check_only && !refused {
             Answer::Checked
@@ -354,11 +355,14 @@ impl<'a> Ruling<'a> {
         })
     }
 
-    /// While withdrawals are being collected after a restore, nothing of what was found is told, and
-    /// nothing that would follow from it is written; of every journey, here.
-    fn unless_restoring(&mut self, answer: Answer) -> Answer {
+    /// While the gateway itself may not answer (withdrawals are being collected after a restore, or
+    /// no witness has seen the log for too long), nothing of what was found is told, and nothing
+    /// that would follow from it is written; of every journey, here.
+    fn unless_held_back(&mut self, answer: Answer) -> Answer {
         let action = self.attempt.action;
-        match held_back(self.known, action, &answer).filter(|_| !self.unread) {
+        let held = restoring::held_back(self.known, action, &answer)
+            .or_else(|| witnessing::held_back(&self.known.witnessing, action, &answer));
+        match held.filter(|_| !self.unread) {
             None => answer,
             Some(refusal) => {
                 self.writes.clear();
@@ -402,12 +406,10 @@ impl<'a> Ruling<'a> {
     }
 
     // A confirmation asked for and a check use up no idempotency key (`contract.md`), nor does what
-    // may be asked again once withdrawals are collected.
+    // may be asked again once the gateway can answer.
     fn replay(&self, answer: &Answer, counterfoil: Option<&[u8]>) -> Option<Replay> {
-        let again = matches!(
-            answer,
-            Answer::Refused(Refusal::ConfirmEmergency { .. } | Refusal::Restoring { .. })
-        );
+        let again = matches!(answer, Answer::Refused(refusal)
+            if refusal.is_of_gateway() || matches!(refusal, Refusal::ConfirmEmergency { .. }));
         if self.attempt.check_only || again {
             return None;
         }

@@ -21,6 +21,11 @@ use crate::domain::time::When;
 
 pub(crate) mod erasure;
 mod trail;
+pub(crate) mod heads;
+pub(crate) use heads::{
+    a_witnessed_head_keeps_every_word_and_of_the_others_only_the_newest,
+    the_log_proves_that_it_has_only_grown,
+};
 pub(crate) use erasure::{
     a_hold_and_what_it_holds_may_share_a_batch, a_hold_blocks_destruction_and_nothing_else,
     one_item_is_destroyed_alone, the_epoch_changes_while_others_read_and_write,
@@ -67,6 +72,8 @@ macro_rules! contract_suite {
             nothing_is_written_after_closing,
             a_larger_log_with_our_signature_stops_the_store_for_good,
             the_mark_of_a_restore_stays_until_it_is_on_record,
+            a_witnessed_head_keeps_every_word_and_of_the_others_only_the_newest,
+            the_log_proves_that_it_has_only_grown,
             one_item_is_destroyed_alone,
             a_hold_blocks_destruction_and_nothing_else,
             a_hold_and_what_it_holds_may_share_a_batch,
@@ -976,6 +983,14 @@ pub(crate) async fn a_larger_log_with_our_signature_stops_the_store_for_good(
         let mark = store.restored().unwrap();
         assert_eq!((mark.leaves, mark.acknowledged), (4, 9));
     }
+    // Both are kept, each with our own head beside it.
+    let own = store.checkpoint().await.unwrap();
+    let mut found = store.evidence().await.unwrap();
+    found.sort_by_key(|one| one.shown.clone());
+    let shown = found.iter().map(|one| one.shown.clone());
+    let expected = [4, 9].map(|size| store.log().sign(size, &[7; 32]));
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    assert!(found.iter().all(|one| one.own == own));
     assert!(matches!(
         store.reserve(1).await.map(|_| ()),
         Ok(()) | Err(Fault::CannotRecord(ROLLED_BACK))

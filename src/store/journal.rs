@@ -28,6 +28,7 @@ use super::index::Index;
 use super::keys::StoreKeys;
 use super::names::Names;
 use super::restored::Restored;
+use super::witnessed::Heads;
 use super::slots::{RESERVE_SLOTS_MAX, Slots};
 use super::{Committed, Fault, Health};
 use crate::domain::checkpoint::LogKey;
@@ -108,6 +109,7 @@ pub struct Journal {
     /// Whether there is anything in `taken_out`, as hardly ever.
     takes_out: AtomicBool,
     taken_out: tokio::sync::Mutex<TakenOut>,
+    heads: Arc<Heads>,
 }
 
 /// What the writer and the readers share.
@@ -369,7 +371,10 @@ impl Journal {
             spawn("journal-eraser", move || writer::erase(&erasing, &erasures))?,
             spawn("journal-scrub", move || scrub::run(&scrubbing))?,
         ];
+        let (disk, origin) = (shared.segments.disk().clone(), shared.log.verifier().origin());
+        let heads = Arc::new(Heads::new(disk, &data_dir, origin));
         Ok(Self {
+            heads,
             committed: shared.committed.subscribe(),
             shared,
             data_dir,

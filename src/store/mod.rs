@@ -13,6 +13,7 @@ use crate::domain::time::When;
 
 pub mod backup;
 mod disk;
+pub mod evidence;
 mod index;
 pub mod journal;
 pub mod keys;
@@ -23,6 +24,7 @@ mod proof;
 mod restored;
 mod rollback;
 mod slots;
+pub mod witnessed;
 
 #[cfg(test)]
 mod contract;

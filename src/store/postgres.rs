@@ -51,6 +51,7 @@ pub(crate) mod tests;
 mod tip;
 mod tree;
 mod upkeep;
+mod witnessed;
 
 pub(in crate::store) use arriving::{NotArrived, arrive};
 pub use copying::{backup, restore};

@@ -1,5 +1,5 @@
-//! An inclusion proof for any leaf of the log, from its tiles: for receipts that are asked for
-//! again. New leaves get theirs from the commit itself.
+//! Proofs from the tiles of the log: that a leaf is in it, for receipts that are asked for again (new
+//! leaves get theirs from the commit itself); and that it has only grown, for witnesses.
 
 use super::{Fault, Store};
 use crate::domain::logged::Inclusion;
@@ -50,7 +50,45 @@ fn siblings(index: u64, size: u64) -> Vec<Vec<Subtree>> {
     path
 }
 
+/// The parts of the proof that the tree of `old` leaves is the beginning of that of `size`
+/// (RFC 6962 2.1.2), in its order. Empty if either tells nothing.
+fn between(old: u64, size: u64) -> Vec<Vec<Subtree>> {
+    let (mut from, mut to, mut rest) = (0, size, old);
+    let mut path = Vec::new();
+    // Whether the old tree so far is one whole side, which whoever asks has already.
+    let mut known = true;
+    while rest > 0 && rest < to - from {
+        let left = 1 << (to - from - 1).ilog2();
+        let middle = from + left;
+        if rest <= left {
+            path.push(cover(middle, to));
+            to = middle;
+        } else {
+            path.push(cover(from, middle));
+            (from, rest, known) = (middle, rest - left, false);
+        }
+    }
+    if rest > 0 && !known {
+        path.push(cover(from, to));
+    }
+    path.reverse();
+    path
+}
+
 impl Store {
+    /// The proof that the tree of `old` leaves is the beginning of that of `size`, which the log must
+    /// have reached (C2SP tlog-witness asks for it). Empty for the same size, and from nothing.
+    ///
+    /// # Errors
+    /// The log cannot be read, or is not so large.
+    pub async fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, Fault> {
+        let mut hashes = Vec::new();
+        for part in between(old.min(size), size) {
+            hashes.push(self.hash_of(&part).await?);
+        }
+        Ok(hashes)
+    }
+
     /// The proof that leaf `index` is in the newest signed tree; `None` if there is no such leaf.
     pub async fn inclusion(&self, index: u64) -> Result<Option<Inclusion>, Fault> {
         let checkpoint = self.checkpoint().await?;
@@ -136,6 +174,20 @@ mod tests {
             let path: Vec<Hash> =
                 siblings(index, size).iter().map(|sibling| hash(&tree, sibling)).collect();
             prop_assert_eq!(Some(path), tree.inclusion(index, size));
+        }
+
+        #[test]
+        fn a_proof_between_two_sizes_is_that_of_the_whole_tree(
+            size in 1_u64..600, at in 0_u64..600,
+        ) {
+            let old = at % (size + 1);
+            let mut tree = Tree::new();
+            for leaf in 0..size {
+                tree.append_hash(leaf_hash(&leaf.to_be_bytes()));
+            }
+            let path: Vec<Hash> = between(old, size).iter().map(|part| hash(&tree, part)).collect();
+            let expected = if old == 0 { Some(Vec::new()) } else { tree.consistency(old, size) };
+            prop_assert_eq!(Some(path), expected);
         }
     }
 }

@@ -6,9 +6,10 @@
 
 use sha2::{Digest, Sha256};
 
+use super::evidence::Evidence;
 use super::{Fault, Store};
 use crate::domain::merkle::Hash;
-use crate::domain::rollback::{Shown, compare, signed_head};
+use crate::domain::rollback::{Shown, compare, signed_note};
 
 /// Why the store stopped, in [`super::Health::stopped`].
 pub const ROLLED_BACK: &str =
@@ -16,21 +17,22 @@ pub const ROLLED_BACK: &str =
 
 impl Store {
     /// Judges a receipt, a tlog-proof or a checkpoint that somebody kept. If it proves that
-    /// acknowledged entries are missing here, that is noted durably and nothing is recorded any
-    /// more; the next start asks for a new `log.origin`.
+    /// acknowledged entries are missing here, that is noted durably with both heads and nothing is
+    /// recorded any more; the next start asks for a new `log.origin`.
     ///
     /// # Errors
     /// The log cannot be read, or the proof cannot be noted; nothing is recorded any more then
     /// either.
     pub async fn shown(&self, text: &str) -> Result<Shown, Fault> {
         let verifier = self.log().verifier();
-        let Some(head) = signed_head(verifier, text) else {
+        let Some((note, head)) = signed_note(verifier, text) else {
             return Ok(Shown::NotOurs);
         };
         let leaves = self.health().leaves;
         // Under a name that is new since a rollback nothing may be signed yet: then every head
         // under it is more than we have.
-        let shown = match verifier.verify(&self.checkpoint().await?) {
+        let own_note = self.checkpoint().await?;
+        let shown = match verifier.verify(&own_note) {
             Ok(own) if head.size <= own.size => {
                 let then = self.root_at(head.size).await?;
                 compare(&own, &head, Some(then))
@@ -42,6 +44,8 @@ impl Store {
             // In a fork at least one entry of the other log is none of ours.
             let acknowledged = head.size.max(leaves.saturating_add(1));
             self.rolled_back(leaves, acknowledged).await?;
+            let (shown, own) = (note, own_note);
+            self.keep_evidence(Evidence { shown, own }).await?;
         }
         Ok(shown)
     }

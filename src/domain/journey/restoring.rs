@@ -80,7 +80,7 @@ pub fn held_back(known: &Known, action: Action, answer: &Answer) -> Option<Refus
 }
 
 /// Of the refusals that a journey comes to: those that depend on nothing stored about a person.
-const fn is_about_caller(refusal: &Refusal) -> bool {
+pub const fn is_about_caller(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::CertificateNotAccepted
         | Refusal::AgreementExpired { .. }
@@ -97,7 +97,9 @@ const fn is_about_caller(refusal: &Refusal) -> bool {
         | Refusal::CrossSite
         | Refusal::NotEnrollable
         | Refusal::SecondOrganisationNeeded
-        | Refusal::Restoring { .. } => true,
+        | Refusal::Restoring { .. }
+        | Refusal::Unwitnessed { .. }
+        | Refusal::ClockOff => true,
         Refusal::CheckYourAnswers(_)
         | Refusal::UnknownField { .. }
         | Refusal::MissingField { .. }

@@ -382,6 +382,10 @@ fn problem_of(refusal: &Refusal) -> Problem {
             Kind::CannotRecord,
             "the gateway was restored from a copy and is collecting withdrawals; try again later",
         ),
+        Refusal::Unwitnessed { .. } | Refusal::ClockOff => Problem::whole(
+            Kind::CannotRecord,
+            "the gateway holds this back until its witnesses have confirmed its log; try again later",
+        ),
         Refusal::AlreadySent => Problem::whole(
             Kind::Conflict,
             "this Idempotency-Key was used with another message; use a new key",

@@ -18,7 +18,7 @@ use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::{Id, OrgId};
 use crate::domain::person::{SafeContact, Who};
 use crate::domain::referral::{PassOnBy, Referral};
-use crate::domain::refusal::{RESTORING_RETRY_S, Refusal};
+use crate::domain::refusal::{HELD_BACK_RETRY_S, Refusal};
 use crate::pipeline::{Answered, Fault, OpenedItem};
 
 /// Replies are filled up to a multiple of this many bytes.
@@ -275,7 +275,14 @@ fn problem(refusal: &Refusal) -> Map<String, Value> {
         }
         Refusal::Restoring { since } => {
             map.insert("since".to_owned(), json!(since.rfc3339()));
-            map.insert("retry_after_s".to_owned(), json!(RESTORING_RETRY_S));
+            map.insert("retry_after_s".to_owned(), json!(HELD_BACK_RETRY_S));
+        }
+        Refusal::Unwitnessed { since, .. } => {
+            map.insert("since".to_owned(), json!(since.rfc3339()));
+            map.insert("retry_after_s".to_owned(), json!(HELD_BACK_RETRY_S));
+        }
+        Refusal::ClockOff => {
+            map.insert("retry_after_s".to_owned(), json!(HELD_BACK_RETRY_S));
         }
         _ => {}
     }

@@ -15,6 +15,7 @@ use super::table::Item;
 use super::{Journal, JournalConfig, OpenError};
 use crate::domain::id::Id;
 use crate::store::disk::Disk;
+use crate::store::evidence::Evidence;
 use crate::store::migrate::{MigrateError, Origin, Rows, Sent};
 
 /// Rows that are sent together.
@@ -316,7 +317,34 @@ impl Leaving {
                 Some(kept.reply),
             ])?;
         }
-        replays.flush()
+        replays.flush()?;
+        self.send_heads(to)
+    }
+
+    /// Witnessed heads and proofs of a fork go along.
+    fn send_heads(&self, to: &Sender<Sent>) -> Result<(), MigrateError> {
+        const UNREAD: MigrateError = MigrateError::Unreadable("its witnessed heads");
+        let origin = self.journal.shared.log.verifier().origin().as_bytes();
+        let mut table = Table::new(to, "witnessed", &["origin", "size", "note", "quorum"]);
+        let mut rows = Vec::new();
+        let read = self.journal.heads().each(|size, note, quorum| {
+            rows.push(vec![
+                bytes(origin),
+                big(size),
+                bytes(note.as_bytes()),
+                bytes(&[u8::from(quorum)]),
+            ]);
+        });
+        read.map_err(|_| UNREAD)?;
+        rows.into_iter().try_for_each(|row| table.add(row))?;
+        table.flush()?;
+        let mut table = Table::new(to, "evidence", &["id", "shown", "own"]);
+        let disk = self.journal.shared.segments.disk();
+        for found in Evidence::read(disk, &self.data_dir).map_err(|_| UNREAD)? {
+            let (shown, own) = (found.shown.as_bytes(), found.own.as_bytes());
+            table.add(vec![bytes(&found.id()), bytes(shown), bytes(own)])?;
+        }
+        table.flush()
     }
 
     fn each_frame(

@@ -15,8 +15,10 @@ use super::segment::Segments;
 use super::{Journal, OpenError};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::id::Id;
+use crate::store::evidence::Evidence;
 use crate::store::restored::Restored;
 use crate::store::slots::Slots;
+use crate::store::witnessed::Heads;
 use crate::store::{Fault, ROLLED_BACK};
 
 /// Removals in one decision, so that it stays of ordinary size.
@@ -140,6 +142,26 @@ impl Journal {
         written.map_err(|_| UNMARKED)?.map_err(|_| UNMARKED)?;
         *self.restored.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
         Ok(())
+    }
+
+    pub(in crate::store) fn heads(&self) -> &Arc<Heads> {
+        &self.heads
+    }
+
+    /// See [`crate::store::Store::shown`].
+    pub(in crate::store) async fn keep_evidence(&self, found: Evidence) -> Result<(), Fault> {
+        const UNKEPT: Fault = Fault::CannotRecord("the proof of a rollback cannot be kept");
+        let (disk, data_dir) = (self.shared.segments.disk().clone(), self.data_dir.clone());
+        let written = tokio::task::spawn_blocking(move || found.write(&disk, &data_dir)).await;
+        written.map_err(|_| UNKEPT)?.map_err(|_| UNKEPT)
+    }
+
+    /// See [`crate::store::Store::evidence`].
+    pub(in crate::store) async fn evidence(&self) -> Result<Vec<Evidence>, Fault> {
+        const UNREAD: Fault = Fault::Unreadable("the proofs of a rollback");
+        let (disk, data_dir) = (self.shared.segments.disk().clone(), self.data_dir.clone());
+        let read = tokio::task::spawn_blocking(move || Evidence::read(&disk, &data_dir)).await;
+        read.map_err(|_| UNREAD)?.map_err(|_| UNREAD)
     }
 
     /// See [`crate::store::Store::restoration_recorded`].

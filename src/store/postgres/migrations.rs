@@ -19,6 +19,7 @@ const MAIN_STEPS: &[&str] = &[
     include_str!("migrations/0001_main.sql"),
     include_str!("migrations/0002_restored.sql"),
     include_str!("migrations/0003_holds.sql"),
+    include_str!("migrations/0004_witnessed.sql"),
 ];
 
 /// The same of the slots database.
