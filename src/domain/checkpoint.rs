@@ -127,6 +127,17 @@ impl LogVerifier {
         PublicKey::parse(vkey, SignatureType::Text).map(Self)
     }
 
+    /// The same note with this log's signature and no other, if it is a checkpoint of this log.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn bare(&self, note: &str) -> Result<String, BadCheckpoint> {
+        self.verify(note)?;
+        let note = Note::parse(note)?;
+        let signature = note.of(&self.0).next().ok_or(BadCheckpoint::Unsigned)?;
+        Ok(format!("{}\n{}", note.text(), self.0.line(signature)))
+    }
+
     /// Reads a signed checkpoint of this log. Signatures of other keys are ignored; one of ours
     /// that is wrong refuses the whole.
     pub fn verify(&self, note: &str) -> Result<Checkpoint, BadCheckpoint> {
@@ -202,6 +213,8 @@ mod tests {
 
         let cosigned = format!("{note}\u{2014} witness.example AAAAAAAA\n");
         assert!(ours.verifier().verify(&cosigned).is_ok());
+        assert_eq!(ours.verifier().bare(&cosigned).as_ref(), Ok(&note));
+        assert!(other.verifier().bare(&cosigned).is_err());
         let grown = note.replacen("\n3\n", "\n4\n", 1);
         assert_eq!(
             ours.verifier().verify(&grown),

@@ -5,6 +5,8 @@
 //! head deserves it: that is `witness`. A key that cosigns must never sign anything else, because
 //! the signature does not name it.
 
+use zeroize::Zeroizing;
+
 use super::checkpoint::BadCheckpoint;
 use super::note::{Note, PrivateKey, PublicKey, SignatureType};
 use super::time::When;
@@ -28,6 +30,22 @@ impl WitnessKey {
 
     pub fn verifier(&self) -> &WitnessVerifier {
         &self.verifier
+    }
+
+    /// The key as its file holds it: `PRIVATE+KEY+name+hash+base64(0x04 || seed)`, the form that Go's
+    /// signed notes use.
+    pub fn secret(&self) -> Zeroizing<String> {
+        self.key.secret()
+    }
+
+    /// Reads what [`Self::secret`] wrote.
+    ///
+    /// # Errors
+    /// [`BadCheckpoint::Key`], also for a hash that does not belong to name and key.
+    pub fn parse_secret(text: &str) -> Result<Self, BadCheckpoint> {
+        let key = PrivateKey::parse(text, SignatureType::Cosignature)?;
+        let verifier = WitnessVerifier(key.public().clone());
+        Ok(Self { key, verifier })
     }
 
     /// One signature line with its line feed, to stand below the note's others. `note_text` is the
@@ -209,6 +227,30 @@ mod tests {
         assert_eq!(witness.verifier().verify(&format!("{again}{other}")), None);
         assert_eq!(key(2).verifier().verify(&again), None);
         assert!(log().verifier().verify(&again).is_ok());
+    }
+
+    #[test]
+    fn a_key_survives_its_file_and_nothing_else_is_a_key() {
+        let text = key(1).secret();
+        let read = WitnessKey::parse_secret(&text).unwrap();
+        assert_eq!(read.verifier(), key(1).verifier());
+        let line = "gw.example/log\n1\nAAAA\n";
+        assert_eq!(read.cosign(line, AT), key(1).cosign(line, AT));
+        let vkey = key(1).verifier().vkey();
+        let (half, other) = (
+            &text[..text.len() / 2],
+            text.replace("larkfield", "harbour"),
+        );
+        for bad in [
+            "",
+            "PRIVATE+KEY+",
+            half,
+            &other,
+            &vkey,
+            &format!("{}\n", *text),
+        ] {
+            assert!(WitnessKey::parse_secret(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

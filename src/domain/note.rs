@@ -7,11 +7,15 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::checkpoint::{BadCheckpoint, CHECKPOINT_BYTES_MAX};
 
 /// The longest name of a key, in bytes; a log's is its origin.
 pub const NAME_BYTES_MAX: usize = 128;
+
+/// How the text of a private key begins.
+const SECRET: &str = "PRIVATE+KEY+";
 
 /// What a key signs: the byte before the key in its verifier key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +196,35 @@ impl PrivateKey {
         let public = PublicKey::new(name, self.public.kind, self.public.key)?;
         let key = self.key.clone();
         Ok(Self { key, public })
+    }
+
+    /// `PRIVATE+KEY+name+hash+base64(type || seed)`.
+    pub fn secret(&self) -> Zeroizing<String> {
+        let mut typed = Zeroizing::new([0; 33]);
+        let (kind, seed) = typed.split_at_mut(1);
+        kind.fill(self.public.kind as u8);
+        seed.copy_from_slice(&*Zeroizing::new(self.key.to_bytes()));
+        let coded = Zeroizing::new(BASE64_STANDARD.encode(*typed));
+        let PublicKey { name, id, .. } = &self.public;
+        let id = u32::from_be_bytes(*id);
+        Zeroizing::new(format!("{SECRET}{name}+{id:08x}+{}", *coded))
+    }
+
+    /// Reads what [`Self::secret`] wrote, if it is of this type.
+    ///
+    /// # Errors
+    /// [`BadCheckpoint::Key`].
+    pub fn parse(text: &str, kind: SignatureType) -> Result<Self, BadCheckpoint> {
+        let read = || {
+            let (name, rest) = text.strip_prefix(SECRET)?.split_once('+')?;
+            let (_, coded) = rest.split_once('+')?;
+            let typed = Zeroizing::new(BASE64_STANDARD.decode(coded).ok()?);
+            let (byte, seed) = typed.split_first()?;
+            let seed = Zeroizing::new(<[u8; 32]>::try_from(seed).ok()?);
+            let key = Self::from_seed(name, kind, &seed).ok()?;
+            (*byte == kind as u8 && *key.secret() == text).then_some(key)
+        };
+        read().ok_or(BadCheckpoint::Key)
     }
 
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {

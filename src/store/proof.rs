@@ -4,31 +4,10 @@
 use super::{Fault, Store};
 use crate::domain::logged::Inclusion;
 use crate::domain::merkle::{Hash, node_hash};
+use crate::domain::subtree::{Subtree, cover};
+use crate::domain::tiles::TILE_WIDTH;
 
 const DAMAGED: Fault = Fault::Unreadable("a hash tile of the log");
-
-/// A complete subtree: `2^level` leaves from `index * 2^level`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Subtree {
-    level: u32,
-    index: u64,
-}
-
-/// The complete subtrees of leaves `from..to`, largest first, where `from` is a multiple of the
-/// largest (RFC 6962 2.1).
-fn cover(from: u64, to: u64) -> Vec<Subtree> {
-    let mut from = from;
-    let mut subtrees = Vec::new();
-    while from < to {
-        let level = (to - from).ilog2();
-        subtrees.push(Subtree {
-            level,
-            index: from >> level,
-        });
-        from += 1 << level;
-    }
-    subtrees
-}
 
 /// The siblings on the way from leaf `index` to the root of `size` leaves, lowest first.
 fn siblings(index: u64, size: u64) -> Vec<Vec<Subtree>> {
@@ -125,26 +104,12 @@ impl Store {
         hash.ok_or(DAMAGED)
     }
 
-    /// A tile holds every eighth level; what lies between is hashed again.
     async fn subtree(&self, subtree: Subtree) -> Result<Hash, Fault> {
-        let (tile_level, within) = (subtree.level / 8, subtree.level % 8);
-        let first = subtree.index << within;
-        let count = 1_u64 << within;
-        let place = first % 256;
-        let level = u8::try_from(tile_level).map_err(|_| DAMAGED)?;
-        let width = u16::try_from(place + count).map_err(|_| DAMAGED)?;
-        let bytes = self.tile(level, first / 256, width).await?.ok_or(DAMAGED)?;
-        let skip = usize::try_from(place).map_err(|_| DAMAGED)?;
-        let (rows, _) = bytes.as_chunks::<32>();
-        let mut row: Vec<Hash> = rows.iter().skip(skip).copied().collect();
-        while row.len() > 1 {
-            let (pairs, _) = row.as_chunks::<2>();
-            row = pairs
-                .iter()
-                .map(|[left, right]| node_hash(left, right))
-                .collect();
-        }
-        row.first().copied().ok_or(DAMAGED)
+        let (first, count) = subtree.row().ok_or(DAMAGED)?;
+        let level = u8::try_from(subtree.level / 8).map_err(|_| DAMAGED)?;
+        let width = u16::try_from(first % TILE_WIDTH + count).map_err(|_| DAMAGED)?;
+        let tile = self.tile(level, first / TILE_WIDTH, width).await?;
+        subtree.hash_in(&tile.ok_or(DAMAGED)?).ok_or(DAMAGED)
     }
 }
 

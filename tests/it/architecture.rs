@@ -123,6 +123,8 @@ const LAYERS: [(&str, &[&str]); 5] = [
             "firedoor::pipeline",
             // It shares no Merkle code with the writer.
             "firedoor::domain::merkle",
+            "firedoor::domain::subtree",
+            "firedoor::domain::witness",
         ],
     ),
 ];
