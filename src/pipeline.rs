@@ -15,6 +15,7 @@
 
 mod auditing;
 mod governing;
+mod reporting;
 mod restoring;
 mod timing;
 mod withdrawing;
@@ -138,8 +139,7 @@ impl ReadsLog for Ruled {
     fn indices(&self) -> &[u64] {
         match &self.answer {
             Answer::Replayed { index, .. } => index,
-            Answer::Entries(reading) => &reading.indices,
-            _ => &[],
+            answer => answer.reading().map_or(&[], |reading| &reading.indices),
         }
     }
 }
@@ -477,7 +477,7 @@ impl Gateway {
     }
 
     async fn open_entries(&self, logged: &Logged<Ruled>) -> Result<Vec<Entry>, Fault> {
-        let Answer::Entries(reading) = &logged.value().answer else {
+        let Some(reading) = logged.value().answer.reading() else {
             return Ok(Vec::new());
         };
         let opened = self.store.entries(logged).await?;

@@ -11,6 +11,7 @@ use super::id::{AssessmentId, ConsentId, Id, ProposalId, ReferralId};
 use super::known::Known;
 use super::referral::{PassOnBy, Referral};
 use super::refusal::Refusal;
+use super::report::Commission;
 use super::time::When;
 use super::trail::TrailKey;
 
@@ -76,6 +77,8 @@ pub enum Answer {
     Emergency(Vec<Assessment>, Vec<String>, Screened<Release>),
     /// Log entries to open for the reader, and how much of each she may see.
     Entries(Reading),
+    /// The report that she asks for, to be written once its entries are opened.
+    Report(Box<Commission>),
     Queue(Vec<SeenItem>),
     QueueDecided,
     /// The key of the caller's organisation's own trail.
@@ -197,6 +200,7 @@ impl Answer {
             Self::ReliedOn => "relied-on",
             Self::Emergency(..) => "emergency-view",
             Self::Entries(_) => "entries",
+            Self::Report(_) => "report",
             Self::Queue(_) => "queue",
             Self::QueueDecided => "queue-decided",
             Self::Trail(_) => "trail",
@@ -224,6 +228,7 @@ impl Answer {
             | Self::Sent(_)
             | Self::Inbox(_)
             | Self::Events(_)
+            | Self::Report(_)
             | Self::ReliedOn => true,
             Self::Refused(_)
             | Self::Nothing
@@ -280,6 +285,7 @@ impl Answer {
             | Self::Assessed { .. }
             | Self::ReliedOn
             | Self::Entries(_)
+            | Self::Report(_)
             | Self::Queue(_)
             | Self::QueueDecided
             | Self::Trail(_)
@@ -298,6 +304,47 @@ impl Answer {
 }
 
 impl Answer {
+    /// The entries of the log that it opens, and how much of them its reader may see.
+    pub const fn reading(&self) -> Option<&Reading> {
+        match self {
+            Self::Entries(reading) => Some(reading),
+            Self::Report(commission) => Some(&commission.reading),
+            Self::Refused(_)
+            | Self::Nothing
+            | Self::Checked
+            | Self::Replayed { .. }
+            | Self::Offered(_)
+            | Self::DeclinedByVictim
+            | Self::Status(_)
+            | Self::Sent(_)
+            | Self::Inbox(_)
+            | Self::Answered { .. }
+            | Self::Released(..)
+            | Self::Noted { .. }
+            | Self::Updated { .. }
+            | Self::Events(_)
+            | Self::Screened { .. }
+            | Self::Consented { .. }
+            | Self::Withdrawn { .. }
+            | Self::Assessed { .. }
+            | Self::Assessments(..)
+            | Self::ReliedOn
+            | Self::Emergency(..)
+            | Self::Queue(_)
+            | Self::QueueDecided
+            | Self::Proposed(_)
+            | Self::Proposals(_)
+            | Self::Approved(_)
+            | Self::Narrowed
+            | Self::Issued
+            | Self::Founded
+            | Self::SessionOpened { .. }
+            | Self::TakenAgain
+            | Self::Reconciling(_)
+            | Self::Restored => None,
+        }
+    }
+
     /// Reads the idempotency record: status, id and word, as [`super::ruling`] wrote them.
     pub fn replayed(index: u64, reply: &[u8]) -> Self {
         let status = reply

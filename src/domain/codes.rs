@@ -190,6 +190,8 @@ codes!(
         Unknown = "unknown",
         /// Hands in withdrawals that a restored gateway has forgotten.
         Reconcile = "reconcile",
+        /// The report that she asks for: what is held about her, and who was told what.
+        ReportSubject = "report_subject",
     }
 );
 
@@ -576,5 +578,19 @@ codes!(
         PoliceInvestigation = "police_investigation",
         Litigation = "litigation",
         SafeguardingReview = "safeguarding_review",
+    }
+);
+
+codes!(
+    /// To whom the report about her is handed, always in person.
+    HandedTo { Herself = "herself", HerSolicitor = "her_solicitor" }
+);
+
+codes!(
+    /// Why the report names the workers who saw something (a balance that a person struck).
+    StaffNamesReason {
+        EssentialToHerRights = "essential_to_her_rights",
+        StaffAgreed = "staff_agreed",
+        Ordered = "ordered",
     }
 );

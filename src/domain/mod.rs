@@ -45,6 +45,7 @@ pub mod note;
 pub mod opening;
 pub mod quorum;
 pub mod receipt;
+pub mod report;
 pub mod rollback;
 pub mod tally;
 pub mod tiles;

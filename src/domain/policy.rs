@@ -180,6 +180,7 @@ impl Ask {
             | Action::BreakGlass
             | Action::ReadAudit
             | Action::ReadAuditSubject
+            | Action::ReportSubject
             | Action::ReadAuditQueue
             | Action::DecideAuditItem
             | Action::Propose

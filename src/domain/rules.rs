@@ -34,6 +34,9 @@ pub enum Entries {
     OwnStaff,
     /// Of other organisations, that concern this one.
     Others,
+    /// Its own staff's readings of what the log holds about the person: apart, so that having
+    /// looked for someone does not make it look as if something were held.
+    Readings,
 }
 
 /// The rules in force.
@@ -90,6 +93,7 @@ impl Rules {
         let label = match of {
             Entries::OwnStaff => "subject list, own staff",
             Entries::Others => "subject list, others",
+            Entries::Readings => "subject list, readings",
         };
         List::AuditSubject(short(keyed(
             &self.keys.log_subject,
@@ -102,6 +106,15 @@ impl Rules {
     pub fn trail_key(&self, organisation: &OrgId) -> TrailKey {
         let of = organisation.as_str().as_bytes();
         TrailKey::new(keyed(&self.keys.trail, "trail", &[of]))
+    }
+
+    /// Where all readings of what the log holds about a person are listed, for the reviewer.
+    pub fn readings(&self, subject: &[u8; 16]) -> List {
+        List::AuditSubject(short(keyed(
+            &self.keys.log_subject,
+            "subject list, all readings",
+            &[subject],
+        )))
     }
 
     /// Names a request for idempotency: organisation, team, user and the caller's key.

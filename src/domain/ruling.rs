@@ -59,6 +59,8 @@ pub struct Ruling<'a> {
     why: Why,
     decided: Decided,
     subjects: Vec<[u8; 16]>,
+    /// The attempt reads what the log holds about them; it does nothing with them.
+    looks_up: bool,
     /// What the idempotency record answers again: the id that was made, if any.
     made: Option<Id>,
     signal: Option<&'static str>,
@@ -104,6 +106,7 @@ impl<'a> Ruling<'a> {
                 notes: Vec::new(),
             },
             subjects: Vec::new(),
+            looks_up: false,
             made: None,
             signal: None,
             closed_read: None,
@@ -166,6 +169,12 @@ impl<'a> Ruling<'a> {
     pub fn subject(&mut self, tokens: &[TaggedToken]) {
         self.subjects = self.rules.log_subjects(tokens);
         self.decided.subject = self.subjects.first().copied();
+    }
+
+    /// Whom the log is read about: listed apart from what was done.
+    pub fn looks_up(&mut self, tokens: &[TaggedToken]) {
+        self.subject(tokens);
+        self.looks_up = true;
     }
 
     pub fn rule(&mut self, rules: &[String]) {
@@ -319,14 +328,12 @@ impl<'a> Ruling<'a> {
         let sealed = self.keys.opening(draft.id(), &opening)?;
         let hash: [u8; 32] = Sha256::digest(sealed.sealed().ciphertext()).into();
         let mut writes = self.writes;
-        list_entry(
-            &mut writes,
-            self.rules,
-            self.attempt,
-            &concerned,
-            &self.subjects,
-            draft.id(),
-        );
+        let place = Place {
+            concerned: &concerned,
+            subjects: &self.subjects,
+            looks_up: self.looks_up,
+        };
+        list_entry(&mut writes, self.rules, self.attempt, &place, draft.id());
         let own = self.attempt.organisation();
         writes.push(Write::Follow {
             organisation: own.clone(),
@@ -448,20 +455,36 @@ const fn urgent(action: Action, refused: bool) -> bool {
         )
 }
 
+/// Whom an entry is about, and whose officers see it.
+struct Place<'a> {
+    concerned: &'a [OrgId],
+    subjects: &'a [[u8; 16]],
+    looks_up: bool,
+}
+
 fn list_entry(
     writes: &mut Vec<Write>,
     rules: &Rules,
     attempt: &Attempt,
-    concerned: &[OrgId],
-    subjects: &[[u8; 16]],
+    place: &Place<'_>,
     entry: Id,
 ) {
+    let Place {
+        concerned,
+        subjects,
+        looks_up,
+    } = *place;
+    let of = if looks_up {
+        Entries::Readings
+    } else {
+        Entries::OwnStaff
+    };
     let own = attempt.organisation();
     let user = attempt.user.as_str().to_owned();
     let mut lists = vec![List::Audit(own.clone()), List::AuditUser(own.clone(), user)];
     let of_own = subjects
         .iter()
-        .map(|subject| rules.subject_list(own, Entries::OwnStaff, subject));
+        .map(|subject| rules.subject_list(own, of, subject));
     lists.extend(of_own);
     for organisation in concerned.iter().filter(|concerned| *concerned != own) {
         lists.push(List::AuditConcerned(organisation.clone()));
@@ -470,7 +493,10 @@ fn list_entry(
             .map(|subject| rules.subject_list(organisation, Entries::Others, subject));
         lists.extend(of_others);
     }
-    lists.extend(subjects.iter().copied().map(List::AuditSubject));
+    lists.extend(subjects.iter().map(|subject| match looks_up {
+        true => rules.readings(subject),
+        false => List::AuditSubject(*subject),
+    }));
     writes.extend(lists.into_iter().map(|list| Write::List {
         list,
         at: 0,

@@ -16,6 +16,7 @@ mod more;
 pub mod reconciliations;
 pub mod referrals;
 pub mod reply;
+pub mod reports;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -129,6 +130,7 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(audit::subjects))
         .routes(routes!(audit::queue))
         .routes(routes!(audit::decide))
+        .routes(routes!(reports::report))
         .routes(routes!(fhir::process_message))
         .routes(routes!(codes::me))
         .routes(routes!(codes::codes))

@@ -6,6 +6,7 @@ pub mod assessment;
 pub mod audit;
 pub mod governance;
 mod key_text;
+pub mod reports;
 
 use serde::Deserialize;
 use utoipa::ToSchema;

@@ -91,12 +91,16 @@ impl Gateway {
             .iter()
             .take(TOKENS_MAX)
             .flat_map(|subject| match reach {
-                Reach::All => vec![List::AuditSubject(*subject)],
+                Reach::All => vec![List::AuditSubject(*subject), rules.readings(subject)],
                 Reach::OwnAndConcerned => vec![
                     rules.subject_list(&own, Entries::OwnStaff, subject),
+                    rules.subject_list(&own, Entries::Readings, subject),
                     rules.subject_list(&own, Entries::Others, subject),
                 ],
-                Reach::Own => vec![rules.subject_list(&own, Entries::OwnStaff, subject)],
+                Reach::Own => vec![
+                    rules.subject_list(&own, Entries::OwnStaff, subject),
+                    rules.subject_list(&own, Entries::Readings, subject),
+                ],
             })
             .collect();
         let indices = self.listed(&lists, page).await?;
@@ -106,7 +110,7 @@ impl Gateway {
 
     /// Which lists to look at. What is then shown of each entry is settled on the facts of the
     /// decision itself.
-    async fn reach(&self, attempt: &Attempt) -> Result<Reach, Fault> {
+    pub(super) async fn reach(&self, attempt: &Attempt) -> Result<Reach, Fault> {
         let known = self.caller(attempt).await?;
         let own = known.organisations.get(attempt.organisation());
         Ok(own.map_or(Reach::Own, |own| {

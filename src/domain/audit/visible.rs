@@ -326,6 +326,7 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::Narrow

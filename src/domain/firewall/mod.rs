@@ -286,6 +286,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::Propose

@@ -43,7 +43,7 @@ pub fn entries(
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
     if let Some(tokens) = about {
-        ruling.subject(tokens);
+        ruling.looks_up(tokens);
     }
     match permitted(&mut ruling, known) {
         Ok(viewer) => ruling.finish(Answer::Entries(Reading {
@@ -70,7 +70,7 @@ pub fn trail(
     }
 }
 
-fn permitted(ruling: &mut Ruling<'_>, known: &Known) -> Result<Viewer, Stop> {
+pub(super) fn permitted(ruling: &mut Ruling<'_>, known: &Known) -> Result<Viewer, Stop> {
     let attempt = ruling.attempt();
     let caller = caller(known, attempt)?;
     permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;

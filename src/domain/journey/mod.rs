@@ -12,6 +12,7 @@ pub mod offering;
 pub mod querying;
 pub mod reading;
 pub mod reconciling;
+pub mod reporting;
 pub mod restoring;
 pub mod revoking;
 pub mod signing_in;

@@ -63,7 +63,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::QueryAssessments
         | Action::RelyOnAssessment
         | Action::BreakGlass
-        | Action::ReadAuditSubject => false,
+        | Action::ReadAuditSubject
+        | Action::ReportSubject => false,
     }
 }
 

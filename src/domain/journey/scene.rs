@@ -183,6 +183,7 @@ impl Scene {
             action,
             Action::ReadAudit
                 | Action::ReadAuditSubject
+                | Action::ReportSubject
                 | Action::ReadAuditQueue
                 | Action::DecideAuditItem
         );

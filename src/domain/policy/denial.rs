@@ -137,6 +137,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::RelyOnAssessment
         | Action::ReadAudit
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::Propose

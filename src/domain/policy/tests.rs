@@ -186,6 +186,7 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
     let governs = [
         Action::ReadAudit,
         Action::ReadAuditSubject,
+        Action::ReportSubject,
         Action::ReadAuditQueue,
         Action::DecideAuditItem,
         Action::Propose,
@@ -527,6 +528,7 @@ fn tells(action: Action) -> bool {
         | Action::ScreenText
         | Action::ReadAudit
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::Propose

@@ -224,6 +224,7 @@ const fn default_purpose(action: Action, role: Role) -> Purpose {
         Action::BreakGlass => Purpose::Emergency,
         Action::ReadAudit
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem => Purpose::Audit,
         Action::Propose

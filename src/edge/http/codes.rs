@@ -11,9 +11,9 @@ use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
     Action, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength, DataClass,
-    DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, Instrument, Interpreter,
-    ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
-    ReportedToPolice, Role, ServiceFamily, Taint, UpdateCode, WithdrawalScope, WorkerGender,
+    DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo, Instrument,
+    Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
+    ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope, WorkerGender,
     YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
@@ -134,6 +134,7 @@ pub async fn codes() -> Response {
         "given_by": GivenBy,
         "grade": Grade,
         "grade_basis": GradeBasis,
+        "handed_to": HandedTo,
         "instrument": Instrument,
         "interpreter": Interpreter,
         "item_answer": ItemAnswer,
@@ -146,6 +147,7 @@ pub async fn codes() -> Response {
         "reported_to_police": ReportedToPolice,
         "role": Role,
         "service_family": ServiceFamily,
+        "staff_names_reason": StaffNamesReason,
         "taint": Taint,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,

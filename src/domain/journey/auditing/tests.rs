@@ -111,10 +111,15 @@ fn a_look_up_of_a_person_is_listed_under_her() {
         entries(rules, attempt, known, keys, Some(&tokens), &[], &filter)
     });
     let subject = scene.rules.log_subjects(&tokens)[0];
-    assert!(decision.writes.iter().any(|write| matches!(
-        write,
-        Write::List { list: List::AuditSubject(listed), .. } if *listed == subject
-    )));
+    let listed = |list: List| {
+        let on = |write: &Write| matches!(write, Write::List { list: on, .. } if *on == list);
+        decision.writes.iter().any(on)
+    };
+    assert!(listed(scene.rules.readings(&subject)));
+    let readings = scene.rules.subject_list(&org("haven"), Entries::Readings, &subject);
+    assert!(listed(readings));
+    // Having looked does not make it look as if something were held.
+    assert!(!listed(List::AuditSubject(subject)));
     assert_eq!(told(&decision), "entries");
 }
 

@@ -72,6 +72,7 @@ fn no_kind_of_attempt_gets_past_but_those_that_say_nothing_of_a_person() {
     rely_on_assessment
     break_glass
     read_audit_subject
+    report_subject
     ");
     for action in Action::ALL.iter().filter(|action| goes_on(**action)) {
         // Even these tell nothing of a person, whatever a journey may come to.

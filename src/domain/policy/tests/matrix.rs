@@ -163,6 +163,9 @@ fn who_may_do_what_for_which_purpose() {
     reconcile
       ig_officer, org_admin, operator_admin
         for administration
+    report_subject
+      reviewer, ig_officer, caldicott, dpo
+        for audit
     ");
 }
 

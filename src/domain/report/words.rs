@@ -1,0 +1,208 @@
+//! The words of the report: what each code means to someone who never heard of it.
+
+use crate::domain::audit::{VisibleEntry, VisibleOutcome};
+use crate::domain::codes::{
+    Action, Article6, DataClass, EmergencyReason, OrgKind, Purpose,
+};
+
+/// What a refuge or a by-and-for service is called, so that the page gives no place away.
+pub const SPECIALIST: &str = "a specialist service";
+
+/// What an entry says to her.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Somebody did something for her; the words follow its name.
+    Work(&'static str),
+    Emergency,
+    TurnedDown,
+    /// Told with what she agreed to.
+    HerWord,
+    /// The record was read by those who watch.
+    Watching,
+    /// A mistake of form, a question back: says nothing about her.
+    Nothing,
+}
+
+/// What the callers of these words were asked to do once more: nobody was turned away.
+const ASKED_AGAIN: [&str; 9] = [
+    "check-your-answers",
+    "confirm-emergency",
+    "second-factor-needed",
+    "slow-down",
+    "already-sent",
+    "already-answered",
+    "immigration-content-found",
+    "too-large",
+    "restoring",
+];
+
+pub fn deed(entry: &VisibleEntry) -> Deed {
+    let Some(action) = Action::parse(&entry.action) else {
+        return Deed::Nothing;
+    };
+    if is_watching(action) {
+        return Deed::Watching;
+    }
+    match entry.outcome {
+        VisibleOutcome::Permit => {}
+        VisibleOutcome::Error => return Deed::Nothing,
+        VisibleOutcome::Deny | VisibleOutcome::Empty => {
+            return if ASKED_AGAIN.contains(&entry.told.as_str()) {
+                Deed::Nothing
+            } else {
+                Deed::TurnedDown
+            };
+        }
+    }
+    if entry.told == "declined-by-victim" {
+        return Deed::Work("wrote down that you did not want your details passed on.");
+    }
+    done(action)
+}
+
+const fn is_watching(action: Action) -> bool {
+    matches!(
+        action,
+        Action::ReadAudit
+            | Action::ReadAuditSubject
+            | Action::ReportSubject
+            | Action::ReadAuditQueue
+            | Action::DecideAuditItem
+    )
+}
+
+const fn done(action: Action) -> Deed {
+    match action {
+        Action::OfferReferral => {
+            Deed::Work("asked a service to help you. It did not say who you are.")
+        }
+        Action::ReadReferralStatus => {
+            Deed::Work("looked at how far its request to help you had come.")
+        }
+        Action::AcceptReferral => Deed::Work("agreed to help you."),
+        Action::DeclineReferral => Deed::Work("said that it could not help this time."),
+        Action::WaitReferral => Deed::Work("put you on its waiting list."),
+        Action::CloseReferral => Deed::Work("wrote down that its work with you had ended."),
+        Action::ReadReferral => Deed::Work("read again what it was told about you."),
+        Action::AddNote => Deed::Work("added a note to its request to help you."),
+        Action::UpdateReferral => Deed::Work("sent news about the request to help you."),
+        Action::RecordAssessment => {
+            Deed::Work("wrote down answers you gave about your safety and your needs.")
+        }
+        Action::QueryAssessments => {
+            Deed::Work("read answers you gave before, so that you need not say it all again.")
+        }
+        Action::RelyOnAssessment => Deed::Work("used the answers you gave before."),
+        Action::BreakGlass => Deed::Emergency,
+        Action::RecordConsent | Action::WithdrawConsent | Action::Withdraw | Action::Reconcile => {
+            Deed::HerWord
+        }
+        Action::ReadAudit
+        | Action::ReadAuditSubject
+        | Action::ReportSubject
+        | Action::ReadAuditQueue
+        | Action::DecideAuditItem => Deed::Watching,
+        Action::Propose | Action::Approve | Action::Narrow => {
+            Deed::Work("changed how long your details are kept, or who may use the system.")
+        }
+        Action::ReadInbox
+        | Action::ReadEvents
+        | Action::ScreenText
+        | Action::ReadProposals
+        | Action::SecondFactor
+        | Action::Unknown => Deed::Nothing,
+    }
+}
+
+/// What its worker was told, in her words. Where the true classes may not be seen, from the word
+/// that the worker was told.
+pub fn told(entry: &VisibleEntry) -> Vec<&'static str> {
+    let codes: Vec<&str> = match (&entry.decided, entry.told.as_str()) {
+        (Some(decided), _) => decided.disclosed.iter().map(String::as_str).collect(),
+        (None, "released") => vec!["id", "loc"],
+        (None, "assessments") => vec!["sp"],
+        (None, "emergency-view") => vec!["sp", "loc"],
+        (None, _) => Vec::new(),
+    };
+    codes.into_iter().filter_map(class).collect()
+}
+
+/// A class of data. Immigration has no words here, because it is told to nobody.
+pub fn class(code: &str) -> Option<&'static str> {
+    Some(match DataClass::parse(code)? {
+        DataClass::Op => "what kind of help you need",
+        DataClass::Id => "your name and date of birth",
+        DataClass::Loc => "how to reach you safely",
+        DataClass::Sp => "answers about your health and safety",
+        DataClass::Ip => "which language you want to speak",
+        DataClass::Perp => "something about another person",
+        DataClass::Ft => "a note",
+        DataClass::Met => "dates",
+        DataClass::Im => return None,
+    })
+}
+
+pub fn purpose(code: &str) -> Option<&'static str> {
+    Some(match Purpose::parse(code)? {
+        Purpose::Support => "to support you",
+        Purpose::SafetyPlanning => "to plan how to keep you safe",
+        Purpose::OnwardReferral => "to find you help",
+        Purpose::PriorAssessment => "so that you need not say it all again",
+        Purpose::Marac => "to plan with others how to keep you safe",
+        Purpose::LegalAdvice => "to give you legal advice",
+        Purpose::CourtSupport => "to support you at court",
+        Purpose::Emergency => "someone may have been in danger",
+        Purpose::Audit => "to check that your details are used fairly",
+        Purpose::Administration => "to run the shared system",
+    })
+}
+
+pub fn basis(code: &str) -> Option<&'static str> {
+    Some(match Article6::parse(code)? {
+        Article6::Consent => "you agreed",
+        Article6::LegalObligation => "a law says that it must",
+        Article6::Vital => "it was to save a life",
+        Article6::PublicTask => "it is its public duty",
+        Article6::RecognisedLi => "the law lets it, to keep someone safe",
+        Article6::Legitimate => "it needs this to do its work for you",
+    })
+}
+
+pub fn emergency(code: &str) -> Option<&'static str> {
+    Some(match EmergencyReason::parse(code)? {
+        EmergencyReason::LifeAtRisk => "a life was in danger",
+        EmergencyReason::CannotConsent => "you could not be asked, and you might have been hurt",
+        EmergencyReason::ChildAtRisk => "a child was in danger",
+    })
+}
+
+pub const fn kind(kind: OrgKind) -> &'static str {
+    match kind {
+        OrgKind::Police => "a police force",
+        OrgKind::NhsTrust => "a hospital",
+        OrgKind::NhsGp => "a doctor's surgery",
+        OrgKind::Icb => "an NHS office",
+        OrgKind::LocalAuthority => "a council",
+        OrgKind::VoluntaryGeneric | OrgKind::VoluntarySpecialist => "a support service",
+        OrgKind::ByAndFor | OrgKind::Refuge => SPECIALIST,
+        OrgKind::Sarc => "a health service",
+        OrgKind::Court => "a court",
+        OrgKind::Cafcass => "a family court service",
+        OrgKind::Cps => "the people who take crimes to court",
+        OrgKind::Wcu => "a team that looks after witnesses",
+        OrgKind::Probation => "a probation service",
+        OrgKind::LegalAdviser => "a solicitor",
+        OrgKind::Commissioner => "an office that pays for services",
+        OrgKind::Operator => "the people who run the shared system",
+        OrgKind::Reviewer => "the person who checks the shared system",
+    }
+}
+
+/// One, two and three.
+pub fn list(items: &[&str]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
+}

@@ -1,0 +1,65 @@
+//! The JSON of reports about a person.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{IdentityIn, Wrong};
+use crate::domain::codes::{HandedTo, StaffNamesReason};
+use crate::domain::id::OrgId;
+use crate::domain::person::FieldError;
+use crate::domain::report::Terms;
+
+/// Organisations that have answered, at most.
+const ANSWERED_MAX: usize = 64;
+
+/// A report that she asks for. The identifier is in the body, never in a path.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportIn {
+    pub identity: IdentityIn,
+    /// You saw in person that it is she who asks. Without it nothing is shown.
+    #[serde(default)]
+    pub identity_checked: bool,
+    /// `herself` (the default) or `her_solicitor`; always in person.
+    pub handed_to: Option<String>,
+    /// Why your own workers are named; absent: they are not.
+    pub staff_names: Option<String>,
+    /// Organisations that have given her their own part of the answer.
+    #[serde(default)]
+    pub answered: Vec<String>,
+}
+
+impl ReportIn {
+    /// Who it is about, and on which terms.
+    ///
+    /// # Errors
+    /// The fields that are wrong, with what to do.
+    pub fn parse(self) -> Result<(IdentityIn, Terms), Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        let handed_to = wrong.maybe(
+            "handed_to",
+            self.handed_to.as_ref(),
+            HandedTo::Herself,
+            HandedTo::parse,
+        );
+        let staff_names = self
+            .staff_names
+            .and_then(|code| wrong.code("staff_names", &code, StaffNamesReason::parse));
+        let answered: Vec<OrgId> = self
+            .answered
+            .iter()
+            .take(ANSWERED_MAX)
+            .filter_map(|id| OrgId::parse(id).ok())
+            .collect();
+        if answered.len() != self.answered.len() {
+            wrong.add("answered", "give up to 64 short names of organisations");
+        }
+        let terms = Terms {
+            handed_to,
+            staff_names,
+            answered,
+            identity_checked: self.identity_checked,
+        };
+        wrong.finish((self.identity, terms))
+    }
+}

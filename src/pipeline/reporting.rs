@@ -1,0 +1,149 @@
+//! The report that she asks for: which entries are looked at, and the names it needs.
+
+use std::collections::BTreeMap;
+
+use crate::domain::answer::Answer;
+use crate::domain::attempt::Attempt;
+use crate::domain::audit::{Reach, SomeOrganisation};
+use crate::domain::decision::{Aggregate, List, Listed};
+use crate::domain::id::OrgId;
+use crate::domain::journey::reporting::{Asked, ListedEntry, report};
+use crate::domain::known::Known;
+use crate::domain::person::TaggedToken;
+use crate::domain::report::{self, Commission, REPORT_ENTRIES_MAX, Terms};
+use crate::domain::rules::Entries;
+use crate::store::Fault;
+
+use super::{Answered, Entry, Gateway, Read};
+
+/// Entries of one list that are asked for at once.
+const PAGE: u16 = 200;
+
+impl Gateway {
+    /// The report about the person with these tokens, as far as the caller's organisation may see,
+    /// as text; none where there is nothing to show.
+    pub async fn report(
+        &self,
+        attempt: Attempt,
+        tokens: &[TaggedToken],
+        terms: &Terms,
+    ) -> Result<(Answered, Option<String>), Fault> {
+        let own = attempt.organisation().clone();
+        let reach = self.reach(&attempt).await?;
+        let (listed, whole) = self.listed_about(&own, reach, tokens).await?;
+        let asked = Asked {
+            tokens,
+            listed: &listed,
+            whole,
+            terms,
+        };
+        let answered = self
+            .run(
+                attempt,
+                &[Read::Tokens(tokens)],
+                |rules, attempt, known, keys| report(rules, attempt, known, keys, &asked),
+            )
+            .await?;
+        let Answer::Report(commission) = &answered.answer else {
+            return Ok((answered, None));
+        };
+        let named = self.named(commission, &answered.entries).await?;
+        let entries: Vec<report::Seen<'_>> = answered
+            .entries
+            .iter()
+            .map(|entry| (entry.at, &entry.seen))
+            .collect();
+        let rules = self.rules.load();
+        let text = report::write(
+            commission,
+            &entries,
+            &named.organisations,
+            &rules.clock,
+            answered.at,
+        );
+        Ok((answered, Some(text)))
+    }
+
+    /// The newest entries that are listed under her tokens, with the kinds of these.
+    async fn listed_about(
+        &self,
+        own: &OrgId,
+        reach: Reach,
+        tokens: &[TaggedToken],
+    ) -> Result<(Vec<ListedEntry>, bool), Fault> {
+        let rules = self.rules.load_full();
+        let mut found: BTreeMap<u64, ListedEntry> = BTreeMap::new();
+        let mut whole = true;
+        for tagged in tokens {
+            let Some(subject) = rules.log_subjects(&[*tagged]).first().copied() else {
+                continue;
+            };
+            let list = |of| rules.subject_list(own, of, &subject);
+            let (done, readings) = match reach {
+                Reach::All => (
+                    vec![List::AuditSubject(subject)],
+                    rules.readings(&subject),
+                ),
+                Reach::OwnAndConcerned => (
+                    vec![list(Entries::OwnStaff), list(Entries::Others)],
+                    list(Entries::Readings),
+                ),
+                Reach::Own => (vec![list(Entries::OwnStaff)], list(Entries::Readings)),
+            };
+            let lists = done.iter().map(|list| (list, false));
+            for (list, reading) in lists.chain([(&readings, true)]) {
+                let (indices, all) = self.newest_of(list).await?;
+                whole &= all;
+                for index in indices {
+                    let entry = found.entry(index).or_insert_with(|| ListedEntry {
+                        index,
+                        kinds: Vec::new(),
+                        reading,
+                    });
+                    entry.kinds.push(tagged.kind);
+                }
+            }
+        }
+        whole &= found.len() <= REPORT_ENTRIES_MAX;
+        let newest = found.into_values().rev().take(REPORT_ENTRIES_MAX);
+        Ok((newest.collect(), whole))
+    }
+
+    /// The newest entries of a list, and whether these are all.
+    async fn newest_of(&self, list: &List) -> Result<(Vec<u64>, bool), Fault> {
+        let mut indices = Vec::new();
+        let mut before: Option<Listed> = None;
+        while indices.len() < REPORT_ENTRIES_MAX {
+            let page = self.store.newest(list, before, PAGE).await?;
+            indices.extend(page.iter().map(|listed| listed.index));
+            before = page.last().copied();
+            if page.len() < usize::from(PAGE) {
+                return Ok((indices, true));
+            }
+        }
+        Ok((indices, false))
+    }
+
+    /// The organisations that a report speaks of, so that it can call them by name or by kind.
+    async fn named(&self, commission: &Commission, entries: &[Entry]) -> Result<Known, Fault> {
+        let held = &commission.held;
+        let mut ids = vec![commission.reading.viewer.organisation.clone()];
+        for entry in entries {
+            let concerned = entry.seen.decided.iter().flat_map(|seen| &seen.concerned);
+            for organisation in std::iter::once(&entry.seen.organisation).chain(concerned) {
+                match organisation {
+                    SomeOrganisation::Named(id) => ids.push(id.clone()),
+                    SomeOrganisation::Hidden => {}
+                }
+            }
+        }
+        ids.extend(held.referrals.iter().map(|(_, id, _)| id.clone()));
+        ids.extend(held.assessments.iter().map(|(_, id)| id.clone()));
+        ids.extend(held.stops.iter().map(|(_, id)| id.clone()));
+        ids.extend(held.consents.iter().map(|one| one.recorded_by.clone()));
+        let of: Vec<Aggregate> = ids.into_iter().map(Aggregate::Organisation).collect();
+        let mut known = Known::default();
+        self.read(&mut known, &of).await?;
+        Ok(known)
+    }
+}
