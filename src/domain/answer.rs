@@ -332,6 +332,7 @@ impl Answer {
             | Self::Emergency(..)
             | Self::Queue(_)
             | Self::QueueDecided
+            | Self::Trail(_)
             | Self::Proposed(_)
             | Self::Proposals(_)
             | Self::Approved(_)

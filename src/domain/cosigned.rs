@@ -107,7 +107,10 @@ mod tests {
     }
 
     fn note(lines: &[(u8, u8)]) -> String {
-        let below: String = lines.iter().map(|(key, value)| line(*key, *value)).collect();
+        let below: String = lines
+            .iter()
+            .map(|(key, value)| line(*key, *value))
+            .collect();
         format!("{TEXT}\n{below}")
     }
 

@@ -231,9 +231,14 @@ impl Page<'_> {
         self.title("What you agreed to, and what you stopped");
         let held = self.commission.held.clone();
         for consent in &held.consents {
-            let (who, day) = (self.name_of(&consent.recorded_by), self.day(consent.given_at));
+            let (who, day) = (
+                self.name_of(&consent.recorded_by),
+                self.day(consent.given_at),
+            );
             let text = match consent.decision {
-                ConsentDecision::Deny => format!("{day}: you said no to sharing. {who} wrote it down."),
+                ConsentDecision::Deny => {
+                    format!("{day}: you said no to sharing. {who} wrote it down.")
+                }
                 ConsentDecision::Permit => {
                     let what: Vec<&str> = consent
                         .classes
@@ -299,7 +304,9 @@ impl Page<'_> {
     fn missing(&mut self) {
         self.title("What is not on this page");
         self.line(match self.commission.terms.staff_names {
-            None => "The names of workers are left out. You can ask for one, and say why you need it.",
+            None => {
+                "The names of workers are left out. You can ask for one, and say why you need it."
+            }
             Some(_) => "Only workers of the service that made this page are named.",
         });
         if self.commission.terms.handed_to == HandedTo::Herself {
@@ -324,8 +331,10 @@ impl Page<'_> {
         if !self.commission.whole {
             self.line("There is more. Only the newest lines are on this page.");
         }
-        self.line("Counts are made from this system, such as how many people asked for help. \
-                   Nobody can see you in them.");
+        self.line(
+            "Counts are made from this system, such as how many people asked for help. \
+                   Nobody can see you in them.",
+        );
     }
 
     fn complain(&mut self) {

@@ -146,6 +146,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::ReadAuditSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
+        | Action::ReportSubject
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
@@ -169,6 +170,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::ReadAudit
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
         | Action::AddNote
@@ -241,7 +243,9 @@ mod tests {
     use super::*;
 
     fn at(hours: i64) -> When {
-        When::parse("2026-04-02T21:10:00Z").unwrap().plus_hours(hours)
+        When::parse("2026-04-02T21:10:00Z")
+            .unwrap()
+            .plus_hours(hours)
     }
 
     fn after(hours: i64) -> Witnessing {
@@ -263,8 +267,14 @@ mod tests {
          168 no-reads
         9000 no-reads
         ");
-        assert_eq!(Witnessing::at(at(0), None, None, false), Witnessing::default());
-        assert_eq!(Witnessing::at(at(9_000), None, None, true).lapse, Lapse::Whole);
+        assert_eq!(
+            Witnessing::at(at(0), None, None, false),
+            Witnessing::default()
+        );
+        assert_eq!(
+            Witnessing::at(at(9_000), None, None, true).lapse,
+            Lapse::Whole
+        );
     }
 
     #[test]
@@ -280,16 +290,22 @@ mod tests {
         let mut told = Vec::new();
         for lapse in Lapse::ALL {
             let held = Action::ALL.iter().filter(|action| {
-                let witnessing = Witnessing { lapse, ..Witnessing::default() };
+                let witnessing = Witnessing {
+                    lapse,
+                    ..Witnessing::default()
+                };
                 held_back(&witnessing, **action, &Answer::Nothing).is_some()
             });
             let held: Vec<&str> = held.map(|action| action.code()).collect();
             told.push(format!("{}: {}", lapse.code(), held.join(" ")));
         }
-        let off = Witnessing { clock_off: Some(600_000), ..Witnessing::default() };
-        let held = Action::ALL.iter().filter(|action| {
-            held_back(&off, **action, &Answer::Nothing).is_some()
-        });
+        let off = Witnessing {
+            clock_off: Some(600_000),
+            ..Witnessing::default()
+        };
+        let held = Action::ALL
+            .iter()
+            .filter(|action| held_back(&off, **action, &Answer::Nothing).is_some());
         let held: Vec<&str> = held.map(|action| action.code()).collect();
         told.push(format!("clock: {}", held.join(" ")));
         insta::assert_snapshot!(told.join("\n"), @"");
@@ -298,7 +314,10 @@ mod tests {
     #[test]
     fn what_is_wrong_with_the_caller_is_told_first() {
         let role = Answer::Refused(Refusal::RoleNotAllowed { role: "officer" });
-        assert_eq!(held_back(&after(200), Action::QueryAssessments, &role), None);
+        assert_eq!(
+            held_back(&after(200), Action::QueryAssessments, &role),
+            None
+        );
         let hers = Answer::Refused(Refusal::AlreadyAnswered);
         assert!(held_back(&after(200), Action::QueryAssessments, &hers).is_some());
     }
@@ -308,7 +327,11 @@ mod tests {
         let mut told = vec![
             Witnessing::default().says(),
             Witnessing::at(at(1), Some(at(0)), None, true).says(),
-            Witnessing { clock_off: Some(-600_000), ..Witnessing::default() }.says(),
+            Witnessing {
+                clock_off: Some(-600_000),
+                ..Witnessing::default()
+            }
+            .says(),
         ];
         told.extend([1, 24, 72, 168].map(|hours| after(hours).says()));
         insta::assert_snapshot!(told.join("\n"), @"");

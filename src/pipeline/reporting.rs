@@ -80,10 +80,7 @@ impl Gateway {
             };
             let list = |of| rules.subject_list(own, of, &subject);
             let (done, readings) = match reach {
-                Reach::All => (
-                    vec![List::AuditSubject(subject)],
-                    rules.readings(&subject),
-                ),
+                Reach::All => (vec![List::AuditSubject(subject)], rules.readings(&subject)),
                 Reach::OwnAndConcerned => (
                     vec![list(Entries::OwnStaff), list(Entries::Others)],
                     list(Entries::Readings),

@@ -20,15 +20,15 @@ use crate::domain::seal::{self, ItemKey};
 use crate::domain::time::When;
 
 pub(crate) mod erasure;
-mod trail;
 pub(crate) mod heads;
-pub(crate) use heads::{
-    a_witnessed_head_keeps_every_word_and_of_the_others_only_the_newest,
-    the_log_proves_that_it_has_only_grown,
-};
+mod trail;
 pub(crate) use erasure::{
     a_hold_and_what_it_holds_may_share_a_batch, a_hold_blocks_destruction_and_nothing_else,
     one_item_is_destroyed_alone, the_epoch_changes_while_others_read_and_write,
+};
+pub(crate) use heads::{
+    a_witnessed_head_keeps_every_word_and_of_the_others_only_the_newest,
+    the_log_proves_that_it_has_only_grown,
 };
 pub(crate) use trail::an_organisation_finds_all_its_entries_and_no_others;
 

@@ -28,8 +28,8 @@ use super::index::Index;
 use super::keys::StoreKeys;
 use super::names::Names;
 use super::restored::Restored;
-use super::witnessed::Heads;
 use super::slots::{RESERVE_SLOTS_MAX, Slots};
+use super::witnessed::Heads;
 use super::{Committed, Fault, Health};
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::Draft;
@@ -371,7 +371,10 @@ impl Journal {
             spawn("journal-eraser", move || writer::erase(&erasing, &erasures))?,
             spawn("journal-scrub", move || scrub::run(&scrubbing))?,
         ];
-        let (disk, origin) = (shared.segments.disk().clone(), shared.log.verifier().origin());
+        let (disk, origin) = (
+            shared.segments.disk().clone(),
+            shared.log.verifier().origin(),
+        );
         let heads = Arc::new(Heads::new(disk, &data_dir, origin));
         Ok(Self {
             heads,

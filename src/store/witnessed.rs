@@ -46,7 +46,11 @@ struct Sizes {
 impl Heads {
     pub fn new(disk: Disk, data_dir: &Path, origin: &str) -> Self {
         let hash: [u8; 32] = Sha256::digest(origin).into();
-        let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name: String = hash
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Self {
             disk,
             dir: data_dir.join("witnessed").join(name),
@@ -230,9 +234,7 @@ impl Store {
     /// The head of `size` entries has a quorum: it is kept for ever.
     pub async fn quorum_met(&self, size: u64) -> Result<(), Fault> {
         match self {
-            Self::Embedded(store) => {
-                off(store.heads(), UNKEPT, move |heads| heads.met(size)).await
-            }
+            Self::Embedded(store) => off(store.heads(), UNKEPT, move |heads| heads.met(size)).await,
             Self::Postgres(store) => store.quorum_met(size).await,
         }
     }

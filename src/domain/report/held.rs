@@ -24,8 +24,7 @@ pub struct Held {
 impl Held {
     /// From the records that link to her automatically, as far as `viewer` answers for them.
     pub fn about(known: &Known, viewer: &Viewer, tokens: &[TaggedToken]) -> Self {
-        let answers_for =
-            |id: &OrgId| viewer.reach() == Reach::All || *id == viewer.organisation;
+        let answers_for = |id: &OrgId| viewer.reach() == Reach::All || *id == viewer.organisation;
         let mut held = Self::default();
         for (id, found) in known.linked(tokens) {
             let person = known.people.get(&id);
@@ -55,7 +54,8 @@ impl Held {
         held.assessments.sort();
         held.stops.sort();
         held.stops.dedup();
-        held.consents.sort_by_key(|consent| (consent.given_at, consent.id.id()));
+        held.consents
+            .sort_by_key(|consent| (consent.given_at, consent.id.id()));
         held
     }
 
@@ -83,9 +83,7 @@ pub fn hers(known: &Known, tokens: &[TaggedToken], listed: &[TokenKind]) -> bool
         TokenKind::NameBirthPhone,
         TokenKind::NameBirthEmail,
     ];
-    has(TokenKind::NameBirth)
-        && corroborators.into_iter().any(has)
-        && !has_namesake(known, tokens)
+    has(TokenKind::NameBirth) && corroborators.into_iter().any(has) && !has_namesake(known, tokens)
 }
 
 /// Somebody else, with a number of her own, has the same name and birth.
@@ -93,9 +91,10 @@ fn has_namesake(known: &Known, tokens: &[TaggedToken]) -> bool {
     let records = known.people.values().filter_map(|one| one.record.as_ref());
     records
         .filter(|record| {
-            record.tokens.iter().any(|tagged| {
-                tagged.kind == TokenKind::NameBirth && tokens.contains(tagged)
-            })
+            record
+                .tokens
+                .iter()
+                .any(|tagged| tagged.kind == TokenKind::NameBirth && tokens.contains(tagged))
         })
         .any(|record| tier(&Evidence::between(tokens, &record.tokens)) == Tier::Never)
 }

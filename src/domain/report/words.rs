@@ -1,9 +1,7 @@
 //! The words of the report: what each code means to someone who never heard of it.
 
 use crate::domain::audit::{VisibleEntry, VisibleOutcome};
-use crate::domain::codes::{
-    Action, Article6, DataClass, EmergencyReason, OrgKind, Purpose,
-};
+use crate::domain::codes::{Action, Article6, DataClass, EmergencyReason, OrgKind, Purpose};
 
 /// What a refuge or a by-and-for service is called, so that the page gives no place away.
 pub const SPECIALIST: &str = "a specialist service";

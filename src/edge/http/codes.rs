@@ -13,8 +13,8 @@ use crate::domain::codes::{
     Action, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength, DataClass,
     DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo, Instrument,
     Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
-    ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope, WorkerGender,
-    YesNoUnknown,
+    ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope,
+    WorkerGender, YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;

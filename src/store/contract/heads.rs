@@ -42,7 +42,10 @@ pub(crate) async fn a_witnessed_head_keeps_every_word_and_of_the_others_only_the
 
     let newest = 100 + HEADS_WAITING_MAX as u64;
     for size in 100..=newest {
-        store.keep_witnessed(size, &note(&store, size)).await.unwrap();
+        store
+            .keep_witnessed(size, &note(&store, size))
+            .await
+            .unwrap();
     }
     store.close().await.unwrap();
     drop(store);
@@ -55,8 +58,9 @@ pub(crate) async fn a_witnessed_head_keeps_every_word_and_of_the_others_only_the
     let waiting = store.waiting_head().await.unwrap();
     assert_eq!(waiting, Some((newest, note(&store, newest))));
     // A late word about an old head is added too.
-    let late = store.keep_witnessed(3, &(note(&store, 3) + &word(9)));
-    assert_eq!(late.await.unwrap(), all.clone() + &word(9));
+    let later = note(&store, 3) + &word(9);
+    let late = store.keep_witnessed(3, &later).await;
+    assert_eq!(late.unwrap(), all.clone() + &word(9));
     store.quorum_met(newest).await.unwrap();
     let heads = store.witnessed_since(0, 9).await.unwrap();
     let sizes = |heads: &[(u64, String)]| heads.iter().map(|(size, _)| *size).collect::<Vec<_>>();
@@ -76,11 +80,13 @@ pub(crate) async fn the_log_proves_that_it_has_only_grown(fixture: &impl Fixture
     for old in &heads {
         for new in heads.iter().filter(|new| new.size >= old.size) {
             let path = store.consistency(old.size, new.size).await.unwrap();
-            let grown =
-                verify_consistency(old.size, &old.root, new.size, &new.root, &path);
+            let grown = verify_consistency(old.size, &old.root, new.size, &new.root, &path);
             assert!(grown, "{} to {}", old.size, new.size);
         }
     }
-    assert_eq!(store.consistency(0, 9).await.unwrap(), Vec::<[u8; 32]>::new());
+    assert_eq!(
+        store.consistency(0, 9).await.unwrap(),
+        Vec::<[u8; 32]>::new()
+    );
     assert!(store.consistency(3, 10).await.is_err());
 }

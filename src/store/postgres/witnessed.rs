@@ -9,7 +9,7 @@ use super::Postgres;
 use super::connect::query;
 use crate::domain::cosigned::merge;
 use crate::store::Fault;
-use crate::store::evidence::{Evidence, EVIDENCE_MAX};
+use crate::store::evidence::{EVIDENCE_MAX, Evidence};
 use crate::store::witnessed::{HEADS_READ_MAX, HEADS_WAITING_MAX, Head};
 
 /// Nodes and witnesses that write about one head at once.
@@ -34,7 +34,10 @@ impl Postgres {
             let Some(kept) = kept else {
                 let sql = "INSERT INTO firedoor.witnessed (origin, size, note, quorum) \
                     VALUES ($1, $2, $3, false) ON CONFLICT DO NOTHING RETURNING size";
-                if !query(pool, sql, &[&origin, &number, &merged]).await?.is_empty() {
+                if !query(pool, sql, &[&origin, &number, &merged])
+                    .await?
+                    .is_empty()
+                {
                     self.forget_old().await?;
                     return Ok(merged);
                 }
@@ -51,7 +54,9 @@ impl Postgres {
                 return Ok(merged);
             }
         }
-        Err(Fault::CannotRecord("a witnessed head kept changing; try again"))
+        Err(Fault::CannotRecord(
+            "a witnessed head kept changing; try again",
+        ))
     }
 
     async fn forget_old(&self) -> Result<(), Fault> {

@@ -116,7 +116,9 @@ fn a_look_up_of_a_person_is_listed_under_her() {
         decision.writes.iter().any(on)
     };
     assert!(listed(scene.rules.readings(&subject)));
-    let readings = scene.rules.subject_list(&org("haven"), Entries::Readings, &subject);
+    let readings = scene
+        .rules
+        .subject_list(&org("haven"), Entries::Readings, &subject);
     assert!(listed(readings));
     // Having looked does not make it look as if something were held.
     assert!(!listed(List::AuditSubject(subject)));
