@@ -761,7 +761,7 @@ fn receipt(leaf: Leaf, inclusion: Inclusion, opening: &Opening) -> Receipt {
             path: inclusion.hashes,
             checkpoint: inclusion.checkpoint,
         },
-        request_salt: opening.request_salt,
+        request_salt: Some(opening.request_salt),
         opened: vec![
             opening.open(Part::Who),
             opening.open(Part::Why),

@@ -10,7 +10,7 @@ mod load;
 mod vocabulary;
 
 pub use denial::{Denied, DeniedWhy};
-pub use load::{BadPolicies, Policies};
+pub use load::{BadPolicies, Policies, set_hash};
 
 use super::codes::{
     Action, Article6, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose, Role,

@@ -100,8 +100,9 @@ impl Proof {
 pub struct Receipt {
     pub leaf: Leaf,
     pub proof: Proof,
-    /// Opens the request hash to whoever has the request.
-    pub request_salt: [u8; 32],
+    /// Opens the request hash to whoever has the request. `None` in the receipts of an evidence
+    /// bundle, whose reader is not the requester.
+    pub request_salt: Option<[u8; 32]>,
     /// In the order who, why, what; each at most once.
     pub opened: Vec<OpenedPart>,
 }
@@ -111,10 +112,12 @@ impl Receipt {
     /// of [`RECEIPT_BYTES`] as it is written in JSON, then the tlog-proof as other tools read it.
     pub fn to_text(&self) -> String {
         let mut head = format!(
-            "{HEADER}\nleaf {}\nrequest-salt {}\n",
-            BASE64_STANDARD.encode(self.leaf.bytes()),
-            BASE64_STANDARD.encode(self.request_salt),
+            "{HEADER}\nleaf {}\n",
+            BASE64_STANDARD.encode(self.leaf.bytes())
         );
+        if let Some(salt) = &self.request_salt {
+            head.push_str(&format!("request-salt {}\n", BASE64_STANDARD.encode(salt)));
+        }
         for OpenedPart { part, salt, bytes } in &self.opened {
             let (salt, bytes) = (BASE64_STANDARD.encode(salt), BASE64_STANDARD.encode(bytes));
             head.push_str(&format!("{} {salt} {bytes}\n", part.name()));
@@ -135,21 +138,20 @@ impl Receipt {
             return Err(BadReceipt::TooLarge);
         }
         let (head, proof) = text.split_once("\n\n").ok_or(BadReceipt::Line)?;
-        let mut lines = head.split('\n');
+        let mut lines = head.split('\n').peekable();
         if lines.next() != Some(HEADER) {
             return Err(BadReceipt::Header);
         }
-        let mut field = |name: &str| {
-            let line = lines.next().ok_or(BadReceipt::Line)?;
-            line.strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix(' '))
-                .ok_or(BadReceipt::Line)
-        };
+        let leaf = lines.next().and_then(|line| line.strip_prefix("leaf "));
         let leaf = BASE64_STANDARD
-            .decode(field("leaf")?)
+            .decode(leaf.ok_or(BadReceipt::Line)?)
             .map_err(|_| BadReceipt::Leaf)?;
         let leaf = Leaf::parse(&leaf).map_err(|_| BadReceipt::Leaf)?;
-        let request_salt = decode_32(field("request-salt")?).ok_or(BadReceipt::Line)?;
+        let salt = lines.next_if(|line| line.starts_with("request-salt "));
+        let request_salt = salt
+            .and_then(|line| line.strip_prefix("request-salt "))
+            .map(|salt| decode_32(salt).ok_or(BadReceipt::Line))
+            .transpose()?;
         let mut opened = Vec::new();
         let mut padded = false;
         for line in lines {
@@ -228,7 +230,7 @@ mod tests {
                 path: tree.inclusion(index, size).unwrap(),
                 checkpoint: key.sign(size, &tree.root()),
             },
-            request_salt: opening.request_salt,
+            request_salt: Some(opening.request_salt),
             opened: [Part::Who, Part::Why, Part::What]
                 .map(|part| opening.open(part))
                 .into(),
@@ -286,7 +288,7 @@ mod tests {
         let who = text.lines().find(|line| line.starts_with("who ")).unwrap();
         let repeated = text.replacen(who, &format!("{who}\n{who}"), 1);
         assert_eq!(Receipt::parse(&repeated), Err(BadReceipt::Line));
-        for gone in ["leaf ", "request-salt ", "pad "] {
+        for gone in ["leaf ", "pad "] {
             let kept: Vec<&str> = text
                 .lines()
                 .filter(|line| !line.starts_with(gone))
@@ -297,6 +299,22 @@ mod tests {
                 "{gone}"
             );
         }
+        let salt = text.lines().find(|line| line.starts_with("request-salt "));
+        let salt = format!("{}\n", salt.unwrap());
+        let repeated = text.replacen(&salt, &format!("{salt}{salt}"), 1);
+        assert_eq!(Receipt::parse(&repeated), Err(BadReceipt::Line));
+        // The reader of an evidence bundle gets no salt.
+        let unsalted = Receipt {
+            request_salt: None,
+            ..receipt(1)
+        };
+        assert_eq!(Receipt::parse(&unsalted.to_text()), Ok(unsalted));
+        assert_eq!(
+            Receipt::parse(&text.replacen(&salt, "", 1))
+                .unwrap()
+                .request_salt,
+            None
+        );
         // Fewer parts may be opened.
         let kept = text.replacen(&format!("{who}\n"), "", 1);
         assert_eq!(Receipt::parse(&kept).unwrap().opened.len(), 2);

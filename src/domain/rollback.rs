@@ -143,7 +143,7 @@ mod tests {
         let receipt = Receipt {
             leaf: crate::domain::leaf::Leaf::parse(&leaf).unwrap(),
             proof: proof.clone(),
-            request_salt: [1; 32],
+            request_salt: Some([1; 32]),
             opened: Vec::new(),
         };
         for text in [note, proof.to_text(), receipt.to_text()] {

@@ -8,215 +8,23 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use firedoor::domain::checkpoint::LogKey;
-use firedoor::domain::id::{Id, OrgId, TeamId};
-use firedoor::domain::leaf::{Leaf, LeafClass, LeafDraft};
-use firedoor::domain::merkle::{Tree, leaf_hash};
-use firedoor::domain::opening::{Account, Decided, Opening, Outcome, Part, What, Who, Why};
+use firedoor::domain::leaf::{LeafClass, LeafDraft};
+use firedoor::domain::merkle::leaf_hash;
+use firedoor::domain::opening::Part;
 use firedoor::domain::receipt::{Proof, Receipt};
 use firedoor::domain::tiles::{TilePath, export};
 use firedoor::domain::time::When;
 use proptest::prelude::*;
-use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
+use crate::kept_log::{
+    ENTRIES, Place, RECORD, START, account, entry, entry_at, flip, head, leaves, receipt, request,
+    run, tree,
+};
 use crate::tier::size;
-
-const ENTRIES: usize = 300;
-const RECORD: usize = 258;
-const START: i64 = 1_775_160_600_000;
-
-fn account() -> Account {
-    Account {
-        who: Who {
-            organisation: OrgId::parse("met-police").unwrap(),
-            team: TeamId::parse("hackney").unwrap(),
-            user: "4417".to_owned(),
-            role: "officer".to_owned(),
-            certificate: [1; 32],
-            asserted: true,
-        },
-        why: Why {
-            purpose: "support_now".to_owned(),
-            reason: None,
-            case: None,
-        },
-        what: What {
-            action: "assessment.query".to_owned(),
-            object: Some(Id::from_bytes([2; 16])),
-            asked: vec!["RK".to_owned()],
-        },
-        decided: Decided {
-            outcome: Outcome::Empty,
-            told: "nothing-to-show".to_owned(),
-            rule: "F8".to_owned(),
-            policy: [3; 32],
-            subject: Some([4; 16]),
-            object: None,
-            consents: vec![],
-            basis: None,
-            relationship: None,
-            firewall: None,
-            disclosed: vec![],
-            concerned: vec![],
-            sources: 0,
-            notes: vec![],
-        },
-    }
-}
-
-fn request(index: usize) -> String {
-    format!("{{\"n\":{index}}}")
-}
-
-fn entry_at(index: usize, millis: i64) -> (Leaf, Opening) {
-    let random = |label: &'static str| Sha256::digest(format!("{label} {index}")).into();
-    let (draft, opening) = LeafDraft::new(
-        When::from_millis(millis),
-        LeafClass::Attempt,
-        account(),
-        request(index).as_bytes(),
-        random,
-    )
-    .unwrap();
-    let draft = if index % 100 == 50 {
-        draft.linked(index as u64 - 1).unwrap()
-    } else {
-        draft
-    };
-    (
-        draft.with_sealed(&Sha256::digest(opening.to_bytes()).into()),
-        opening,
-    )
-}
-
-fn entry(index: usize) -> (Leaf, Opening) {
-    entry_at(index, START + index as i64 * 4_000)
-}
-
-fn leaves(count: usize) -> Vec<Leaf> {
-    (0..count).map(|index| entry(index).0).collect()
-}
-
-fn tree(leaves: &[Leaf]) -> Tree {
-    let mut tree = Tree::new();
-    for leaf in leaves {
-        tree.append(leaf);
-    }
-    tree
-}
-
-fn key() -> LogKey {
-    LogKey::from_seed("firedoor.example/log", &[7; 32]).unwrap()
-}
-
-fn head(leaves: &[Leaf]) -> String {
-    key().sign(leaves.len() as u64, &tree(leaves).root())
-}
-
-/// A folder with a key file and a copy of a log.
-struct Place(TempDir);
-
-impl Place {
-    fn new(leaves: &[Leaf]) -> Self {
-        let place = Self(TempDir::new().unwrap());
-        let vkey = key().verifier().vkey();
-        fs::write(
-            place.path("key"),
-            format!("# the borough's gateway\n{vkey}\n"),
-        )
-        .unwrap();
-        for (path, bytes) in export(leaves, &head(leaves)) {
-            let path = place.log().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn log(&self) -> PathBuf {
-        self.path("log")
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        fs::write(self.path(name), bytes).unwrap();
-        self.path(name)
-    }
-
-    fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let path = self.log().join(path);
-        let mut bytes = fs::read(&path).unwrap();
-        change(&mut bytes);
-        fs::write(path, bytes).unwrap();
-    }
-
-    fn verify(&self) -> (i32, String) {
-        let (status, text) = run(&[Path::new("log"), &self.log()], &self.path("key"));
-        (status, first_line(&text))
-    }
-
-    fn verify_receipt(&self, text: &str) -> (i32, String) {
-        let file = self.write("receipt", text);
-        let (status, text) = run(&[Path::new("receipt"), &file], &self.path("key"));
-        (status, first_line(&text))
-    }
-
-    fn consistency(&self, old: &str, new: &str) -> (i32, String) {
-        let (old, new) = (self.write("old", old), self.write("new", new));
-        let args = [
-            Path::new("consistency"),
-            &old,
-            &new,
-            Path::new("--log"),
-            &self.log(),
-        ];
-        let (status, text) = run(&args, &self.path("key"));
-        (status, first_line(&text))
-    }
-}
-
-fn run(args: &[&Path], key: &Path) -> (i32, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_firedoor-verify"));
-    let out = command.args(args).arg("--key").arg(key).output().unwrap();
-    (
-        out.status.code().unwrap(),
-        String::from_utf8(out.stdout).unwrap(),
-    )
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
-fn flip(bytes: &mut [u8], at: usize) {
-    bytes[at] ^= 1;
-}
-
-fn receipt(index: usize) -> Receipt {
-    let leaves = leaves(ENTRIES);
-    let (leaf, opening) = entry(index);
-    Receipt {
-        leaf,
-        proof: Proof {
-            index: index as u64,
-            path: tree(&leaves)
-                .inclusion(index as u64, ENTRIES as u64)
-                .unwrap(),
-            checkpoint: head(&leaves),
-        },
-        request_salt: opening.request_salt,
-        opened: [Part::Who, Part::Why, Part::What]
-            .map(|part| opening.open(part))
-            .into(),
-    }
-}
 
 #[test]
 fn an_unchanged_log_of_any_size_is_proved() {
@@ -682,7 +490,7 @@ fn what_receipts_print_cannot_steer_a_terminal() {
             path: vec![],
             checkpoint: head(&[leaf]),
         },
-        request_salt: opening.request_salt,
+        request_salt: Some(opening.request_salt),
         opened: vec![opening.open(Part::Who)],
     };
     let file = place.write("receipt", receipt.to_text());

@@ -2,14 +2,12 @@
 //!
 //! Also the older partial ones, and also those that nothing needs: a reader may use any of them.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use tlog_tiles::Hash;
 
-use super::copy::{RECORD_BYTES, Stored, TILE_BYTES_MAX, TILE_WIDTH};
-use super::report::{Report, read_file, unknown};
+use super::copy::{Copy, RECORD_BYTES, Stored, TILE_BYTES_MAX, TILE_WIDTH};
+use super::report::{Report, files_below, read_file};
 
 /// Every bundle and tile of the copy, also older partial ones, compared with a tree.
 #[derive(Default)]
@@ -20,12 +18,15 @@ pub struct Walk {
 }
 
 impl Walk {
-    pub fn read(dir: &Path, size: u64, stored: &Stored) -> Result<Self, Report> {
-        let mut files = Vec::new();
-        list(&dir.join("tile"), "tile", &mut files)?;
-        files.sort();
+    /// `stored` is the tree of the entries of `copy`, whose own bundles need no second look.
+    pub fn read(dir: &Path, copy: &Copy, stored: &Stored) -> Result<Self, Report> {
+        let size = copy.entries.len() as u64;
         let mut walk = Self::default();
-        for path in files {
+        for path in files_below(&dir.join("tile"), "tile")? {
+            if copy.bundles.contains(&path) {
+                walk.compared += 1;
+                continue;
+            }
             let Some(tile) = parse_path(&path) else {
                 walk.strangers.push(path);
                 continue;
@@ -50,7 +51,7 @@ impl Walk {
         };
         let first = index.saturating_mul(TILE_WIDTH);
         let hash_at = |place: u64| stored.tile_hash(level, first.checked_add(place)?, size);
-        if hash_at(width - 1).is_none() {
+        if hash_at(width.saturating_sub(1)).is_none() {
             self.strangers.push(path.to_owned());
             return Ok(());
         }
@@ -123,24 +124,4 @@ fn parse_path(path: &str) -> Option<(Kind, u64, u64)> {
         level => Kind::Hashes(level.parse().ok().filter(|level| *level < 8)?),
     };
     (width > 0 && tile_path(name, index, width) == path).then_some((kind, index, width))
-}
-
-/// All files below a folder, as paths from the log's root with `/`.
-fn list(dir: &Path, prefix: &str, into: &mut Vec<String>) -> Result<(), Report> {
-    let trouble = |_| unknown(format!("{} cannot be read.", dir.display()));
-    let items = match fs::read_dir(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        items => items.map_err(trouble)?,
-    };
-    for item in items {
-        let item = item.map_err(trouble)?;
-        let path = format!("{prefix}/{}", item.file_name().to_string_lossy());
-        // A link to a folder is not followed: it could lead round in a circle.
-        if item.file_type().map_err(trouble)?.is_dir() {
-            list(&item.path(), &path, into)?;
-        } else {
-            into.push(path);
-        }
-    }
-    Ok(())
 }

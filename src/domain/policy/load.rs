@@ -129,7 +129,7 @@ impl Policies {
             names: Names::parse()
                 .map_err(|CannotAsk| BadPolicies::one("a type name of ours does not parse"))?,
             authorizer: Authorizer::new(),
-            hash: hash(schema, files),
+            hash: set_hash(&[&[(SCHEMA_NAME, schema)], files].concat()),
         };
         policies.try_plain_asks()?;
         Ok(policies)
@@ -332,9 +332,10 @@ fn validate(
     problems
 }
 
-fn hash(schema: &str, files: &[(&str, &str)]) -> [u8; 32] {
+/// What a decision in the log names its rules by: the hash of a set's files (name, text), with the
+/// schema as `schema.cedarschema`, in any order.
+pub fn set_hash(files: &[(&str, &str)]) -> [u8; 32] {
     let mut all: Vec<(&str, &str)> = files.to_vec();
-    all.push((SCHEMA_NAME, schema));
     all.sort_unstable();
     let mut hasher = Sha256::new();
     for part in all.iter().flat_map(|(name, text)| [name, text]) {
