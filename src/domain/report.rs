@@ -16,6 +16,7 @@ use std::fmt::Write;
 use super::audit::{Reach, Reading, Side, SomeOrganisation, Viewer, VisibleEntry};
 use super::clock::CodeClock;
 use super::codes::{ConsentDecision, HandedTo, OrgKind, StaffNamesReason};
+use super::consent::{Consent, Tombstone};
 use super::id::OrgId;
 use super::organisation::Organisation;
 use super::time::When;
@@ -51,7 +52,7 @@ pub struct Commission {
 /// An entry of the log with its time.
 pub type Seen<'a> = (When, &'a VisibleEntry);
 
-/// The report as text. `organisations` gives names and kinds; one that is missing is not named.
+/// The report as text. `entries` come the newest first. `organisations` gives names and kinds; one that is missing is not named.
 pub fn write(
     commission: &Commission,
     entries: &[Seen<'_>],
@@ -59,7 +60,7 @@ pub fn write(
     clock: &CodeClock,
     made_at: When,
 ) -> String {
-    let mut oldest_first: Vec<Seen<'_>> = entries.to_vec();
+    let mut oldest_first: Vec<Seen<'_>> = entries.iter().rev().copied().collect();
     oldest_first.sort_by_key(|(at, _)| *at);
     let page = Page {
         commission,
@@ -172,8 +173,7 @@ impl Page<'_> {
         if let Some(why) = words::purpose(&entry.purpose) {
             self.under(&format!("Why: {why}."));
         }
-        let basis = entry.decided.as_ref().and_then(|d| d.basis.as_deref());
-        if let Some(basis) = basis.and_then(words::basis) {
+        if let Some(basis) = words::right(entry) {
             self.under(&format!("What gave it the right: {basis}."));
         }
     }
@@ -231,53 +231,50 @@ impl Page<'_> {
         self.title("What you agreed to, and what you stopped");
         let held = self.commission.held.clone();
         for consent in &held.consents {
-            let (who, day) = (
-                self.name_of(&consent.recorded_by),
-                self.day(consent.given_at),
-            );
-            let text = match consent.decision {
-                ConsentDecision::Deny => {
-                    format!("{day}: you said no to sharing. {who} wrote it down.")
-                }
-                ConsentDecision::Permit => {
-                    let what: Vec<&str> = consent
-                        .classes
-                        .iter()
-                        .filter_map(|class| words::class(class.code()))
-                        .collect();
-                    let what = if what.is_empty() {
-                        "what is needed to help you".to_owned()
-                    } else {
-                        words::list(&what)
-                    };
-                    format!("{day}: you agreed to sharing {what}. {who} wrote it down.")
-                }
-            };
-            self.item(&text);
-            let ended = consent.withdrawn_at;
-            match (consent.decision, ended) {
-                (ConsentDecision::Deny, _) => {}
-                (ConsentDecision::Permit, Some(at)) => {
-                    let day = self.day(at);
-                    self.under(&format!("You stopped this on {day}."));
-                }
-                (ConsentDecision::Permit, None) => {
-                    let day = self.day(consent.until);
-                    self.under(&format!("It ends on {day}. You can stop it sooner."));
-                }
-            }
+            self.consent(consent, &held.stops);
         }
-        for (at, organisation) in &held.stops {
-            let (who, day) = (self.name_of(organisation), self.day(*at));
+        for stop in &held.stops {
+            let (who, day) = (self.name_of(&stop.taken_by), self.day(stop.at));
             self.item(&format!(
-                "{day}: you told {who} to stop sharing. From that moment nothing more was shared \
-                 because you had agreed."
+                "{day}: you told {who} to stop {}. From that moment it was stopped.",
+                words::stopped(stop)
             ));
         }
         if held.consents.is_empty() && held.stops.is_empty() {
             self.line("Nothing is written down here.");
         }
         self.line("You can change your mind at any time. You need no reason.");
+    }
+
+    fn consent(&mut self, consent: &Consent, stops: &[Tombstone]) {
+        let who = capital(&self.name_of(&consent.recorded_by));
+        let day = self.day(consent.given_at);
+        if consent.decision == ConsentDecision::Deny {
+            self.item(&format!(
+                "{day}: you said no to sharing. {who} wrote it down."
+            ));
+            return;
+        }
+        let classes = consent.classes.iter();
+        let what: Vec<&str> = classes
+            .filter_map(|class| words::class(class.code()))
+            .collect();
+        let what = if what.is_empty() {
+            "what is needed to help you".to_owned()
+        } else {
+            words::list(&what)
+        };
+        self.item(&format!(
+            "{day}: you agreed to sharing {what}. {who} wrote it down."
+        ));
+        let until = self.day(consent.until);
+        let stopped = consent.withdrawn_at.map(|at| self.day(at));
+        let later = stops.iter().any(|stop| stop.at >= consent.given_at);
+        self.under(&match stopped {
+            Some(day) => format!("You stopped this on {day}."),
+            None if later => format!("It ends on {until}, or where you stopped it: see below."),
+            None => format!("It ends on {until}. You can stop it sooner."),
+        });
     }
 
     /// Who looked at the record of all this, which is use of her data too.
@@ -371,6 +368,8 @@ impl Page<'_> {
         let held = &self.commission.held;
         named.extend(held.referrals.iter().map(|(_, id, _)| id.clone()));
         named.extend(held.assessments.iter().map(|(_, id)| id.clone()));
+        named.extend(held.consents.iter().map(|one| one.recorded_by.clone()));
+        named.extend(held.stops.iter().map(|stop| stop.taken_by.clone()));
         named.retain(|id| id != own && !self.commission.terms.answered.contains(id));
         let mut names: Vec<String> = named.iter().map(|id| self.name_of(id)).collect();
         if hidden {
@@ -440,12 +439,15 @@ impl Page<'_> {
     }
 
     fn title(&mut self, text: &str) {
-        let _ = write!(self.out, "\n{}\n{}\n\n", text, "-".repeat(text.len()));
+        // A String takes everything.
+        let _ = write!(self.out, "\n\n{}\n{}\n\n", text, "-".repeat(text.len()));
     }
 
     fn line(&mut self, text: &str) {
+        if !self.out.ends_with("\n\n") {
+            self.out.push('\n');
+        }
         wrap(&mut self.out, text, "", "");
-        self.out.push('\n');
     }
 
     fn item(&mut self, text: &str) {

@@ -14,6 +14,7 @@ pub mod governing;
 mod input;
 pub mod receipts;
 pub mod reconciling;
+pub mod reporting;
 pub mod words;
 
 use std::io::{self, Write};
@@ -126,6 +127,8 @@ pub struct Request {
     reconcile: Option<ReconcileArgs>,
     /// Where the organisation's trail key goes.
     trail: Option<PathBuf>,
+    /// A text of the reply that is shown alone, so that it can be a file of its own.
+    alone: Option<&'static str>,
 }
 
 impl Request {
@@ -168,6 +171,10 @@ impl Request {
             AuditCommand::Subject { file } => {
                 Self::post("/v1/audit/subjects", &auditing::subject_body(file)?)
             }
+            AuditCommand::Report(report) => Self {
+                alone: Some("report"),
+                ..Self::post("/v1/audit/reports", &report.body()?)
+            },
             AuditCommand::Queue => Self::get("/v1/audit/queue"),
             AuditCommand::SignOff { id: text, decision } => Self::post(
                 format!("/v1/audit/queue/{}", id(text)?),
@@ -200,6 +207,7 @@ impl Request {
             export: None,
             reconcile: None,
             trail: None,
+            alone: None,
         }
     }
 
@@ -275,7 +283,12 @@ async fn once(
         )?;
         return Ok(Outcome::Done);
     }
-    print(connection, &said, out)?;
+    match request.alone.and_then(|name| said.body.get(name)) {
+        Some(Value::String(text)) if !connection.json => {
+            out.write_all(words::page(text).as_bytes())?
+        }
+        Some(_) | None => print(connection, &said, out)?,
+    }
     if let (Some(path), false) = (kept, connection.json) {
         writeln!(out, "Receipt kept in {}", path.display())?;
     }

@@ -136,7 +136,7 @@ impl Gateway {
         }
         ids.extend(held.referrals.iter().map(|(_, id, _)| id.clone()));
         ids.extend(held.assessments.iter().map(|(_, id)| id.clone()));
-        ids.extend(held.stops.iter().map(|(_, id)| id.clone()));
+        ids.extend(held.stops.iter().map(|stop| stop.taken_by.clone()));
         ids.extend(held.consents.iter().map(|one| one.recorded_by.clone()));
         let of: Vec<Aggregate> = ids.into_iter().map(Aggregate::Organisation).collect();
         let mut known = Known::default();

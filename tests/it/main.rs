@@ -27,6 +27,7 @@ mod nodes;
 mod outside;
 mod people;
 mod readme;
+mod reports;
 mod restart;
 mod restored;
 mod serve;

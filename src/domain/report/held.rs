@@ -4,7 +4,7 @@
 //! may have been typed on someone else's record. An entry that might be another's is left out.
 
 use crate::domain::audit::{Reach, Viewer};
-use crate::domain::consent::Consent;
+use crate::domain::consent::{Consent, Tombstone};
 use crate::domain::id::OrgId;
 use crate::domain::known::Known;
 use crate::domain::person::{Evidence, TaggedToken, Tier, TokenKind, tier};
@@ -17,8 +17,7 @@ pub struct Held {
     pub referrals: Vec<(When, OrgId, bool)>,
     pub consents: Vec<Consent>,
     pub assessments: Vec<(When, OrgId)>,
-    /// She told this organisation to stop.
-    pub stops: Vec<(When, OrgId)>,
+    pub stops: Vec<Tombstone>,
 }
 
 impl Held {
@@ -48,11 +47,13 @@ impl Held {
         held.stops = stops
             .into_iter()
             .filter(|stop| answers_for(&stop.taken_by))
-            .map(|stop| (stop.at, stop.taken_by.clone()))
+            .cloned()
             .collect();
         held.referrals.sort();
         held.assessments.sort();
-        held.stops.sort();
+        // Each lies on her records and on her tokens.
+        held.stops
+            .sort_by_key(|stop| (stop.at, stop.taken_by.clone()));
         held.stops.dedup();
         held.consents
             .sort_by_key(|consent| (consent.given_at, consent.id.id()));

@@ -1,7 +1,10 @@
 //! The words of the report: what each code means to someone who never heard of it.
 
 use crate::domain::audit::{VisibleEntry, VisibleOutcome};
-use crate::domain::codes::{Action, Article6, DataClass, EmergencyReason, OrgKind, Purpose};
+use crate::domain::codes::{
+    Action, Article6, DataClass, EmergencyReason, OrgKind, Purpose, WithdrawalScope,
+};
+use crate::domain::consent::Tombstone;
 
 /// What a refuge or a by-and-for service is called, so that the page gives no place away.
 pub const SPECIALIST: &str = "a specialist service";
@@ -155,7 +158,17 @@ pub fn purpose(code: &str) -> Option<&'static str> {
     })
 }
 
-pub fn basis(code: &str) -> Option<&'static str> {
+/// What gave it the right, in her words; `None` where the reader of the log may not see it.
+pub fn right(entry: &VisibleEntry) -> Option<&'static str> {
+    let decided = entry.decided.as_ref()?;
+    let stated = decided.basis.as_deref().and_then(basis);
+    let agreed = (!decided.consents.is_empty()).then_some("you agreed");
+    let emergency = Action::parse(&entry.action) == Some(Action::BreakGlass);
+    let danger = emergency.then_some("the law lets it when someone is in danger");
+    stated.or(danger).or(agreed)
+}
+
+fn basis(code: &str) -> Option<&'static str> {
     Some(match Article6::parse(code)? {
         Article6::Consent => "you agreed",
         Article6::LegalObligation => "a law says that it must",
@@ -172,6 +185,24 @@ pub fn emergency(code: &str) -> Option<&'static str> {
         EmergencyReason::CannotConsent => "you could not be asked, and you might have been hurt",
         EmergencyReason::ChildAtRisk => "a child was in danger",
     })
+}
+
+/// What she stopped; after "you told someone to stop".
+pub fn stopped(stop: &Tombstone) -> String {
+    match stop.scope {
+        WithdrawalScope::Everything => "all sharing".to_owned(),
+        WithdrawalScope::Service => "sharing with some services".to_owned(),
+        WithdrawalScope::Class => {
+            let classes = stop.classes.iter();
+            let what: Vec<&str> = classes.filter_map(|one| class(one.code())).collect();
+            format!("sharing {}", list(&what))
+        }
+        WithdrawalScope::Purpose => {
+            let purposes = stop.purposes.iter();
+            let why: Vec<&str> = purposes.filter_map(|one| purpose(one.code())).collect();
+            format!("sharing that is done {}", list(&why))
+        }
+    }
 }
 
 pub const fn kind(kind: OrgKind) -> &'static str {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::ClientFault;
 use super::input::document;
+use super::reporting::ReportArgs;
 
 /// What to look for.
 #[derive(Args, Clone, Debug, Default)]
@@ -52,6 +53,13 @@ pub enum AuditCommand {
         /// Her identity as JSON, or - for standard input
         file: String,
     },
+    /// The report that a person asks for about herself, in plain words
+    #[command(
+        after_help = "Example: firedoor audit report her.json --bundle bundles/ig > report.txt\n\
+        The file holds her identity. See her in person first, and give it to her in person: by \
+        this command you say that you checked that it is she who asks."
+    )]
+    Report(ReportArgs),
     /// What must be decided
     #[command(after_help = "Example: firedoor audit queue --bundle bundles/ig")]
     Queue,

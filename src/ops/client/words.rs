@@ -71,6 +71,12 @@ pub fn tell(status: u16, body: &Value) -> String {
     text
 }
 
+/// A text of several lines, to be read or kept as it is.
+pub fn page(text: &str) -> String {
+    let clean = |c: char| if c.is_control() && c != '\n' { '?' } else { c };
+    text.chars().map(clean).collect()
+}
+
 /// A cursor is always there; it is worth showing only beside a list.
 fn pages(body: &Value) -> bool {
     body.as_object().is_some_and(|map| {
