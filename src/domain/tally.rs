@@ -161,7 +161,7 @@ mod tests {
         let receipt = Receipt {
             leaf,
             proof,
-            request_salt: [0; 32],
+            request_salt: Some([0; 32]),
             opened: Vec::new(),
         };
         (format!("{index}.receipt"), receipt)
