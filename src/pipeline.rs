@@ -19,9 +19,11 @@ mod reporting;
 mod restoring;
 mod timing;
 mod withdrawing;
+mod witnessing;
 
 pub use auditing::Page;
 pub use governing::Unfounded;
+pub use witnessing::{HandedIn, Witnesses};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -73,6 +75,7 @@ pub struct Gateway {
     /// The latest time of an attempt that was logged since the start, in milliseconds; 0 at first.
     pub latest: AtomicI64,
     pub random: fn() -> [u8; 32],
+    pub witnesses: Witnesses,
 }
 
 /// Facts that a decision rests on, beyond its caller. Read in order: each may follow from those
@@ -365,6 +368,7 @@ impl Gateway {
         let mut known = Known::default();
         let own = Aggregate::Organisation(peer.name().organisation.clone());
         self.read(&mut known, &[own, Aggregate::Settings]).await?;
+        known.witnessing = self.witnessing().await?;
         Ok(known)
     }
 
@@ -625,6 +629,7 @@ impl Gateway {
             ],
         )
         .await?;
+        known.witnessing = self.witnessing().await?;
         Ok(known)
     }
 

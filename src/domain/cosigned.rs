@@ -37,28 +37,15 @@ impl<'a> Cosigned<'a> {
         self.text.lines().nth(1)?.parse().ok()
     }
 
-    /// A note with the first line and one of the others, so that this one can be judged alone.
-    fn with_only(&self, line: &str) -> String {
-        let first = self.lines.first().copied().unwrap_or_default();
-        format!("{}\n{first}{line}", self.text)
-    }
-
-    /// The same note with the log's line and those others that are `wanted`, judged one by one, each
-    /// of a key of its own.
-    pub fn only(&self, log: &str, wanted: impl Fn(&str) -> bool) -> Option<String> {
-        let is_log = |line: &&&str| key_of(line).is_some_and(|(name, _)| name == log);
-        let first = self.lines.iter().find(is_log)?;
-        let own = Cosigned {
-            text: self.text,
-            lines: vec![*first],
-        };
-        let others = self.lines.iter().filter(|line| !is_log(line));
-        let kept: Vec<&str> = others
-            .filter(|line| wanted(&own.with_only(line)))
-            .copied()
+    /// `own`, which is the same head with the log's line alone, and below it those lines of this note
+    /// that are `wanted`. Each is judged alone, as a note of its own.
+    pub fn added_to(&self, own: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let lines = self.lines.iter().copied();
+        let others = lines.filter(|line| !own.ends_with(line));
+        let wanted: Vec<&str> = others
+            .filter(|line| wanted(&format!("{own}{line}")))
             .collect();
-        let handed = format!("{}\n{first}{}", self.text, kept.concat());
-        Some(handed)
+        format!("{own}{}", wanted.concat())
     }
 }
 
@@ -131,9 +118,8 @@ mod tests {
     fn lines_that_nobody_wants_are_left_out_and_the_logs_own_stands_first() {
         let text = note(&[(3, 1), (1, 1), (2, 2)]);
         let parts = Cosigned::parse(&text).unwrap();
-        let kept = parts.only("witness-1", |alone| alone.contains("witness-2"));
-        assert_eq!(kept.unwrap(), note(&[(1, 1), (2, 2)]));
-        assert_eq!(parts.only("witness-9", |_| true), None);
+        let kept = parts.added_to(&note(&[(1, 1)]), |alone| alone.contains("witness-2"));
+        assert_eq!(kept, note(&[(1, 1), (2, 2)]));
     }
 
     #[test]

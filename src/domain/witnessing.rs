@@ -235,7 +235,8 @@ pub fn clock_off(deviations: &[i64]) -> Option<i64> {
     let last = sorted.len().saturating_sub(1);
     let (low, high) = (sorted.get(last / 2)?, sorted.get(last.div_ceil(2))?);
     let median = *[low, high].into_iter().min_by_key(|off| off.abs())?;
-    (median.abs() > CLOCK_OFF_MILLIS_MAX).then_some(median)
+    let agree = low.signum() == high.signum();
+    (agree && median.abs() > CLOCK_OFF_MILLIS_MAX).then_some(median)
 }
 
 #[cfg(test)]
@@ -308,7 +309,13 @@ mod tests {
             .filter(|action| held_back(&off, **action, &Answer::Nothing).is_some());
         let held: Vec<&str> = held.map(|action| action.code()).collect();
         told.push(format!("clock: {}", held.join(" ")));
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        whole: 
+        banner: 
+        no-widening: propose approve
+        no-reads: query_assessments propose approve
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue
+        ");
     }
 
     #[test]
@@ -334,7 +341,15 @@ mod tests {
             .says(),
         ];
         told.extend([1, 24, 72, 168].map(|hours| after(hours).says()));
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        Independent witnesses have seen every entry of the log.
+        No independent witness watches the log: none is named, since 2026-04-02T21:10:00.000Z. Everything goes on; tell the operator.
+        The witnesses say that the gateway's clock is 10 minutes behind. Until it is set nothing is shown about anyone but in an emergency.
+        Independent witnesses have seen the log within a day.
+        Not enough independent witnesses have seen the log since 2026-04-02T21:10:00.000Z. Everything goes on; tell the operator.
+        Not enough independent witnesses have seen the log since 2026-04-02T21:10:00.000Z. Nobody can be enrolled and no rule can be changed until they have; everything else goes on. Tell the operator.
+        Not enough independent witnesses have seen the log since 2026-04-02T21:10:00.000Z. Until they have, assessments are not shown, nobody can be enrolled and no rule can be changed; offers, withdrawals and emergencies go on. Tell the operator.
+        ");
     }
 
     #[test]

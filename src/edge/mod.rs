@@ -8,3 +8,4 @@ pub mod metrics;
 pub mod server;
 pub mod tls;
 pub mod wire;
+pub mod witnesses;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::domain::restoration::Restoration;
 use crate::domain::time::When;
+use crate::domain::witnessing::{Lapse, Witnessing};
 use crate::edge::tls::TlsHealth;
 use crate::store::{Erasure, Health, ROLLED_BACK};
 
@@ -112,6 +113,46 @@ pub fn erasure_problem(erasure: &Erasure, now: When) -> Option<Problem> {
             last.rfc3339()
         ),
         todo: "see to the disk or the database of keys.slots; the gateway tries again by itself",
+    })
+}
+
+/// No quorum of witnesses has seen the log for too long, or they say that the clock is wrong.
+pub fn witnessing_problem(witnessing: &Witnessing) -> Option<Problem> {
+    let clock = witnessing.clock_off.is_some();
+    let (name, todo) = match (clock, witnessing.unnamed) {
+        (true, _) => (
+            "clock-off",
+            "set the clock (chrony or systemd-timesyncd); if it is right, ask the witnesses to look \
+             at theirs",
+        ),
+        (false, true) => (
+            "unwitnessed",
+            "name witnesses: have agencies run `firedoor log witness`, put their keys into a policy \
+             file, at least three voluntary bodies among them, and name it as log.policy",
+        ),
+        (false, false) => (
+            "unwitnessed",
+            "ask the agencies of log.policy whether their witness runs (`firedoor log witness`)",
+        ),
+    };
+    (clock || witnessing.lapse != Lapse::Whole).then(|| Problem {
+        name,
+        stops: false,
+        what: witnessing.says(),
+        todo,
+    })
+}
+
+/// Proofs that the log has gone back or was forked; they stay for ever.
+pub fn evidence_problem(count: usize) -> Option<Problem> {
+    (count > 0).then(|| Problem {
+        name: "fork-evidence",
+        stops: false,
+        what: format!(
+            "{count} proofs are kept that this log has gone back or was forked, in \
+             data_dir/evidence or the table firedoor.evidence"
+        ),
+        todo: "give each of them to the reviewer; never delete them",
     })
 }
 

@@ -18,6 +18,7 @@ pub use limits::Limits;
 use super::pki::{PkiError, refuse_under};
 use crate::domain::checkpoint::LogKey;
 use crate::edge::tls::TlsFiles;
+use crate::edge::witnesses::Address;
 
 /// Larger is no configuration.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -81,8 +82,12 @@ pub struct Config {
     pub policies_dir: Option<PathBuf>,
     /// The name of the log, part of every checkpoint. Never change it.
     pub origin: String,
+    /// The file that names the witnesses and their quorum (C2SP tlog-policy).
+    pub witness_policy: Option<PathBuf>,
     /// Addresses that take C2SP `add-checkpoint`.
-    pub witnesses: Vec<String>,
+    pub witnesses: Vec<Address>,
+    /// Whom to trust as an outside witness's server, in PEM.
+    pub witness_ca: Option<PathBuf>,
     pub limits: Limits,
 }
 
@@ -155,7 +160,9 @@ struct KeysText {
 #[serde(deny_unknown_fields, default)]
 struct LogText {
     origin: String,
+    policy: PathBuf,
     witnesses: Vec<String>,
+    witness_ca: PathBuf,
 }
 
 impl Default for FileText {
@@ -262,7 +269,12 @@ impl FileText {
             let what = "must be a lower-case host name; without it, log.origin must begin with one";
             return Err(bad("tls.trust_domain", what));
         }
-        check_witnesses(&self.log.witnesses)?;
+        let witnesses = addresses(&self.log.witnesses)?;
+        let witness_ca = optional(&self.log.witness_ca);
+        if witness_ca.is_none() && witnesses.iter().any(Address::needs_tls) {
+            let what = "is missing: name the authority of the servers in log.witnesses, in PEM";
+            return Err(bad("log.witness_ca", what));
+        }
         let data_dir = place(&self.data_dir);
         let tls = TlsFiles {
             certificate: place(&self.tls.certificate),
@@ -306,7 +318,9 @@ impl FileText {
             key_path,
             policies_dir: optional(&self.policies_dir),
             origin,
-            witnesses: self.log.witnesses,
+            witness_policy: optional(&self.log.policy),
+            witnesses,
+            witness_ca,
             limits: self.limits,
         })
     }
@@ -321,23 +335,15 @@ fn address(key: &'static str, text: &str) -> Result<SocketAddr, ConfigError> {
         .map_err(|_| bad(key, "must be an address and a port, such as 0.0.0.0:8443"))
 }
 
-fn check_witnesses(witnesses: &[String]) -> Result<(), ConfigError> {
+fn addresses(witnesses: &[String]) -> Result<Vec<Address>, ConfigError> {
     if witnesses.len() > WITNESSES_MAX {
         return Err(bad("log.witnesses", "holds more than 16 addresses"));
     }
-    let is_address = |text: &String| {
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://127.0.0.1"));
-        rest.is_some_and(|rest| !rest.is_empty() && !text.chars().any(char::is_whitespace))
-    };
-    if !witnesses.iter().all(is_address) {
-        return Err(bad(
-            "log.witnesses",
-            "must be addresses that begin with https://",
-        ));
-    }
-    Ok(())
+    let read = witnesses.iter().map(|text| Address::parse(text));
+    let what = "must be addresses that begin with https://; with http:// only on this machine, \
+                127.0.0.1 or [::1]";
+    read.collect::<Option<_>>()
+        .ok_or(bad("log.witnesses", what))
 }
 
 fn refuse_near_data(key: &'static str, data_dir: &Path, path: &Path) -> Result<(), ConfigError> {

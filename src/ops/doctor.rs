@@ -21,7 +21,8 @@ use serde_json::json;
 use super::cli::CommandResult;
 use super::clock::now;
 use super::condition::{
-    Problem, clock_problem, erasure_problem, restoration_problems, store_problems, tls_problems,
+    Problem, clock_problem, erasure_problem, evidence_problem, restoration_problems,
+    store_problems, tls_problems, witnessing_problem,
 };
 use super::config::{Config, StoreChoice};
 use super::gateway;
@@ -388,6 +389,7 @@ async fn log(report: &mut Report, config: &Config, repairing: bool) {
     }
     restored(report, &gateway).await;
     erasure(report, &store.erasure());
+    witnesses(report, &gateway).await;
     let head = match store.checkpoint().await {
         Ok(note) => signed_by_us(config, &note),
         Err(error) => Err(error.to_string()),
@@ -417,6 +419,25 @@ async fn restored(report: &mut Report, gateway: &Gateway) {
         Ok(found) => {
             for problem in found.iter().flat_map(restoration_problems) {
                 report.problem("restore", &problem);
+            }
+        }
+        Err(error) => report.stops("log", error.to_string(), "look at the disk or the database"),
+    }
+}
+
+/// Whether outsiders watch the log, and whether anyone has shown that it is not whole.
+async fn witnesses(report: &mut Report, gateway: &Gateway) {
+    match gateway.witnessing().await {
+        Ok(witnessing) => match witnessing_problem(&witnessing) {
+            Some(problem) => report.problem("witnesses", &problem),
+            None => report.good("witnesses", witnessing.says()),
+        },
+        Err(error) => report.stops("log", error.to_string(), "look at the disk or the database"),
+    }
+    match gateway.store.evidence().await {
+        Ok(found) => {
+            if let Some(problem) = evidence_problem(found.len()) {
+                report.problem("witnesses", &problem);
             }
         }
         Err(error) => report.stops("log", error.to_string(), "look at the disk or the database"),

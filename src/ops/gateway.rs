@@ -13,8 +13,10 @@ use super::clock::now;
 use super::config::{Config, StoreChoice};
 use super::keys::{KeyError, KeySource, KeyUse, RootKey, log_key};
 use super::rules::{self, RulesError};
-use crate::edge::tls::{Clock, TlsError, database_client};
-use crate::pipeline::Gateway;
+use crate::domain::quorum::{BadPolicy, POLICY_BYTES_MAX, Quorum};
+use crate::edge::tls::{ClientTls, Clock, TlsError, database_client};
+use crate::edge::witnesses::OutsideWitness;
+use crate::pipeline::{Gateway, Witnesses};
 use crate::store::Store;
 use crate::store::journal::{self, Journal, JournalConfig, SEGMENT_BYTES_DEFAULT};
 use crate::store::keys::StoreKeys;
@@ -35,6 +37,16 @@ pub enum OpenError {
     ServerCa(PathBuf, #[source] std::io::Error),
     #[error("store_ca: {0}")]
     DatabaseTls(#[from] TlsError),
+    #[error("log.policy: cannot read {0} ({1})")]
+    WitnessPolicy(PathBuf, #[source] std::io::Error),
+    #[error("log.policy: {0}")]
+    BadWitnessPolicy(#[from] BadPolicy),
+    #[error("log.policy names logs, and none of them is this one: put {0} into its log line")]
+    OtherLog(String),
+    #[error("log.witness_ca: cannot read {0} ({1})")]
+    WitnessCa(PathBuf, #[source] std::io::Error),
+    #[error("log.witness_ca: {0}")]
+    WitnessTls(#[source] TlsError),
     #[error("the store's thread broke while it opened")]
     Broken,
 }
@@ -43,14 +55,51 @@ pub enum OpenError {
 pub async fn open(config: &Config) -> Result<Gateway, OpenError> {
     let root = RootKey::read(&config.key_path)?;
     let rules = rules::load(config.policies_dir.as_deref(), &root)?;
+    let witnesses = Witnesses::new(quorum(config, &root)?);
     let store = open_store(config, &root).await?;
     Ok(Gateway {
+        witnesses,
         store,
         rules: ArcSwap::from_pointee(rules),
         now,
         latest: AtomicI64::new(0),
         random,
     })
+}
+
+/// Who must have seen the log; `None` if nobody is named.
+fn quorum(config: &Config, keys: &impl KeySource) -> Result<Option<Quorum>, OpenError> {
+    let Some(path) = &config.witness_policy else {
+        return Ok(None);
+    };
+    let unreadable = |error| OpenError::WitnessPolicy(path.clone(), error);
+    if std::fs::metadata(path).map_err(unreadable)?.len() > POLICY_BYTES_MAX as u64 {
+        return Err(BadPolicy::TooLarge.into());
+    }
+    let quorum = Quorum::parse(&std::fs::read_to_string(path).map_err(unreadable)?)?;
+    let own = log_key(keys, &config.origin)?.verifier().vkey();
+    let logs = quorum.logs();
+    if !logs.is_empty() && !logs.iter().any(|log| log.key.vkey() == own) {
+        return Err(OpenError::OtherLog(own));
+    }
+    Ok(Some(quorum))
+}
+
+/// The witnesses that are asked by us, and whom to trust as their servers.
+pub fn outside_witnesses(config: &Config) -> Result<Vec<Arc<OutsideWitness>>, OpenError> {
+    let tls = match &config.witness_ca {
+        None => None,
+        Some(path) => {
+            let pem = std::fs::read(path);
+            let pem = pem.map_err(|error| OpenError::WitnessCa(path.clone(), error))?;
+            let clock: Clock = Arc::new(now);
+            Some(ClientTls::new(&pem, None, clock).map_err(OpenError::WitnessTls)?)
+        }
+    };
+    let asked = config.witnesses.iter().cloned();
+    Ok(asked
+        .map(|address| Arc::new(OutsideWitness::new(address, tls.clone())))
+        .collect())
 }
 
 async fn open_store(config: &Config, keys: &impl KeySource) -> Result<Store, OpenError> {

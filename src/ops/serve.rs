@@ -25,7 +25,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::cli::CommandResult;
 use super::clock::now;
-use super::condition::{Problem, erasure_problem, problems, restoration_problems};
+use super::condition::{
+    Problem, erasure_problem, evidence_problem, problems, restoration_problems, witnessing_problem,
+};
 use super::config::{Config, ConfigError};
 use super::gateway::{self, OpenError};
 use super::keys::forbid_core_dumps;
@@ -72,6 +74,15 @@ pub enum ServeError {
     },
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(
+        "{0} shows a larger or another log with this gateway's own signature: acknowledged entries \
+         are missing here, and nothing may be signed under the log's name any more. Restore the \
+         newest copy that there is; or let the log go on under a new name (README.md, \"After a \
+         loss\"). The proof is kept: `firedoor doctor` names it"
+    )]
+    GoneBack(String),
+    #[error("the log cannot be compared with what witnesses saw: {0}")]
+    Witnesses(#[source] Fault),
     #[error("the store was made from a copy, and the log cannot say so: {0}")]
     Restored(#[source] Fault),
     #[error("tls: {0}")]
@@ -179,7 +190,14 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
     let (address, admin_address) = (bound(&main)?, bound(&admin)?);
     let help_address = help.as_ref().map(bound).transpose()?;
 
+    let outside = gateway::outside_witnesses(config)?;
     let gateway = gateway::open(config).await?;
+    let asked = witnessing::ask_before_start(&gateway, &config.origin, outside.clone()).await;
+    if let Err(error) = asked {
+        // After a proof the store has stopped and cannot end in order.
+        let _ = gateway.store.close().await;
+        return Err(error);
+    }
     // Before anyone is answered: what was withdrawn since a copy is not known here.
     if let Err(fault) = gateway.begin().await {
         gateway.store.close().await.map_err(ServeError::Close)?;
@@ -231,6 +249,9 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
     upkeep.spawn(server::keep_fresh(Arc::clone(&tls)));
     upkeep.spawn(keep_telling(Arc::clone(&app), Arc::clone(&tls)));
     upkeep.spawn(nightly::keep_destroying(Arc::clone(&app)));
+    for witness in outside {
+        upkeep.spawn(witnessing::keep_asking(Arc::clone(&app), witness));
+    }
     Ok(Running {
         address,
         admin_address,
@@ -266,6 +287,12 @@ async fn found_problems(app: &App, tls: &TlsState) -> Vec<Problem> {
     // A store that cannot be read is named already, or will be by the next request.
     if let Ok(Some(restoration)) = app.gateway.restoration().await {
         found.extend(restoration_problems(&restoration));
+    }
+    if let Ok(witnessing) = app.gateway.witnessing().await {
+        found.extend(witnessing_problem(&witnessing));
+    }
+    if let Ok(evidence) = store.evidence().await {
+        found.extend(evidence_problem(evidence.len()));
     }
     found.extend(erasure_problem(&store.erasure(), now()));
     found
@@ -366,3 +393,4 @@ fn allow_many_connections() {
 mod nightly;
 #[cfg(test)]
 mod tests;
+mod witnessing;

@@ -38,3 +38,4 @@ mod tls;
 mod town;
 mod two_ends;
 mod verify;
+mod witnesses;

@@ -99,6 +99,13 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
         "restoration": restoration(
             known.restoration.as_ref(), &organisation.id, organisation.kind,
         ),
+        // What witnesses say of the log: `grade` is whole, banner, no-widening or no-reads.
+        "log": {
+            "witnessed_at": known.witnessing.witnessed_at.map(When::rfc3339),
+            "unwitnessed_since": known.witnessing.since.map(When::rfc3339),
+            "grade": known.witnessing.lapse.code(),
+            "says": known.witnessing.says(),
+        },
         "clock": now.rfc3339(),
         "clock_skew_ms": theirs.map(|theirs| theirs.millis() - now.millis()),
     }))

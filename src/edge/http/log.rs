@@ -1,25 +1,98 @@
-//! The log as C2SP tlog-tiles: checkpoints, hash tiles and entry bundles. Not an attempt.
+//! The log as C2SP tlog-tiles: checkpoints, hash tiles and entry bundles, and what witnesses hand in.
+//! Not an attempt: nothing here is about a person, and no entry of the log comes of it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
+use super::reply;
+use crate::domain::attempt::UserName;
+use crate::domain::checkpoint::CHECKPOINT_BYTES_MAX;
+use crate::domain::peer::Peer;
+use crate::domain::refusal::Refusal;
 use crate::domain::tiles::{TileKind, TilePath, bundle};
+use crate::edge::server::read_body;
+use crate::pipeline::{Fault, HandedIn};
+
+const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+const NOTE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The routes under `/log`.
 pub fn router() -> Router<Arc<App>> {
+    use axum::routing::get;
     Router::new()
-        .route("/log/checkpoint", axum::routing::get(checkpoint))
-        .route("/log/{*path}", axum::routing::get(tile))
+        .route("/log/checkpoint", get(checkpoint))
+        .route("/log/cosignatures", get(to_cosign).post(hand_in))
+        .route("/log/witnessed", get(witnessed))
+        .route("/log/witnessed/{size}", get(witnessed_size))
+        .route("/log/{*path}", get(tile))
 }
 
+/// The newest head, with the cosignatures known for exactly that one.
 async fn checkpoint(State(app): State<Arc<App>>) -> Response {
-    match app.gateway.store.checkpoint().await {
-        Ok(note) => ([("content-type", "text/plain; charset=utf-8")], note).into_response(),
+    note(app.gateway.head().await.map(Some))
+}
+
+/// The head that waits for cosignatures.
+async fn to_cosign(State(app): State<Arc<App>>) -> Response {
+    note(app.gateway.head_to_cosign().await.map(Some))
+}
+
+/// The newest head that a quorum cosigned.
+async fn witnessed(State(app): State<Arc<App>>) -> Response {
+    note(app.gateway.witnessed_head(None).await)
+}
+
+async fn witnessed_size(State(app): State<Arc<App>>, Path(size): Path<String>) -> Response {
+    match size.parse::<u64>() {
+        Ok(number) if number.to_string() == size => {
+            note(app.gateway.witnessed_head(Some(number)).await)
+        }
+        Ok(_) | Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn note(found: Result<Option<String>, Fault>) -> Response {
+    match found {
+        Ok(Some(note)) => (TEXT, note).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// A witness, or whoever carries its word, hands in a head with cosignatures below it.
+async fn hand_in(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(peer) = parts.extensions.get::<Peer>() else {
+        // The server hands nobody on without a checked certificate.
+        return reply::bare(&Refusal::CertificateNotAccepted);
+    };
+    if let Err(slow) = app.take(peer, &UserName::unnamed(), Instant::now()) {
+        let wait = [(header::RETRY_AFTER, slow.retry_after_s.to_string())];
+        let says = format!("{slow}\n");
+        return (StatusCode::TOO_MANY_REQUESTS, wait, says).into_response();
+    }
+    let Ok(bytes) = read_body(body, CHECKPOINT_BYTES_MAX, NOTE_WITHIN).await else {
+        let says = "the note is larger than 64 KiB, or was cut off: send one head\n";
+        return (StatusCode::PAYLOAD_TOO_LARGE, TEXT, says).into_response();
+    };
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    match app.gateway.hand_in(text).await {
+        Ok(HandedIn::Kept) => StatusCode::OK.into_response(),
+        Ok(HandedIn::Refused(why)) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, TEXT, format!("{why}\n")).into_response()
+        }
+        Ok(HandedIn::Proof) => {
+            let says = "This head carries the log's own signature and does not follow from its log: \
+                        entries that were acknowledged are missing here. The gateway has stopped. \
+                        Keep the note: it is the proof. Tell the operator and the reviewer.\n";
+            (StatusCode::CONFLICT, TEXT, says).into_response()
+        }
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }

@@ -49,7 +49,9 @@ fn the_least_file_gives_the_defaults() {
         key_path: "/etc/firedoor/keys/root.key",
         policies_dir: None,
         origin: "gateway.example.org/2026",
+        witness_policy: None,
         witnesses: [],
+        witness_ca: None,
         limits: Limits {
             connections_max: 1024,
             connections_per_organisation_max: 128,
@@ -125,7 +127,7 @@ fn each_mistake_is_named_with_its_key_and_what_to_do() {
     keys.slots must be a second "postgres://..." database, which no backup of the first one includes
     log.origin must be 1 to 128 printable characters without spaces or '+'
     tls.trust_domain must be a lower-case host name; without it, log.origin must begin with one
-    log.witnesses must be addresses that begin with https://
+    log.witnesses must be addresses that begin with https://; with http:// only on this machine, 127.0.0.1 or [::1]
     limits.write_s must be 1 to 120
     /etc/firedoor/firedoor.toml, line 4, key 'write_s': invalid value: integer `-1`, expected u32
     /etc/firedoor/firedoor.toml, line 4, key 'bodies_max': unknown field `bodies_max`, expected one of `connections_max`, `connections_per_organisation_max`, `handshakes_max`, `handshakes_per_address_max`, `handshake_s`, `request_head_s`, `idle_s`, `write_s`, `connection_age_s`, `finish_s`, `request_head_bytes_max`, `request_headers_max`, `streams_per_connection_max`, `requests_per_user_per_minute`, `requests_per_user_burst`, `requests_per_organisation_per_minute`, `requests_per_organisation_burst`, `kept_room_mib`, `store_connections_max`

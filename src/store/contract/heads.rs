@@ -58,9 +58,9 @@ pub(crate) async fn a_witnessed_head_keeps_every_word_and_of_the_others_only_the
     let waiting = store.waiting_head().await.unwrap();
     assert_eq!(waiting, Some((newest, note(&store, newest))));
     // A late word about an old head is added too.
-    let later = note(&store, 3) + &word(9);
-    let late = store.keep_witnessed(3, &later).await;
-    assert_eq!(late.unwrap(), all.clone() + &word(9));
+    let late = note(&store, 3) + &word(9);
+    let late = store.keep_witnessed(3, &late).await.unwrap();
+    assert_eq!(late, all.clone() + &word(9));
     store.quorum_met(newest).await.unwrap();
     let heads = store.witnessed_since(0, 9).await.unwrap();
     let sizes = |heads: &[(u64, String)]| heads.iter().map(|(size, _)| *size).collect::<Vec<_>>();
