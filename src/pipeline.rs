@@ -23,6 +23,7 @@ mod witnessing;
 
 pub use auditing::Page;
 pub use governing::Unfounded;
+pub use restoring::NotBegun;
 pub use witnessing::{HandedIn, Witnesses};
 
 use std::sync::Arc;

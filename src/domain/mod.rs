@@ -49,6 +49,7 @@ pub mod report;
 pub mod rollback;
 pub mod subtree;
 pub mod tally;
+pub mod succession;
 pub mod tiles;
 pub mod trail;
 pub mod witness;

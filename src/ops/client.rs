@@ -15,6 +15,7 @@ mod input;
 pub mod receipts;
 pub mod reconciling;
 pub mod reporting;
+pub mod succeeding;
 pub mod words;
 
 use std::io::{self, Write};

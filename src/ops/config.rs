@@ -88,6 +88,8 @@ pub struct Config {
     pub witnesses: Vec<Address>,
     /// Whom to trust as an outside witness's server, in PEM.
     pub witness_ca: Option<PathBuf>,
+    /// The statement of two people that the log goes on under a new name.
+    pub succession: Option<PathBuf>,
     pub limits: Limits,
 }
 
@@ -163,6 +165,7 @@ struct LogText {
     policy: PathBuf,
     witnesses: Vec<String>,
     witness_ca: PathBuf,
+    succession: PathBuf,
 }
 
 impl Default for FileText {
@@ -321,6 +324,7 @@ impl FileText {
             witness_policy: optional(&self.log.policy),
             witnesses,
             witness_ca,
+            succession: optional(&self.log.succession),
             limits: self.limits,
         })
     }

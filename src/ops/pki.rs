@@ -7,6 +7,7 @@
 mod bundle;
 mod folder;
 mod request;
+mod statement;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 pub use bundle::{BundleForm, pkcs12};
 pub use folder::{refuse_under, write_secret};
 pub use request::key_and_csr;
+pub use statement::{check_statement, sign_statement};
 
 use crate::domain::firewall::names::immigration_enforcement_name;
 use crate::domain::peer::SpiffeName;

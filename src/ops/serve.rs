@@ -31,11 +31,13 @@ use super::condition::{
 use super::config::{Config, ConfigError};
 use super::gateway::{self, OpenError};
 use super::keys::forbid_core_dumps;
+use super::pki::check_statement;
 use super::telemetry::{self, LogFormat, LogLevel};
 use crate::edge::http::{self, App, Settings};
 use crate::edge::metrics::{Gauges, Metrics};
 use crate::edge::server::{self, Replies};
 use crate::edge::tls::{Clock, TlsError, TlsState};
+use crate::pipeline::{Gateway, NotBegun};
 use crate::store::Fault;
 
 /// Replies about a person leave at multiples of this after their request came (P5).
@@ -83,8 +85,10 @@ pub enum ServeError {
     GoneBack(String),
     #[error("the log cannot be compared with what witnesses saw: {0}")]
     Witnesses(#[source] Fault),
-    #[error("the store was made from a copy, and the log cannot say so: {0}")]
-    Restored(#[source] Fault),
+    #[error("log.succession: cannot read {0} ({1})")]
+    Succession(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    NotBegun(#[from] NotBegun),
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
     #[error("a listener ended: {0}")]
@@ -199,9 +203,9 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
         return Err(error);
     }
     // Before anyone is answered: what was withdrawn since a copy is not known here.
-    if let Err(fault) = gateway.begin().await {
+    if let Err(error) = begin(&gateway, config).await {
         gateway.store.close().await.map_err(ServeError::Close)?;
-        return Err(ServeError::Restored(fault));
+        return Err(error);
     }
     let app = App::new(gateway, Arc::new(Metrics::default()), settings);
     let tls = match open_tls(config, &app) {
@@ -262,6 +266,20 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
         listeners,
         _upkeep: upkeep,
     })
+}
+
+/// The log says first that the store was made from a copy, or that it has a new name.
+async fn begin(gateway: &Gateway, config: &Config) -> Result<(), ServeError> {
+    let signed = match &config.succession {
+        // Of a log that goes on as it was, it says nothing.
+        Some(path) if gateway.store.restored().is_some() => {
+            let read = std::fs::read_to_string(path);
+            let text = read.map_err(|error| ServeError::Succession(path.clone(), error))?;
+            Some(check_statement(&text).map_err(NotBegun::from)?)
+        }
+        Some(_) | None => None,
+    };
+    Ok(gateway.begin(signed.as_ref()).await?)
 }
 
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {

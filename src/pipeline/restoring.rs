@@ -9,35 +9,94 @@ use crate::domain::journey::restoring;
 use crate::domain::known::Known;
 use crate::domain::restoration::{Copied, Restoration};
 use crate::domain::seal::Keys;
+use crate::domain::succession::{self, Lost, NoSuccession, Signed, Succession};
 use crate::store::{Fault, Outcome, Restored};
 
 use super::{Answered, Gateway, Read, TRIES_MAX, unsealed};
+
+/// Why a gateway may not serve yet.
+#[derive(Debug, thiserror::Error)]
+pub enum NotBegun {
+    #[error(transparent)]
+    Succession(#[from] NoSuccession),
+    #[error("the store was made from a copy, and the log cannot say so: {0}")]
+    Fault(#[from] Fault),
+}
 
 impl Gateway {
     /// Before a gateway serves: if its store was made from a copy, the log says so first, and from
     /// then on every decision knows it. Done again, or by another node, it changes nothing.
     ///
+    /// If the log has a new name, `signed` is the statement of two people that it may.
+    ///
     /// # Errors
-    /// [`Fault`]; then the gateway must not serve.
-    pub async fn begin(&self) -> Result<(), Fault> {
+    /// [`NotBegun`]; then the gateway must not serve.
+    pub async fn begin(&self, signed: Option<&Signed>) -> Result<(), NotBegun> {
         let Some(restored) = self.store.restored() else {
             return Ok(());
         };
         for _ in 0..TRIES_MAX {
-            if self.put_on_record(&restored).await? {
-                return self.store.restoration_recorded().await;
+            if self.put_on_record(&restored, signed).await? {
+                return Ok(self.store.restoration_recorded().await?);
             }
         }
-        Err(Fault::CannotRecord("the restore cannot be put on record"))
+        Err(Fault::CannotRecord("the restore cannot be put on record").into())
     }
 
-    async fn put_on_record(&self, restored: &Restored) -> Result<bool, Fault> {
-        let known = self.members().await?;
+    /// What two people of two organisations agreed on, if the log has a new name.
+    async fn succession(
+        &self,
+        restored: &Restored,
+        signed: Option<&Signed>,
+        known: &mut Known,
+    ) -> Result<Option<Succession>, NotBegun> {
+        let log = self.store.log().verifier();
+        // Where nobody was ever enrolled, nobody can sign, and no entry holds anything.
+        if restored.origin == log.origin() || known.members().is_empty() {
+            return Ok(None);
+        }
+        let Some(signed) = signed else {
+            let (old, new) = (restored.origin.clone(), log.origin().to_owned());
+            return Err(NoSuccession::Missing { old, new }.into());
+        };
+        let now = self.time();
+        let of: Vec<Aggregate> = signed
+            .keys
+            .iter()
+            .filter_map(|key| succession::signer(known, key, now))
+            .map(|(organisation, user)| Aggregate::User(organisation, user))
+            .collect();
+        self.read(known, &of).await?;
+        let old = self.store.log().verifier_named(&restored.origin);
+        let old = old.map_err(|_| Fault::Unreadable("the log's old name"))?;
+        let shown = self.store.evidence().await?;
+        let shown = shown
+            .iter()
+            .filter_map(|found| old.verify(&found.shown).ok());
+        let lost = Lost {
+            old: &old,
+            new: log.origin(),
+            // In a fork of the same size nothing larger may be known.
+            least: match shown.map(|head| head.size).max() {
+                Some(largest) => largest,
+                None => restored.acknowledged.max(restored.leaves),
+            },
+        };
+        Ok(Some(succession::judge(signed, &lost, known, now)?))
+    }
+
+    async fn put_on_record(
+        &self,
+        restored: &Restored,
+        signed: Option<&Signed>,
+    ) -> Result<bool, NotBegun> {
+        let mut known = self.members().await?;
         // The entry is the first after the copy, so no other restore is of so many entries.
         let before = known.restoration.as_ref();
         if before.is_some_and(|before| before.leaves == restored.leaves) {
             return Ok(true);
         }
+        let succession = self.succession(restored, signed, &mut known).await?;
         let entropy = self.entropy();
         let keys = self.store.reserve(restoring::KEYS).await?;
         let keys = Keys::new(keys, entropy.branch("nonces"));
@@ -48,13 +107,14 @@ impl Gateway {
             acknowledged: restored.acknowledged,
         };
         let when = self.time();
-        let begun = restoring::begin(&rules, when, &entropy, keys, &known, copied);
+        let agreed = succession.as_ref();
+        let begun = restoring::begin(&rules, when, &entropy, keys, &known, copied, agreed);
         let Some(decision) = begun.map_err(unsealed)? else {
             // An empty log: nobody was ever enrolled, and nothing is there to be shown.
             return Ok(known.members().is_empty());
         };
         match self.store.commit(decision).await? {
-            Outcome::Logged(logged) => self.logged(when, logged).await.map(|_| true),
+            Outcome::Logged(logged) => Ok(self.logged(when, logged).await.map(|_| true)?),
             Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => Ok(false),
         }
     }

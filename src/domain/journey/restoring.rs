@@ -22,6 +22,7 @@ use crate::domain::restoration::{Copied, Restoration, is_waited_for};
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::Keys;
+use crate::domain::succession::Succession;
 use crate::domain::time::When;
 
 /// Item keys of the entry: the restoration, and the opening.
@@ -124,7 +125,8 @@ pub fn begun(known: &Known, copied: Copied, now: When) -> Restoration {
     Restoration::begun(copied, waiting.collect(), now, earlier)
 }
 
-/// The gateway's own entry that it was restored. `None` if nobody was ever enrolled.
+/// The gateway's own entry that it was restored, and under which old name the log was known if it
+/// goes on under a new one. `None` if nobody was ever enrolled.
 ///
 /// # Errors
 /// [`BadRuling`].
@@ -135,12 +137,15 @@ pub fn begin(
     mut keys: Keys,
     known: &Known,
     copied: Copied,
+    succession: Option<&Succession>,
 ) -> Result<Option<Decision<Ruled>>, BadRuling> {
     let Some((operator, team)) = operator(known) else {
         return Ok(None);
     };
     let restoration = begun(known, copied, when);
-    let account = account(rules, &operator, &team, &restoration);
+    let mut account = account(rules, &operator, &team, &restoration);
+    let notes = succession.map(Succession::notes).unwrap_or_default();
+    account.decided.notes.extend(notes);
     let request = copied.leaves.to_be_bytes();
     let (draft, opening) = LeafDraft::new(when, LeafClass::Gateway, account, &request, |label| {
         entropy.bytes(label)

@@ -172,7 +172,7 @@ fn the_gateway_says_first_that_it_was_restored_and_for_whom_it_waits() {
     let now = start().plus_hours(1);
     let entropy = Entropy::new([1; 32]);
     let keys = super::super::scene::keys();
-    let begun = begin(scene.rules, now, &entropy, keys, &scene.known, copied);
+    let begun = begin(scene.rules, now, &entropy, keys, &scene.known, copied, None);
     let decision = begun.unwrap().unwrap();
     assert_eq!(written(&decision), [Aggregate::Settings]);
     assert_eq!(decision.leaf.class(), LeafClass::Gateway);
@@ -191,7 +191,7 @@ fn the_gateway_says_first_that_it_was_restored_and_for_whom_it_waits() {
     lost.known.roll = vec![org("haven"), org("council")];
     lost.known.approvers.first = vec![(org("operator"), "op1".to_owned())];
     let keys = super::super::scene::keys();
-    let begun = begin(lost.rules, now, &entropy, keys, &lost.known, copied);
+    let begun = begin(lost.rules, now, &entropy, keys, &lost.known, copied, None);
     let decision = begun.unwrap().unwrap();
     let mut known = Known::default();
     known.add(super::super::scene::facts(&decision)).unwrap();
@@ -199,7 +199,15 @@ fn the_gateway_says_first_that_it_was_restored_and_for_whom_it_waits() {
     assert!(waiting.contains(&org("haven")) && waiting.contains(&org("operator")));
     // An empty log has nobody to put it down to.
     let keys = super::super::scene::keys();
-    let none = begin(scene.rules, now, &entropy, keys, &Known::default(), copied);
+    let none = begin(
+        scene.rules,
+        now,
+        &entropy,
+        keys,
+        &Known::default(),
+        copied,
+        None,
+    );
     assert!(none.unwrap().is_none());
 }
 
