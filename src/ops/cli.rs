@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 use super::client::auditing::AuditCommand;
 use super::client::governing::{AgreementCommand, OrgCommand, TeamCommand};
+use super::client::witnessing::{self, LogCommand};
 use super::client::{self, ClientArgs, GroupArgs};
 use super::{backup, bench, cert, demo, doctor, evaluate, init, migrate, policy, restore, serve};
 
@@ -60,6 +61,9 @@ enum Command {
     /// Read the log as an information-governance officer; the reading is logged
     #[command(after_help = "Example: firedoor audit queue --bundle bundles/ig")]
     Audit(GroupArgs<AuditCommand>),
+    /// Watch over the log, as a witness that the gateway does not control
+    #[command(after_help = "Example: firedoor log witness --bundle bundles/larkfield")]
+    Log(GroupArgs<LogCommand>),
     Evaluate(evaluate::Args),
     Bench(bench::Args),
 }
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
             client::run(&args.connection, client::Request::agreement(&args))
         }
         Command::Audit(args) => client::run(&args.connection, client::Request::audit(&args)),
+        Command::Log(args) => witnessing::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

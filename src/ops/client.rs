@@ -1,4 +1,4 @@
-//! `firedoor client`, `org`, `team`, `agreement` and `audit`: the API from a shell, over mTLS.
+//! `firedoor client`, `org`, `team`, `agreement`, `audit` and `log`: the API from a shell, over mTLS.
 //!
 //! An agency without integration works with these. They keep nothing but receipts and, beside the
 //! key, a session; what a reply says about a person goes to standard output and nowhere else.
@@ -16,6 +16,7 @@ pub mod receipts;
 pub mod reconciling;
 pub mod reporting;
 pub mod succeeding;
+pub mod witnessing;
 pub mod words;
 
 use std::io::{self, Write};
@@ -31,7 +32,7 @@ use crate::ops::cli::CommandResult;
 use agency::ClientCommand;
 use auditing::AuditCommand;
 use bundle::{ConnectionArgs, totp_code};
-use caller::{Ask, Caller, Said};
+use caller::{Ask, BodyKind, Caller, Said};
 use governing::{AgreementCommand, Change, OrgCommand, TeamCommand};
 use input::{read, read_text};
 use reconciling::ReconcileArgs;
@@ -122,7 +123,7 @@ pub struct GroupArgs<C: Subcommand> {
 pub struct Request {
     path: String,
     body: Option<Vec<u8>>,
-    lines: bool,
+    kind: BodyKind,
     strict: bool,
     export: Option<PathBuf>,
     reconcile: Option<ReconcileArgs>,
@@ -203,7 +204,7 @@ impl Request {
         Self {
             path: path.into(),
             body: None,
-            lines: false,
+            kind: BodyKind::Json,
             strict: false,
             export: None,
             reconcile: None,
@@ -336,7 +337,7 @@ async fn send(
         .ask(Ask {
             path: &request.path,
             body: request.body.clone(),
-            lines: request.lines,
+            kind: request.kind,
             purpose: connection.purpose.as_deref(),
             key: connection.idempotency_key.as_deref(),
             strict: request.strict,

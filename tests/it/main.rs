@@ -25,6 +25,7 @@ mod kept_log;
 mod kills;
 mod nodes;
 mod outside;
+mod outside_witness;
 mod people;
 mod readme;
 mod reports;

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::bundle::{ConnectionArgs, totp_code};
+use super::caller::BodyKind;
 use super::input::{document, given, typed};
 use super::reconciling::ReconcileArgs;
 use super::{ClientFault, Request, id};
@@ -214,7 +215,10 @@ impl ClientCommand {
             } => Request {
                 path: format!("/v1/referrals{}", if *check { "?check=only" } else { "" }),
                 body: Some(given(file)?),
-                lines: *many,
+                kind: match many {
+                    true => BodyKind::Lines,
+                    false => BodyKind::Json,
+                },
                 strict: *strict,
                 ..Request::get("")
             },

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::ClientFault;
 use crate::domain::id::Id;
+use crate::domain::time::When;
 use crate::edge::client::Client;
 use crate::edge::tls::ClientTls;
 
@@ -77,6 +78,29 @@ pub struct Said {
     /// Null if it is not JSON.
     pub body: Value,
     pub took: Duration,
+    /// The gateway's clock, to the second.
+    pub date: Option<When>,
+}
+
+/// What is posted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyKind {
+    #[default]
+    Json,
+    /// NDJSON, for many referrals at once.
+    Lines,
+    /// A signed note.
+    Text,
+}
+
+impl BodyKind {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Lines => "application/x-ndjson",
+            Self::Text => "text/plain; charset=utf-8",
+        }
+    }
 }
 
 /// One request. `body` makes it a POST.
@@ -84,8 +108,7 @@ pub struct Said {
 pub struct Ask<'a> {
     pub path: &'a str,
     pub body: Option<Vec<u8>>,
-    /// NDJSON, for many referrals at once.
-    pub lines: bool,
+    pub kind: BodyKind,
     pub purpose: Option<&'a str>,
     /// A key of the caller's own, to send a request again; a new one if absent.
     pub key: Option<&'a str>,
@@ -163,12 +186,7 @@ impl Caller {
         }
         let method = if ask.body.is_some() {
             headers.push(("idempotency-key", &key));
-            let kind = if ask.lines {
-                "application/x-ndjson"
-            } else {
-                "application/json"
-            };
-            headers.push(("content-type", kind));
+            headers.push(("content-type", ask.kind.media_type()));
             Method::POST
         } else {
             Method::GET
@@ -186,11 +204,17 @@ impl Caller {
         if let Some(opened) = body.get("session").and_then(Value::as_str) {
             self.session = Some(opened.to_owned());
         }
+        let date = reply.headers.get("date").and_then(|date| {
+            let text = date.to_str().ok()?;
+            let at = jiff::fmt::rfc2822::parse(text).ok()?;
+            Some(When::from_millis(at.timestamp().as_millisecond()))
+        });
         Ok(Said {
             status: reply.status.as_u16(),
             bytes: reply.body,
             body,
             took,
+            date,
         })
     }
 }
@@ -291,6 +315,7 @@ mod tests {
                 body: serde_json::from_str(&bytes).unwrap(),
                 bytes: bytes.into(),
                 took: Duration::ZERO,
+                date: None,
             }
         };
         assert_eq!(said("1").bare(), said("2").bare());

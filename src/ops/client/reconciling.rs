@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::bundle::ConnectionArgs;
-use super::caller::{Caller, Said};
+use super::caller::{BodyKind, Caller, Said};
 use super::comparing::{CompareArgs, Compared, compare};
 use super::receipts::{self, Withdrawal};
 use super::{ClientFault, Outcome, Request, print, signed_in};
@@ -121,7 +121,7 @@ async fn hand_in(
         .map(|one| format!("{}\n", json!({ "replay": one.replay })));
     let request = Request {
         body: Some(lines.collect::<String>().into_bytes()),
-        lines: true,
+        kind: BodyKind::Lines,
         ..Request::get(PATH)
     };
     let said = signed_in(connection, caller, &request).await?;
