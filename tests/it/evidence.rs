@@ -127,14 +127,40 @@ fn a_bundle_is_proved_and_shown() {
     bundle.put("photo.jpg", "");
     let (status, text) = bundle.all_said();
     assert_eq!(status, 0, "{text}");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @"
+    All 3 records of this bundle are in the log and have not changed.
+    Log: firedoor.example/log, 300 entries when signed
+    Policies in force: policy/9377b5a76094e1290f3d14aaeca593aed502dab420912854a0666744f63caa04/, as a decision names them
+    No outsider's clock was checked: give --witnesses
+    Not part of the bundle: entries/041.receipt
+    Not part of the bundle: entries/notes.txt
+    Not part of the bundle: photo.jpg
+    Entry 41, 2026-04-02T20:12:40.000Z
+      Who: 4417 of met-police, team hackney, as officer (named by its system)
+      Why: support_now
+      What: assessment.query on 02081040G2081040G2081040G2 [RK]
+      Decided: Empty, told 'nothing-to-show', by rule F8
+      Disclosed: []
+    Entry 42, 2026-04-02T20:12:40.000Z
+      Who: 4417 of met-police, team hackney, as officer (named by its system)
+      Why: support_now
+      What: assessment.query on 02081040G2081040G2081040G2 [RK]
+      Decided: Empty, told 'nothing-to-show', by rule F8
+      Disclosed: []
+    Entry 299, 2026-04-02T20:29:50.000Z
+      Who: 4417 of met-police, team hackney, as officer (named by its system)
+      Why: support_now
+      What: assessment.query on 02081040G2081040G2081040G2 [RK]
+      Decided: Empty, told 'nothing-to-show', by rule F8
+      Disclosed: []
+    ");
 
     // With the signatures of witnesses it also says by when.
     assert_eq!(bundle.witnessed().0, 2);
-    insta::assert_snapshot!(bundle.witnessed().1, @"");
+    insta::assert_snapshot!(bundle.witnessed().1, @"This bundle is incomplete: too few witnesses have signed the head of entry 41. What is there has not been changed.");
     let seen = Bundle::new(&cosigned(&head(&all()), after(ENTRIES)));
     assert_eq!(seen.witnessed().0, 0);
-    insta::assert_snapshot!(seen.witnessed().1, @"");
+    insta::assert_snapshot!(seen.witnessed().1, @"All 3 records of this bundle existed by 2026-04-02 20:30:01 UTC and have not changed. Seen by police, refuge and galop.");
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn an_unchanged_log_of_any_size_is_proved() {
     Time: 2026-04-02T20:10:00.000Z to 2026-04-02T20:29:50.000Z (to ten seconds)
     Log: firedoor.example/log, root aHg/Mi+4GESKDwW3YMJwZYWL8Qf3cJtIhw8Kt02gnCk=
     Compared: 5 bundles and tiles
+    No outsider's clock was checked: with --witnesses the times are compared with what witnesses saw.
     ");
 }
 
@@ -281,6 +282,7 @@ fn a_copy_taken_while_the_log_grew_is_proved_up_to_its_head() {
     Time: 2026-04-02T20:10:00.000Z to 2026-04-02T20:29:50.000Z (to ten seconds)
     Log: firedoor.example/log, root aHg/Mi+4GESKDwW3YMJwZYWL8Qf3cJtIhw8Kt02gnCk=
     Compared: 4 bundles and tiles
+    No outsider's clock was checked: with --witnesses the times are compared with what witnesses saw.
     Not part of the signed log: tile/0/001
     Not part of the signed log: tile/0/002.p/88
     Not part of the signed log: tile/1/000.p/2
@@ -362,6 +364,7 @@ fn a_receipt_is_proved_with_and_without_its_request() {
     Why: support_now
     What: assessment.query on 02081040G2081040G2081040G2 [RK]
     Log: firedoor.example/log, 300 entries when signed
+    No outsider's clock was checked: with --witnesses the time is compared with what witnesses saw.
     ");
 
     let line = "This record is entry 42 of the log and has not changed.".to_owned();
