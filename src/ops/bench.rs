@@ -5,6 +5,7 @@
 
 mod crowd;
 mod load;
+mod log;
 mod meter;
 mod place;
 mod report;
@@ -94,6 +95,19 @@ enum Command {
         #[arg(long, value_name = "URL", requires = "postgres")]
         slots: Option<String>,
     },
+    /// How long an outsider needs to check the whole log, and what the tree costs on disk
+    #[command(
+        after_help = "Needs firedoor-verify beside this program, and 3 times the log's size in \
+                      memory.\n\nExample: firedoor bench log --entries 1000000"
+    )]
+    Log {
+        #[command(flatten)]
+        common: Common,
+        /// Entries of the log
+        #[arg(long, default_value_t = 1_000_000, value_name = "N",
+              value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        entries: u64,
+    },
     /// Identities resolved to keyed tokens per second on one core
     #[command(after_help = "Example: firedoor bench resolve --seconds 2")]
     Resolve {
@@ -154,6 +168,10 @@ pub enum BenchError {
     NothingToRead,
     #[error("a thread of the bench broke")]
     Broken,
+    #[error("{} is not there: cargo build --release --bins", .0.display())]
+    NoVerifier(PathBuf),
+    #[error("the log of the bench was not verified: {0}")]
+    NotVerified(String),
     #[error("the operating system refused: {0}")]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -230,6 +248,10 @@ pub fn run(args: &Args) -> CommandResult {
             let report = bench_store(common, databases)?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
+        Command::Log { common, entries } => {
+            let report = log::log(common, *entries)?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
         Command::Resolve { common } => {
             let report = resolve(common)?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
@@ -249,6 +271,7 @@ impl Command {
         match self {
             Self::Gateway { common, .. }
             | Self::Store { common, .. }
+            | Self::Log { common, .. }
             | Self::Resolve { common } => common,
         }
     }

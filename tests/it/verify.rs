@@ -537,3 +537,32 @@ proptest! {
         prop_assert!(status == 1 || status == 2, "byte {at}: {text}");
     }
 }
+
+#[test]
+fn a_long_log_is_checked_in_seconds_and_its_tree_is_small() {
+    let place = Place::new(&[]);
+    let entries = size(50_000, 1_000_000).to_string();
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_firedoor"));
+    bench.args([
+        "bench",
+        "log",
+        "--json",
+        "--seconds",
+        "0.05",
+        "--entries",
+        &entries,
+    ]);
+    let out = bench.arg("--dir").arg(place.path("")).output().unwrap();
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(out.status.success(), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let figure = |name: &str| report[name].as_f64().unwrap();
+    assert!(figure("tree_bytes_an_entry") <= 40.0, "{said}");
+    // A million of them, in the long tier; without optimisation it says nothing.
+    assert!(
+        cfg!(debug_assertions) || figure("verify_seconds") < 3.0,
+        "{said}"
+    );
+    // The bench leaves nothing behind but what was there: the key and the empty log.
+    assert_eq!(fs::read_dir(place.path("")).unwrap().count(), 2);
+}

@@ -12,7 +12,7 @@ use signed_note::{Note, NoteError, StandardVerifier, Verifier, VerifierList, key
 use super::report::{Report, changed};
 
 /// The largest policy file that is read.
-pub const POLICY_BYTES_MAX: usize = 64 * 1024;
+pub const POLICY_BYTES_MAX: usize = 256 * 1024;
 /// Most logs, and most witnesses and groups together.
 const NAMES_MAX: usize = 256;
 
