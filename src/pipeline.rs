@@ -18,6 +18,7 @@ mod governing;
 mod reporting;
 mod restoring;
 mod timing;
+mod watching;
 mod withdrawing;
 mod witnessing;
 
@@ -34,11 +35,12 @@ use arc_swap::ArcSwap;
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy};
-use crate::domain::audit::{VisibleEntry, visible};
+use crate::domain::audit::{Figures, VisibleEntry, visible};
 use crate::domain::codes::{Action, Role};
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
 use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, ServiceId};
 use crate::domain::journey;
+use crate::domain::journey::sealing::{Behind, OwnName, behind};
 use crate::domain::journey::subject::{Named, Subject};
 use crate::domain::journey::{
     answering, assessing, consenting, emergency, offering, querying, reading,
@@ -117,12 +119,24 @@ pub struct Answered {
     pub answer: Answer,
     pub opened: Vec<OpenedItem>,
     pub entries: Vec<Entry>,
+    pub more: More,
     pub receipt: Receipt,
     pub at: When,
     /// Of a withdrawal: what the caller keeps, sealed.
     pub counterfoil: Option<Vec<u8>>,
     /// Private, so that only a logged decision becomes one, in [`Gateway::answer`].
     _logged: (),
+}
+
+/// What is made of entries after they were opened, beside the entries themselves.
+#[derive(Default)]
+pub struct More {
+    /// For the first page of an officer's day.
+    pub figures: Figures,
+    /// What the seal on whom an entry is about hid, under her own organisation's name.
+    pub behind: Option<OwnName>,
+    /// The thing that the sealed entry names; never told.
+    sealed: Option<Behind>,
 }
 
 /// A log entry, as far as its reader may see it; her reading is itself logged.
@@ -176,7 +190,7 @@ impl Gateway {
             Named::Person(alias) => Subject::Person(alias),
             Named::Identity(raw) => {
                 let (person, _) = self.resolve(*raw, when)?;
-                Subject::Tokens(person.tokens().to_vec())
+                Subject::Tokens(person.tokens().to_vec(), person.household())
             }
         })
     }
@@ -450,7 +464,7 @@ impl Gateway {
     /// Opens what the logged decision names, and makes the receipt.
     async fn answer(&self, at: When, logged: Logged<Ruled>) -> Result<Answered, Fault> {
         let opened = self.store.open(&logged).await?;
-        let entries = self.open_entries(&logged).await?;
+        let (entries, more) = self.open_entries(&logged).await?;
         let first = self.first_receipt(&logged).await?;
         let (ruled, leaf, inclusion) = logged.into_parts();
         let receipt = first.unwrap_or_else(|| receipt(leaf, inclusion, &ruled.opening));
@@ -458,6 +472,7 @@ impl Gateway {
             answer: ruled.answer,
             opened,
             entries,
+            more,
             receipt,
             at,
             counterfoil: ruled.counterfoil,
@@ -481,9 +496,11 @@ impl Gateway {
         Ok(Some(receipt(leaf, inclusion, &opening)))
     }
 
-    async fn open_entries(&self, logged: &Logged<Ruled>) -> Result<Vec<Entry>, Fault> {
-        let Some(reading) = logged.value().answer.reading() else {
-            return Ok(Vec::new());
+    async fn open_entries(&self, logged: &Logged<Ruled>) -> Result<(Vec<Entry>, More), Fault> {
+        let mut more = More::default();
+        let answer = &logged.value().answer;
+        let Some(reading) = answer.reading() else {
+            return Ok((Vec::new(), more));
         };
         let opened = self.store.entries(logged).await?;
         let rules = self.rules.load();
@@ -495,9 +512,14 @@ impl Gateway {
             // No opening leaves here: only what this reader may see of it.
             let seen = visible(&reading.viewer, &rules.aliases, &opening)
                 .filter(|seen| reading.filter.keeps(at, seen));
-            entries.extend(seen.map(|seen| Entry { index, at, seen }));
+            let Some(seen) = seen else { continue };
+            match answer {
+                Answer::Queue(_) => more.figures.add(&seen, &opening),
+                Answer::SealOpened(_) => more.sealed = behind(&opening),
+                _ => entries.push(Entry { index, at, seen }),
+            }
         }
-        Ok(entries)
+        Ok((entries, more))
     }
 
     /// The same request again: the same status and receipt, never data again.
@@ -702,7 +724,7 @@ impl Gateway {
         let rules = self.rules.load_full();
         self.read(known, &subject.begins_at(&rules, attempt))
             .await?;
-        if let Subject::Tokens(tokens) = subject {
+        if let Subject::Tokens(tokens, _) = subject {
             self.read_person(known, tokens).await?;
         }
         let record = subject.record(&rules, attempt, known);

@@ -1,7 +1,7 @@
 //! What an attempt comes to, before it is logged. Only a logged answer can become a reply.
 
 use super::assessment::Assessment;
-use super::audit::{Reading, SeenItem};
+use super::audit::{Desk, Reading, SeenItem};
 use super::codes::DataClass;
 use super::codes::{ReferralStatus, SenderStatus};
 use super::decision::PartRef;
@@ -79,7 +79,10 @@ pub enum Answer {
     Entries(Reading),
     /// The report that she asks for, to be written once its entries are opened.
     Report(Box<Commission>),
-    Queue(Vec<SeenItem>),
+    /// What must be decided, after what happened lately.
+    Queue(Box<Desk>),
+    /// One item, with the entries around it.
+    QueueItem(Box<SeenItem>, Reading),
     QueueDecided,
     /// The key of the caller's organisation's own trail.
     Trail(TrailKey),
@@ -101,6 +104,13 @@ pub enum Answer {
     Reconciling(Collected),
     /// The gateway found itself restored from a copy.
     Restored,
+    /// A person is on the register of the caller's own organisation.
+    Flagged,
+    /// The seal on whom an entry is about was opened for the caller's organisation. Whether that
+    /// has a record of her is looked up with what the entry then says.
+    SealOpened(Reading),
+    /// The gateway itself moved a queue on, or drew a sample.
+    Watched,
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -202,6 +212,10 @@ impl Answer {
             Self::Entries(_) => "entries",
             Self::Report(_) => "report",
             Self::Queue(_) => "queue",
+            Self::QueueItem(..) => "queue-item",
+            Self::Flagged => "flagged",
+            Self::SealOpened(_) => "seal-opened",
+            Self::Watched => "watched",
             Self::QueueDecided => "queue-decided",
             Self::Trail(_) => "trail",
             Self::Proposed(_) => "proposed",
@@ -245,6 +259,10 @@ impl Answer {
             | Self::Assessed { .. }
             | Self::Entries(_)
             | Self::Queue(_)
+            | Self::QueueItem(..)
+            | Self::Flagged
+            | Self::SealOpened(_)
+            | Self::Watched
             | Self::QueueDecided
             | Self::Trail(_)
             | Self::Proposed(_)
@@ -287,6 +305,10 @@ impl Answer {
             | Self::Entries(_)
             | Self::Report(_)
             | Self::Queue(_)
+            | Self::QueueItem(..)
+            | Self::Flagged
+            | Self::SealOpened(_)
+            | Self::Watched
             | Self::QueueDecided
             | Self::Trail(_)
             | Self::Proposed(_)
@@ -307,7 +329,10 @@ impl Answer {
     /// The entries of the log that it opens, and how much of them its reader may see.
     pub const fn reading(&self) -> Option<&Reading> {
         match self {
-            Self::Entries(reading) => Some(reading),
+            Self::Entries(reading) | Self::QueueItem(_, reading) | Self::SealOpened(reading) => {
+                Some(reading)
+            }
+            Self::Queue(desk) => Some(&desk.reading),
             Self::Report(commission) => Some(&commission.reading),
             Self::Refused(_)
             | Self::Nothing
@@ -330,8 +355,9 @@ impl Answer {
             | Self::Assessments(..)
             | Self::ReliedOn
             | Self::Emergency(..)
-            | Self::Queue(_)
             | Self::QueueDecided
+            | Self::Flagged
+            | Self::Watched
             | Self::Trail(_)
             | Self::Proposed(_)
             | Self::Proposals(_)

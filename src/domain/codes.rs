@@ -192,6 +192,10 @@ codes!(
         Reconcile = "reconcile",
         /// The report that she asks for: what is held about her, and who was told what.
         ReportSubject = "report_subject",
+        /// An organisation flags a person, so that its own workers' attempts about her are noticed.
+        FlagPerson = "flag_person",
+        /// Learns which of one's own people a log entry is about, with a second person's approval.
+        OpenSeal = "open_seal",
     }
 );
 
@@ -592,5 +596,16 @@ codes!(
         EssentialToHerRights = "essential_to_her_rights",
         StaffAgreed = "staff_agreed",
         Ordered = "ordered",
+    }
+);
+
+codes!(
+    /// Why an officer must know whom an entry of the log is about.
+    SealReason {
+        Misuse = "misuse",
+        Complaint = "complaint",
+        SafeguardingReview = "safeguarding_review",
+        SubjectAccess = "subject_access",
+        RegulatorOrder = "regulator_order",
     }
 );

@@ -140,6 +140,10 @@ pub enum List {
     Operator,
     /// Log entries of others that concern an organisation.
     AuditConcerned(OrgId),
+    /// Log entries behind one item of an organisation's queue.
+    Alert(OrgId, Id),
+    /// Ordinary accesses of an organisation's own staff, from which the weekly sample is drawn.
+    Ordinary(OrgId),
 }
 
 /// Limits that are counted in the commit itself.

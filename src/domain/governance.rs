@@ -3,7 +3,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::codes::{HoldReason, Taint};
+use super::codes::{HoldReason, SealReason, Taint};
 use super::id::{Id, OrgId, ProposalId, ReferralId, ServiceId, TeamId};
 use super::organisation::{Agreement, Certificate, Organisation, Service, Team, TotpSecret};
 use super::time::When;
@@ -51,6 +51,19 @@ pub enum Widening {
     /// Sets or ends a legal hold. Neither shows anything to anyone; but what is held is not
     /// destroyed, which she was promised, so no one does it alone.
     Hold(Hold),
+    /// Lets an officer learn once which of her own organisation's people a log entry is about.
+    OpenSeal(SealOpening),
+}
+
+/// The seal on whom one log entry is about (3.5): nothing of identity is behind it, only the name
+/// by which the officer's own organisation knows her, if it knows her at all.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct SealOpening {
+    /// The proposer's own.
+    pub organisation: OrgId,
+    /// The index of the entry.
+    pub entry: u64,
+    pub reason: SealReason,
 }
 
 /// A legal hold on what a referral of the proposer's organisation carries.
@@ -104,7 +117,8 @@ impl Widening {
             | Self::OpenService(_)
             | Self::Resume { .. }
             | Self::GoOnWithout { .. }
-            | Self::Hold(_) => None,
+            | Self::Hold(_)
+            | Self::OpenSeal(_) => None,
         }
     }
 
@@ -119,7 +133,24 @@ impl Widening {
             | Self::AddCertificate { .. }
             | Self::OpenService(_)
             | Self::Resume { .. }
-            | Self::GoOnWithout { .. } => None,
+            | Self::GoOnWithout { .. }
+            | Self::OpenSeal(_) => None,
+        }
+    }
+
+    /// The seal that it opens.
+    pub const fn seal(&self) -> Option<&SealOpening> {
+        match self {
+            Self::OpenSeal(seal) => Some(seal),
+            Self::Enrol(_)
+            | Self::AddTeam { .. }
+            | Self::Attest { .. }
+            | Self::AddAgreement { .. }
+            | Self::AddCertificate { .. }
+            | Self::OpenService(_)
+            | Self::Resume { .. }
+            | Self::GoOnWithout { .. }
+            | Self::Hold(_) => None,
         }
     }
 
@@ -135,6 +166,7 @@ impl Widening {
             | Self::GoOnWithout { organisation } => organisation,
             Self::OpenService(service) => &service.organisation,
             Self::Hold(hold) => &hold.organisation,
+            Self::OpenSeal(seal) => &seal.organisation,
         }
     }
 
@@ -148,6 +180,7 @@ impl Widening {
             Self::OpenService(_) => "open_service",
             Self::Resume { .. } => "resume_organisation",
             Self::GoOnWithout { .. } => "go_on_without",
+            Self::OpenSeal(_) => "open_seal",
             Self::Hold(hold) => match hold.change {
                 HoldChange::Set { .. } => "hold_referral",
                 HoldChange::End => "end_hold",

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::assessment::Assessment;
-use super::audit::QueueItem;
+use super::audit::{QueueItem, QueueTally};
 use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId};
-use super::organisation::{Directory, Organisation, User};
+use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::{Evidence, TaggedToken, Tier, Token, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
+use super::time::When;
 use super::witnessing::Witnessing;
 
 /// What is known about one organisation's record of a person.
@@ -44,7 +45,15 @@ pub struct Known {
     pub referrals: BTreeMap<ReferralId, Referral>,
     pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
+    /// When the seal that a proposal opens was opened.
+    pub seals_opened: BTreeMap<ProposalId, When>,
     pub queue: BTreeMap<Id, QueueItem>,
+    /// Of the items of the queue.
+    pub tallies: BTreeMap<Id, QueueTally>,
+    /// The newest week whose sample was drawn, of the queues that were read.
+    pub sampled: Option<i64>,
+    /// People whom organisations flagged, by the tokens that were read.
+    pub flags: Vec<Flag>,
     pub parts: Vec<PartRef>,
     /// Counters that were looked up. They only say whom not to count twice; the limit itself is
     /// kept by the commit.
@@ -92,9 +101,17 @@ impl Known {
             (Aggregate::Proposal(id), Record::Proposal(proposal)) => {
                 self.proposals.insert(id, proposal);
             }
+            (Aggregate::Proposal(id), Record::SealOpened(at)) => {
+                self.seals_opened.insert(id, at);
+            }
             (Aggregate::Queue(_), Record::QueueItem(entry)) => {
                 self.queue.insert(item, entry);
             }
+            (Aggregate::Queue(_), Record::Tally(tally)) => {
+                self.tallies.insert(tally.item, tally);
+            }
+            (Aggregate::Queue(_), Record::Sampled(week)) => self.sampled = Some(week),
+            (Aggregate::Token(_), Record::Flag(flag)) => self.flags.push(flag),
             (Aggregate::Referral(id), Record::Referral(referral)) => {
                 self.referrals.insert(id, referral);
             }
@@ -133,7 +150,11 @@ impl Known {
             | Record::QueueItem(_)
             | Record::Member(_)
             | Record::Restoration(_)
-            | Record::Hold(_) => {}
+            | Record::Hold(_)
+            | Record::Tally(_)
+            | Record::Sampled(_)
+            | Record::Flag(_)
+            | Record::SealOpened(_) => {}
         }
     }
 

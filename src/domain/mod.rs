@@ -35,6 +35,7 @@ pub mod rules;
 pub mod ruling;
 pub mod seal;
 pub mod session;
+pub mod watch;
 
 pub mod checkpoint;
 pub mod cosignature;

@@ -10,8 +10,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::codes::{
     Custody, DataClass, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
 };
-use super::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
+use super::id::{Id, OrgId, ServiceId, TeamId};
+use super::person::{TaggedToken, Token};
 use super::time::When;
+use super::watch::{Bursts, Habit};
 
 /// A team's attestation holds for this long; then it counts as tainted (F13).
 pub const ATTESTATION_DAYS: i64 = 90;
@@ -61,6 +63,12 @@ pub struct Certificate {
     pub roles: Vec<Role>,
     pub not_after: When,
     pub revoked_at: Option<When>,
+}
+
+impl Certificate {
+    pub fn in_force(&self, now: When) -> bool {
+        now < self.not_after && self.revoked_at.is_none_or(|at| now < at)
+    }
 }
 
 /// A sharing agreement. None in date, no route.
@@ -134,9 +142,7 @@ impl Organisation {
     /// The certificate with this key, if it is listed and neither ended nor revoked.
     pub fn certificate(&self, spki_sha256: &[u8; 32], now: When) -> Option<&Certificate> {
         self.certificates.iter().find(|certificate| {
-            certificate.spki_sha256 == *spki_sha256
-                && now < certificate.not_after
-                && certificate.revoked_at.is_none_or(|at| now < at)
+            certificate.spki_sha256 == *spki_sha256 && certificate.in_force(now)
         })
     }
 
@@ -188,19 +194,23 @@ pub struct User {
     pub totp_secret: Option<TotpSecret>,
     /// The last time step that was used, so that a code opens one session only.
     pub totp_last_step: u64,
-    /// Odd looking attempts of the last hour, newest last.
-    pub signals: Vec<Signal>,
-    /// Closed referrals whose status was read in the last day, oldest first.
-    pub closed_reads: Vec<ClosedRead>,
+    /// What the rules of the watch noticed lately.
+    pub bursts: Bursts,
+    pub habit: Habit,
 }
 
-/// A police user read the status of a referral that is closed.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct ClosedRead {
-    pub at: When,
-    pub referral: ReferralId,
-    /// Read again, and put before her IG officer.
-    pub repeated: bool,
+impl User {
+    /// Seen for the first time.
+    pub fn new(first_seen: When) -> Self {
+        Self {
+            first_seen,
+            removed_at: None,
+            totp_secret: None,
+            totp_last_step: 0,
+            bursts: Bursts::default(),
+            habit: Habit::default(),
+        }
+    }
 }
 
 /// The shared secret of a second factor (RFC 6238): 20 bytes, as RFC 4226 recommends.
@@ -224,13 +234,17 @@ impl fmt::Debug for TotpSecret {
     }
 }
 
-/// One odd attempt, as a coded fact (`domain.md` 3.10).
+/// A person whom an organisation flagged, for its own workers' attempts only: one of its staff, or
+/// someone whom people are curious about. It adds alerts; it opens and refuses nothing.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Signal {
-    pub at: When,
-    pub code: String,
-    /// The organisations that a red item about it would also concern.
-    pub concerned: Vec<OrgId>,
+pub struct Flag {
+    pub organisation: OrgId,
+    pub tokens: Vec<TaggedToken>,
+    /// Surname and postcode, for a registered worker.
+    pub household: Option<Token>,
+    /// The worker's own user name, if she is one.
+    pub user: Option<String>,
+    pub until: When,
 }
 
 #[cfg(test)]

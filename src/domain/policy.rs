@@ -183,6 +183,8 @@ impl Ask {
             | Action::ReportSubject
             | Action::ReadAuditQueue
             | Action::DecideAuditItem
+            | Action::FlagPerson
+            | Action::OpenSeal
             | Action::Propose
             | Action::Approve
             | Action::Narrow

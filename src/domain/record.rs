@@ -6,11 +6,11 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest, Sha256};
 
 use super::assessment::Assessment;
-use super::audit::QueueItem;
+use super::audit::{QueueItem, QueueTally};
 use super::consent::{Consent, Tombstone};
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, OrgId, PersonId, ReferralId};
-use super::organisation::{Directory, Organisation, User};
+use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::TaggedToken;
 use super::referral::Referral;
 use super::restoration::Restoration;
@@ -67,6 +67,14 @@ pub enum Record {
     Member(OrgId),
     Restoration(Restoration),
     Hold(InForce),
+    /// More of what made an item of a queue.
+    Tally(QueueTally),
+    /// The newest week whose sample was drawn for a queue ([`super::watch::sample::Week`]).
+    Sampled(i64),
+    /// A person whom an organisation flagged.
+    Flag(Flag),
+    /// The seal on a person was opened under a proposal.
+    SealOpened(When),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -13,6 +13,7 @@ use super::id::OrgId;
 use super::person::{TaggedToken, Token, TokenKeys};
 use super::policy::Policies;
 use super::trail::TrailKey;
+use super::watch::Watch;
 
 /// The keys of the domain, each for one use, all derived from the root key.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -44,6 +45,7 @@ pub struct Rules {
     pub policies: Policies,
     pub screen: TextScreen,
     pub clock: CodeClock,
+    pub watch: Watch,
     pub tokens: TokenKeys,
     pub aliases: AliasKey,
     pub keys: DomainKeys,
@@ -115,6 +117,15 @@ impl Rules {
             "subject list, all readings",
             &[subject],
         )))
+    }
+
+    /// A worker as the weekly sample tells her apart, without naming her.
+    pub fn worker(&self, organisation: &OrgId, user: &str) -> [u8; 16] {
+        short(keyed(
+            &self.keys.log_subject,
+            "worker",
+            &[organisation.as_str().as_bytes(), user.as_bytes()],
+        ))
     }
 
     /// Names a request for idempotency: organisation, team, user and the caller's key.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Answer;
 use super::attempt::Attempt;
 use super::audit::OPERATOR;
+use super::audit::figures::is_access;
 use super::codes::{Action, Article6, DataClass, OrgKind};
 use super::counterfoil::{Counterfoil, Word};
 use super::decision::{Aggregate, Decision, List, Replay, Write};
@@ -19,7 +20,7 @@ use super::leaf::{LeafClass, LeafDraft};
 use super::opening::{
     Account, BadOpening, Decided, FirewallMark, Opening, Outcome, What, Who, Why,
 };
-use super::person::TaggedToken;
+use super::person::{TaggedToken, Tier, Token};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::rules::{Entries, Rules};
@@ -48,6 +49,25 @@ pub struct Ruled {
     pub counterfoil: Option<Vec<u8>>,
 }
 
+/// Whom a question is about, so that the watch can tell people apart without knowing who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedAbout {
+    /// The log's own pseudonym of her, or of the name by which she was asked for.
+    pub person: [u8; 16],
+    pub household: Option<Token>,
+    /// This user had not asked about her in this day.
+    pub first: bool,
+}
+
+/// How the asker's own work with her stands, as far as it is the asker's own doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// It never had a referral about her.
+    None,
+    /// It closed its work with her.
+    Closed,
+}
+
 /// A decision in the making.
 pub struct Ruling<'a> {
     attempt: &'a Attempt,
@@ -65,6 +85,10 @@ pub struct Ruling<'a> {
     made: Option<Id>,
     signal: Option<&'static str>,
     closed_read: Option<ReferralId>,
+    tie: Option<Tie>,
+    glass_broken: bool,
+    asked_about: Option<AskedAbout>,
+    about: Vec<TaggedToken>,
     word: Option<Word>,
     /// Refused as it was sent: nothing that is stored was looked at.
     unread: bool,
@@ -110,6 +134,10 @@ impl<'a> Ruling<'a> {
             made: None,
             signal: None,
             closed_read: None,
+            tie: None,
+            glass_broken: false,
+            asked_about: None,
+            about: Vec::new(),
             word: None,
             unread: false,
             failed: None,
@@ -124,6 +152,44 @@ impl<'a> Ruling<'a> {
     /// The status that is read is of a referral that is closed.
     pub fn reads_closed(&mut self, referral: ReferralId) {
         self.closed_read = Some(referral);
+    }
+
+    /// The asker has no work with her that goes on.
+    pub fn untied(&mut self, tie: Tie) {
+        self.tie = Some(tie);
+    }
+
+    /// The glass is broken for her, found or not; it concerns whoever was named till now.
+    pub fn breaks_glass(&mut self) {
+        self.glass_broken = true;
+    }
+
+    pub const fn is_glass_broken(&self) -> bool {
+        self.glass_broken
+    }
+
+    pub const fn tie(&self) -> Option<Tie> {
+        self.tie
+    }
+
+    pub fn asks_about(&mut self, asked: AskedAbout) {
+        self.asked_about = Some(asked);
+    }
+
+    pub const fn asked_about(&self) -> Option<AskedAbout> {
+        self.asked_about
+    }
+
+    /// The tokens of whom it is about.
+    pub fn about(&self) -> &[TaggedToken] {
+        &self.about
+    }
+
+    /// Whether the decision itself writes this aggregate already.
+    pub fn writes_to(&self, wanted: &Aggregate) -> bool {
+        self.writes
+            .iter()
+            .any(|write| matches!(write, Write::Fact { of, .. } if of == wanted))
     }
 
     pub fn closed_read(&self) -> Option<ReferralId> {
@@ -167,6 +233,17 @@ impl<'a> Ruling<'a> {
 
     /// Whom it is about, by the tokens that are known of her.
     pub fn subject(&mut self, tokens: &[TaggedToken]) {
+        self.about = tokens.to_vec();
+        let asks = matches!(
+            self.attempt.action,
+            Action::QueryAssessments | Action::BreakGlass
+        );
+        if asks && self.decided.object.is_none() {
+            // So that the seal on whom it was about can be opened for who holds her.
+            let linked = self.known.linked(tokens).into_iter();
+            let mut certain = linked.filter(|(_, tier)| *tier == Tier::Automatic);
+            self.decided.object = certain.next().map(|(person, _)| person.id());
+        }
         self.subjects = self.rules.log_subjects(tokens);
         self.decided.subject = self.subjects.first().copied();
     }
@@ -317,6 +394,7 @@ impl<'a> Ruling<'a> {
             _ => LeafClass::Attempt,
         };
         let concerned = account.decided.concerned.clone();
+        let ordinary = is_ordinary(self.attempt, account.decided.outcome);
         let entropy = &self.attempt.entropy;
         let (draft, opening) = LeafDraft::new(
             self.attempt.when,
@@ -344,6 +422,15 @@ impl<'a> Ruling<'a> {
                 list: List::Operator,
                 at: 0,
                 item: draft.id(),
+            });
+        }
+        if ordinary {
+            let own = self.attempt.organisation();
+            let worker = self.rules.worker(own, self.attempt.user.as_str());
+            writes.push(Write::List {
+                list: List::Ordinary(own.clone()),
+                at: 0,
+                item: Id::from_bytes(worker),
             });
         }
         Ok(Decision {
@@ -440,6 +527,15 @@ impl<'a> Ruling<'a> {
             reply,
         })
     }
+}
+
+/// What the weekly sample is drawn from: accesses that were permitted, and that no rule puts before
+/// an officer whatever they were.
+fn is_ordinary(attempt: &Attempt, outcome: Outcome) -> bool {
+    outcome == Outcome::Permit
+        && !attempt.check_only
+        && attempt.action != Action::BreakGlass
+        && is_access(attempt.action)
 }
 
 /// Room is kept on a full disk for these (`design.md` 4).

@@ -122,7 +122,7 @@ impl Witnessing {
 /// From which lapse on an attempt of this kind is refused; `None` for what never stops.
 pub const fn stops_at(action: Action) -> Option<Lapse> {
     match action {
-        Action::Propose | Action::Approve => Some(Lapse::NoWidening),
+        Action::Propose | Action::Approve | Action::OpenSeal => Some(Lapse::NoWidening),
         Action::QueryAssessments => Some(Lapse::NoReads),
         Action::OfferReferral
         | Action::AddNote
@@ -147,6 +147,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::ReportSubject
+        | Action::FlagPerson
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor

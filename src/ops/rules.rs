@@ -12,11 +12,14 @@ use crate::domain::clock::{ClockError, CodeClock};
 use crate::domain::firewall::text::{BUILT_IN_LEXICON, BadLexicon, TextScreen};
 use crate::domain::policy::{BadPolicies, Policies};
 use crate::domain::rules::Rules;
+use crate::domain::watch::{BadWatch, Watch};
 
 const SCHEMA: &str = "schema.cedarschema";
 const LEXICON: &str = "screen/lexicon.toml";
 const CLOCK_RULES: &str = "clock/vcop2021.toml";
 const HOLIDAYS: &str = "clock/bank-holidays-england-and-wales.toml";
+const WATCH: &str = "watch/rules.toml";
+const BUILT_IN_WATCH: &str = include_str!("../../policies/watch/rules.toml");
 const BUILT_IN_CLOCK_RULES: &str = include_str!("../../policies/clock/vcop2021.toml");
 const BUILT_IN_HOLIDAYS: &str =
     include_str!("../../policies/clock/bank-holidays-england-and-wales.toml");
@@ -41,6 +44,8 @@ pub enum RulesError {
     #[error("the clock: {0}")]
     Clock(#[from] ClockError),
     #[error("{0}")]
+    Watch(#[from] BadWatch),
+    #[error("{0}")]
     Keys(#[from] KeyError),
 }
 
@@ -51,6 +56,7 @@ pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesErr
         policies: policies(dir)?,
         screen: screen(dir)?,
         clock: clock(dir)?,
+        watch: watch(dir)?,
         tokens,
         aliases,
         keys,
@@ -98,6 +104,11 @@ pub fn clock(dir: Option<&Path>) -> Result<CodeClock, RulesError> {
     Ok(CodeClock::parse(&rules, &holidays)?)
 }
 
+/// The rules of the watch; built in unless the folder has them.
+pub fn watch(dir: Option<&Path>) -> Result<Watch, RulesError> {
+    Ok(Watch::parse(&own_or(dir, WATCH, BUILT_IN_WATCH)?)?)
+}
+
 fn own_or(dir: Option<&Path>, name: &str, built_in: &str) -> Result<String, RulesError> {
     match dir.map(|dir| dir.join(name)) {
         Some(path) if path.exists() => read(&path),
@@ -129,6 +140,7 @@ mod tests {
         let folder = screen(Some(&shipped())).unwrap();
         assert_eq!(folder.version(), screen(None).unwrap().version());
         assert!(clock(Some(&shipped())).is_ok() && clock(None).is_ok());
+        assert_eq!(watch(Some(&shipped())).unwrap(), watch(None).unwrap());
     }
 
     #[test]
@@ -153,5 +165,13 @@ mod tests {
             screen(Some(dir.path())),
             Err(RulesError::Screen(_))
         ));
+        fs::create_dir(dir.path().join("watch")).unwrap();
+        fs::write(
+            dir.path().join(WATCH),
+            BUILT_IN_WATCH.replace("sample.weekly", "nap"),
+        )
+        .unwrap();
+        let error = watch(Some(dir.path())).err().unwrap().to_string();
+        assert!(error.contains("`nap`"), "{error}");
     }
 }

@@ -256,6 +256,7 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
     for witness in outside {
         upkeep.spawn(witnessing::keep_asking(Arc::clone(&app), witness));
     }
+    upkeep.spawn(nightly::keep_queues(Arc::clone(&app)));
     Ok(Running {
         address,
         admin_address,

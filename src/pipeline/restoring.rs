@@ -120,7 +120,7 @@ impl Gateway {
     }
 
     /// Every organisation that is enrolled, and what belongs to none.
-    async fn members(&self) -> Result<Known, Fault> {
+    pub(super) async fn members(&self) -> Result<Known, Fault> {
         let mut known = Known::default();
         let belong_to_none = [Aggregate::Settings, Aggregate::Roll];
         self.read(&mut known, &belong_to_none).await?;

@@ -54,7 +54,7 @@ impl Store {
     async fn root_at(&self, size: u64) -> Result<Hash, Fault> {
         match size {
             0 => Ok(Sha256::digest([]).into()),
-            _ => self.hash_of_first(size).await,
+            _ => self.root_of_first(size).await,
         }
     }
 }

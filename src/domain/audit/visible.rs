@@ -329,6 +329,8 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
+        | Action::FlagPerson
+        | Action::OpenSeal
         | Action::Narrow
         | Action::SecondFactor
         | Action::Reconcile

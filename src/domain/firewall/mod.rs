@@ -289,6 +289,8 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
+        | Action::FlagPerson
+        | Action::OpenSeal
         | Action::Propose
         | Action::Approve
         | Action::Narrow

@@ -17,7 +17,7 @@ use crate::domain::record::{PersonReferral, Record, singleton};
 use crate::domain::referral::Referral;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
-use crate::domain::ruling::{BadRuling, Ruled, Ruling};
+use crate::domain::ruling::{BadRuling, Ruled, Ruling, Tie};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
@@ -128,6 +128,9 @@ fn decide(
             Ok(Answer::Released(Box::new(referral), screened))
         }
         Response::Read => {
+            if referral.status == ReferralStatus::Closed {
+                ruling.untied(Tie::Closed);
+            }
             if referral.status != ReferralStatus::Accepted {
                 return Err(Stop::Nothing("not accepted"));
             }

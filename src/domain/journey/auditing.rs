@@ -8,7 +8,8 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{
-    Filter, QueueDecision, QueueItem, QueueVerdict, Reading, SeenItem, Viewer,
+    Checked, Desk, Filter, PassedOn, QueueDecision, QueueItem, QueueState, QueueVerdict, Reading,
+    SeenItem, Viewer, since_friday, tally_item,
 };
 use crate::domain::codes::OrgKind;
 use crate::domain::decision::{Aggregate, Decision, List, Write};
@@ -81,45 +82,133 @@ pub(super) fn permitted(ruling: &mut Ruling<'_>, known: &Known) -> Result<Viewer
     })
 }
 
-/// What the caller's organisation must decide, the most urgent first, then what it decided lately.
+/// What the caller's organisation must decide, the most urgent first, then what it decided lately;
+/// with the entries from which the counts are made.
 pub fn queue(
     rules: &Rules,
     attempt: &Attempt,
     known: &Known,
     keys: Keys,
+    recent: &Recent,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
     let viewer = match permitted(&mut ruling, known) {
         Ok(viewer) => viewer,
         Err(stop) => return ruling.stop(stop),
     };
-    let mut items: Vec<&QueueItem> = known
+    let now = attempt.when;
+    let items = known
         .queue
         .values()
-        .filter(|item| !is_old(item, attempt.when))
+        .filter(|item| !is_old(known, item, now));
+    let mut items: Vec<SeenItem> = items
+        .map(|item| seen(rules, &viewer, known, item, now))
         .collect();
-    items.sort_by_key(|item| (item.is_settled(), item.due, item.id));
-    let seen = items
-        .into_iter()
-        .map(|item| seen(rules, &viewer, item))
-        .collect();
-    ruling.finish(Answer::Queue(seen))
+    items.sort_by_key(|item| {
+        (
+            item.state,
+            std::cmp::Reverse(item.severity),
+            item.due,
+            item.id,
+        )
+    });
+    let due = items
+        .iter()
+        .filter(|item| item.state != QueueState::Closed && item.due <= now.plus_days(1));
+    let due = u32::try_from(due.count()).unwrap_or(u32::MAX);
+    let since = since_friday(now);
+    ruling.finish(Answer::Queue(Box::new(Desk {
+        items,
+        due,
+        reading: Reading {
+            indices: recent.indices.clone(),
+            viewer,
+            filter: Filter {
+                from: Some(since),
+                ..Filter::default()
+            },
+        },
+        since,
+        checked: Checked {
+            version: rules.watch.version().to_owned(),
+            rules: rules.watch.rules().map(|rule| rule.code).collect(),
+            cut: recent.cut,
+        },
+    })))
 }
 
-fn seen(rules: &Rules, viewer: &Viewer, item: &QueueItem) -> SeenItem {
-    let named = viewer.kind == OrgKind::Reviewer || item.organisation == viewer.organisation;
+/// Entries that the counts are made from, as far back as they may reach.
+pub struct Recent {
+    pub indices: Vec<u64>,
+    /// There are more.
+    pub cut: bool,
+}
+
+/// One item, with the entries behind it and around it that the caller may see.
+pub fn item(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    alias: Id,
+    around: &[u64],
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let id = own_id(rules, attempt, alias);
+    ruling.object(Some(alias), Some(id));
+    let viewer = match permitted(&mut ruling, known) {
+        Ok(viewer) => viewer,
+        Err(stop) => return ruling.stop(stop),
+    };
+    let Some(item) = known.queue.get(&id) else {
+        return ruling.refuse(Refusal::NotFound);
+    };
+    let seen = seen(rules, &viewer, known, item, attempt.when);
+    ruling.finish(Answer::QueueItem(
+        Box::new(seen),
+        Reading {
+            indices: around.to_vec(),
+            viewer,
+            filter: Filter::default(),
+        },
+    ))
+}
+
+fn own_id(rules: &Rules, attempt: &Attempt, alias: Id) -> Id {
+    rules
+        .aliases
+        .inward(attempt.organisation(), AliasKind::Entry, alias)
+}
+
+fn seen(rules: &Rules, viewer: &Viewer, known: &Known, item: &QueueItem, now: When) -> SeenItem {
+    let named = item.names_user
+        || viewer.kind == OrgKind::Reviewer
+        || item.organisation == viewer.organisation;
     let outward = rules
         .aliases
         .outward(&viewer.organisation, AliasKind::Entry, item.id);
+    let tally = known.tallies.get(&item.id);
+    let count = item.total(tally);
+    let minutes = tally.map_or(item.minutes, |tally| tally.minutes);
+    let rule = rules.watch.rule(item.rule);
     SeenItem {
         id: outward,
         at: item.at,
-        code: item.code.clone(),
+        rule: item.rule,
+        version: item.version.clone(),
         severity: item.severity,
-        user: named.then(|| (item.organisation.clone(), item.user.clone())),
-        tries: item.tries,
-        minutes: item.minutes,
+        state: item.state(tally, now),
+        // Who is behind a drawn entry is read in the entry itself.
+        user: (named && !item.user.is_empty())
+            .then(|| (item.organisation.clone(), item.user.clone())),
+        count,
+        minutes,
+        limit: item.limit,
+        usual: item.usual,
+        says: rule.map_or_else(String::new, |rule| rule.says(count, minutes, item.usual)),
         due: item.due,
+        from: item.from.as_ref().map(|from| from.organisation.clone()),
+        drawn: item.drawn.clone(),
         decided: item.decided.clone(),
     }
 }
@@ -135,9 +224,7 @@ pub fn decide_queue(
     verdict: QueueVerdict,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let inward = rules
-        .aliases
-        .inward(attempt.organisation(), AliasKind::Entry, alias);
+    let inward = own_id(rules, attempt, alias);
     ruling.object(Some(alias), Some(inward));
     ruling.reason(verdict.code());
     match decide(&mut ruling, known, inward, verdict) {
@@ -153,34 +240,45 @@ fn decide(
     verdict: QueueVerdict,
 ) -> Result<Answer, Stop> {
     let attempt = ruling.attempt();
+    let caller = caller(known, attempt)?;
     permitted(ruling, known)?;
     let own = attempt.organisation();
+    let user = attempt.user.as_str();
     let item = known
         .queue
         .get(&id)
         .ok_or(Stop::Refuse(Refusal::NotFound))?;
-    if item.organisation == *own && item.user == attempt.user.as_str() {
-        // Nobody decides about herself.
+    let tally = known.tallies.get(&id);
+    let state = item.state(tally, attempt.when);
+    let drawn = item.drawn.as_ref();
+    let about_her = item.organisation == *own
+        && (item.user == user
+            || drawn.is_some_and(|drawn| drawn.worker == ruling.rules().worker(own, user)));
+    if about_her || !item.may_decide(state, attempt.role, user, caller.organisation, attempt.when) {
+        // Nobody decides about herself, nor alone what was passed to the second level.
         return Err(Stop::Refuse(Refusal::RoleNotAllowed {
             role: attempt.role.code(),
         }));
     }
-    if item.is_settled() {
+    if state == QueueState::Closed {
         return Err(Stop::Refuse(Refusal::AlreadyAnswered));
     }
     let decided = QueueItem {
         decided: Some(QueueDecision {
             at: attempt.when,
-            by: attempt.user.as_str().to_owned(),
+            by: user.to_owned(),
             decision: verdict,
+            count: item.total(tally),
         }),
+        // Whoever takes it up gets her time for it.
+        escalates: item
+            .escalates
+            .max(time_for(ruling.rules(), item, attempt.when)),
         ..item.clone()
     };
-    if decided.is_settled() {
-        ruling.write(Write::Unlist {
-            list: List::Queue(own.clone()),
-            item: id,
-        });
+    ruling.note(decided.state(tally, attempt.when).code());
+    if verdict == QueueVerdict::Escalate && state != QueueState::Escalated {
+        pass_on(ruling, &decided);
     }
     ruling.fact(
         Aggregate::Queue(own.clone()),
@@ -191,18 +289,74 @@ fn decide(
     Ok(Answer::QueueDecided)
 }
 
-fn remove_old(ruling: &mut Ruling<'_>, known: &Known, own: &OrgId, now: When) {
-    let old = known.queue.iter().filter(|(_, item)| is_old(item, now));
-    for (id, _) in old.take(REMOVED_MAX) {
-        ruling.write(Write::Remove {
-            of: Aggregate::Queue(own.clone()),
-            item: *id,
-        });
+/// A second term, from now.
+fn time_for(rules: &Rules, item: &QueueItem, now: When) -> When {
+    let rule = rules.watch.rule(item.rule);
+    now.plus_hours(rule.map_or(0, |rule| i64::from(rule.escalate_hours)))
+}
+
+/// A copy to the reviewer, whose own it is: to the second level inside and outside at once.
+fn pass_on(ruling: &mut Ruling<'_>, item: &QueueItem) {
+    let attempt = ruling.attempt();
+    let own = attempt.organisation();
+    for (of, copy) in copies(ruling.known(), item, own, attempt.when, |reviewer| {
+        attempt.entropy.id(&format!("passed on to {reviewer}"))
+    }) {
+        ruling.list(List::Queue(of.clone()), 0, copy.id);
+        ruling.fact(Aggregate::Queue(of), copy.id, &Record::QueueItem(copy));
     }
 }
 
-fn is_old(item: &QueueItem, now: When) -> bool {
-    item.is_settled()
+/// What each reviewer is handed when `from` passes an item on.
+pub(super) fn copies(
+    known: &Known,
+    item: &QueueItem,
+    from: &OrgId,
+    now: When,
+    id: impl Fn(&OrgId) -> Id,
+) -> Vec<(OrgId, QueueItem)> {
+    let length = item.due.millis() - item.at.millis();
+    let reviewers = known.approvers.reviewers.iter();
+    reviewers
+        .filter(|reviewer| *reviewer != from)
+        .map(|reviewer| {
+            let copy = QueueItem {
+                id: id(reviewer),
+                at: now,
+                due: now.plus_millis(length),
+                escalates: now.plus_millis(length),
+                from: Some(PassedOn {
+                    organisation: from.clone(),
+                    item: item.id,
+                }),
+                decided: None,
+                ..item.clone()
+            };
+            (reviewer.clone(), copy)
+        })
+        .collect()
+}
+
+fn remove_old(ruling: &mut Ruling<'_>, known: &Known, own: &OrgId, now: When) {
+    let old = known
+        .queue
+        .iter()
+        .filter(|(_, item)| is_old(known, item, now));
+    for (id, _) in old.take(REMOVED_MAX) {
+        for list in [List::Queue(own.clone()), List::Alert(own.clone(), *id)] {
+            ruling.write(Write::Unlist { list, item: *id });
+        }
+        for item in [*id, tally_item(*id)] {
+            ruling.write(Write::Remove {
+                of: Aggregate::Queue(own.clone()),
+                item,
+            });
+        }
+    }
+}
+
+fn is_old(known: &Known, item: &QueueItem, now: When) -> bool {
+    item.state(known.tallies.get(&item.id), now) == QueueState::Closed
         && item
             .decided
             .as_ref()

@@ -7,7 +7,6 @@
 use crate::domain::answer::{Answer, parts};
 use crate::domain::assessment::Assessment;
 use crate::domain::attempt::Attempt;
-use crate::domain::audit::Severity;
 use crate::domain::codes::{DataClass, EmergencyReason, OrgKind, Purpose, ReferralStatus};
 use crate::domain::consent::Tombstone;
 use crate::domain::decision::{Decision, Window};
@@ -22,7 +21,6 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 
 use super::subject::Subject;
-use super::watching::{Alert, alert};
 use super::{ACCEPTED, Stop, caller, mark, permit, stop};
 
 /// Different people for whom one user may break the glass in half a day.
@@ -250,17 +248,10 @@ fn tells(kind: OrgKind) -> bool {
 
 /// The own IG officer and Guardian, the reviewers and whoever holds something, at once.
 fn tell(ruling: &mut Ruling<'_>, view: &View) {
-    let own = ruling.attempt().organisation().clone();
-    let mut told = vec![own];
-    told.extend(ruling.known().approvers.reviewers.clone());
-    told.extend(view.holders.iter().cloned());
-    let opened = Alert {
-        code: "btg.opened",
-        severity: Severity::Amber,
-        tries: 1,
-        minutes: 0,
-    };
-    alert(ruling, told, &opened);
+    for holder in &view.holders {
+        ruling.concerns(holder);
+    }
+    ruling.breaks_glass();
 }
 
 #[cfg(test)]

@@ -66,6 +66,11 @@ fn decide_proposal(
     ruling.reason(widening.code());
     permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;
     let own = attempt.organisation();
+    if widening.seal().is_some() && attempt.role != Role::IgOfficer {
+        return Err(Stop::Refuse(Refusal::RoleNotAllowed {
+            role: attempt.role.code(),
+        }));
+    }
     let mut widening = holding::inward(widening, ruling.rules(), own);
     check(ruling, known, &widening)?;
     let waiting = known

@@ -8,7 +8,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Release, parts};
 use crate::domain::assessment::{ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Assessment, Reliance};
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::{ConsentDecision, ReassessReason};
+use crate::domain::codes::{ConsentDecision, ReassessReason, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone, best};
 use crate::domain::decision::{Aggregate, Decision, Window};
 use crate::domain::firewall::{Screenable, Screened, screen};
@@ -19,7 +19,7 @@ use crate::domain::policy::{Ask, ConsentState, Relationship, authorise};
 use crate::domain::record::{PersonRecord, Record};
 use crate::domain::referral::Referral;
 use crate::domain::rules::Rules;
-use crate::domain::ruling::{BadRuling, Ruled, Ruling};
+use crate::domain::ruling::{BadRuling, Ruled, Ruling, Tie};
 use crate::domain::seal::Keys;
 
 use super::answering::relationship;
@@ -192,6 +192,28 @@ fn decide_reliance(ruling: &mut Ruling<'_>, known: &Known, id: Id, used: &Use) -
     Ok(())
 }
 
+/// Notes that the asker's work with her never began or was closed by itself. What someone else ended
+/// is not the asker's to learn from an alert.
+fn untied(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    person: Option<PersonId>,
+    received: &[&Referral],
+) {
+    let own = ruling.attempt().organisation();
+    let sent = known
+        .referrals
+        .values()
+        .any(|referral| referral.sender == *own && Some(referral.sender_person) == person);
+    let closed = |referral: &&Referral| referral.status == ReferralStatus::Closed;
+    match received {
+        [] if sent => {}
+        [] => ruling.untied(Tie::None),
+        received if received.iter().all(closed) => ruling.untied(Tie::Closed),
+        _ => {}
+    }
+}
+
 /// The asking side: what ties it to her, and what it recorded itself.
 struct Asker<'a> {
     person: Option<PersonId>,
@@ -218,6 +240,7 @@ impl<'a> Asker<'a> {
         });
         let mut vouched: Vec<&Referral> = accepted.collect();
         let tie = vouched.iter().map(|referral| relationship(referral)).max();
+        untied(ruling, known, person, &vouched);
         vouched.retain(|referral| relationship(referral) == Relationship::AcceptedFromAnother);
         let own = person.and_then(|person| known.people.get(&person));
         Ok(Self {

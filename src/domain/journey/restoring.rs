@@ -5,17 +5,11 @@
 //! that no journey can forget it. It looks at the kind of attempt, never at what was found, so that
 //! what is held back is the same for every person.
 
-use sha2::{Digest, Sha256};
-
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Entropy;
-use crate::domain::audit::OPERATOR;
-use crate::domain::codes::{Action, OrgKind};
-use crate::domain::decision::{Aggregate, Decision, List, Write};
-use crate::domain::id::{OrgId, TeamId};
+use crate::domain::codes::Action;
+use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::known::Known;
-use crate::domain::leaf::{LeafClass, LeafDraft};
-use crate::domain::opening::{Account, Decided, Outcome, What, Who, Why};
 use crate::domain::record::{Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::restoration::{Copied, Restoration, is_waited_for};
@@ -24,6 +18,8 @@ use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::Keys;
 use crate::domain::succession::Succession;
 use crate::domain::time::When;
+
+use super::own_acts::{self, OwnAct};
 
 /// Item keys of the entry: the restoration, and the opening.
 pub const KEYS: usize = 2;
@@ -46,6 +42,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::ReadAudit
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
+        | Action::FlagPerson
         | Action::Propose
         | Action::Approve
         | Action::Narrow
@@ -65,7 +62,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::BreakGlass
         | Action::ReadAuditSubject
-        | Action::ReportSubject => false,
+        | Action::ReportSubject
+        | Action::OpenSeal => false,
     }
 }
 
@@ -134,106 +132,36 @@ pub fn begin(
     rules: &Rules,
     when: When,
     entropy: &Entropy,
-    mut keys: Keys,
+    keys: Keys,
     known: &Known,
     copied: Copied,
     succession: Option<&Succession>,
 ) -> Result<Option<Decision<Ruled>>, BadRuling> {
-    let Some((operator, team)) = operator(known) else {
-        return Ok(None);
+    let begun = begun(known, copied, when);
+    let mut notes = vec![
+        format!("entries-in-the-copy-{}", begun.leaves),
+        format!("withdrawals-missing-since-{}", begun.since.rfc3339()),
+        format!("waits-for-{}", begun.waiting.len()),
+    ];
+    notes.extend(succession.map(Succession::notes).unwrap_or_default());
+    let act = OwnAct {
+        user: "restore",
+        action: "restore",
+        reason: "restored-from-a-copy",
+        answer: Answer::Restored,
+        told: known.members(),
+        // The others see it as the operator's.
+        concerned: begun.waiting.clone(),
+        notes,
+        request: copied.leaves.to_be_bytes().to_vec(),
+        facts: vec![(
+            Aggregate::Settings,
+            singleton("restoration"),
+            Record::Restoration(begun),
+        )],
+        lists: Vec::new(),
     };
-    let restoration = begun(known, copied, when);
-    let mut account = account(rules, &operator, &team, &restoration);
-    let notes = succession.map(Succession::notes).unwrap_or_default();
-    account.decided.notes.extend(notes);
-    let request = copied.leaves.to_be_bytes();
-    let (draft, opening) = LeafDraft::new(when, LeafClass::Gateway, account, &request, |label| {
-        entropy.bytes(label)
-    })?;
-    let told = known.members().into_iter();
-    let lists = told.map(List::AuditConcerned).chain([List::Operator]);
-    let (of, item) = (Aggregate::Settings, singleton("restoration"));
-    let sealed = keys.fact(&of, item, &Record::Restoration(restoration))?;
-    let mut writes = vec![Write::Fact { of, item, sealed }];
-    writes.extend(lists.map(|list| Write::List {
-        list,
-        at: 0,
-        item: draft.id(),
-    }));
-    let sealed = keys.opening(draft.id(), &opening)?;
-    let hash: [u8; 32] = Sha256::digest(sealed.sealed().ciphertext()).into();
-    Ok(Some(Decision {
-        value: Ruled {
-            answer: Answer::Restored,
-            opening,
-            counterfoil: None,
-        },
-        read: known.read.clone(),
-        leaf: draft.with_sealed(&hash),
-        opening: sealed,
-        writes,
-        replay: None,
-        urgent: true,
-        unused: keys.unused(),
-    }))
-}
-
-/// To whom the entry is put down: the operator; if the copy has lost what it held of the operator,
-/// the first who may approve.
-fn operator(known: &Known) -> Option<(OrgId, TeamId)> {
-    let mut operators = known.organisations.values();
-    let found = operators.find(|one| one.kind == OrgKind::Operator);
-    let found = found.and_then(|one| Some((one.id.clone(), one.teams.first()?.id.clone())));
-    found.or_else(|| {
-        let first = known.approvers.first.first().map(|(id, _)| id.clone());
-        let member = first.or_else(|| known.members().into_iter().next())?;
-        Some((member, TeamId::parse("gateway").ok()?))
-    })
-}
-
-fn account(rules: &Rules, operator: &OrgId, team: &TeamId, begun: &Restoration) -> Account {
-    Account {
-        who: Who {
-            organisation: operator.clone(),
-            team: team.clone(),
-            user: "restore".to_owned(),
-            role: "operator_admin".to_owned(),
-            certificate: [0; 32],
-            asserted: false,
-        },
-        why: Why {
-            purpose: "administration".to_owned(),
-            reason: Some("restored-from-a-copy".to_owned()),
-            case: None,
-        },
-        what: What {
-            action: "restore".to_owned(),
-            object: None,
-            asked: Vec::new(),
-        },
-        decided: Decided {
-            outcome: Outcome::Permit,
-            told: Answer::Restored.told().to_owned(),
-            rule: String::new(),
-            policy: rules.policies.hash(),
-            subject: None,
-            object: None,
-            consents: Vec::new(),
-            basis: None,
-            relationship: None,
-            firewall: None,
-            disclosed: Vec::new(),
-            // A log entry concerns at most so many; the others see it as the operator's.
-            concerned: begun.waiting.iter().take(60).cloned().collect(),
-            sources: 0,
-            notes: vec![
-                OPERATOR.to_owned(),
-                format!("entries-in-the-copy-{}", begun.leaves),
-                format!("withdrawals-missing-since-{}", begun.since.rfc3339()),
-                format!("waits-for-{}", begun.waiting.len()),
-            ],
-        },
-    }
+    own_acts::entry(rules, when, entropy, keys, known, act)
 }
 
 #[cfg(test)]

@@ -111,12 +111,8 @@ pub const SECRET: [u8; 20] = *b"12345678901234567890";
 
 pub fn user() -> User {
     User {
-        first_seen: start(),
-        removed_at: None,
         totp_secret: Some(TotpSecret::new(SECRET)),
-        totp_last_step: 0,
-        signals: Vec::new(),
-        closed_reads: Vec::new(),
+        ..User::new(start())
     }
 }
 
@@ -186,6 +182,8 @@ impl Scene {
                 | Action::ReportSubject
                 | Action::ReadAuditQueue
                 | Action::DecideAuditItem
+                | Action::FlagPerson
+                | Action::OpenSeal
         );
         Attempt {
             peer: Peer::for_tests(name, spki(organisation, user)),

@@ -8,9 +8,9 @@ use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, Counter, Window, Write};
 use crate::domain::id::{Id, PersonId, ReferralId};
 use crate::domain::known::Known;
-use crate::domain::person::{RawIdentifier, TaggedToken};
+use crate::domain::person::{RawIdentifier, TaggedToken, Token};
 use crate::domain::rules::Rules;
-use crate::domain::ruling::Ruling;
+use crate::domain::ruling::{AskedAbout, Ruling};
 use crate::domain::time::When;
 
 /// As the caller named her, before an identity is resolved.
@@ -26,7 +26,8 @@ pub enum Named {
 pub enum Subject {
     Referral(Id),
     Person(Id),
-    Tokens(Vec<TaggedToken>),
+    /// Her tokens, and that of her surname and postcode if both were given.
+    Tokens(Vec<TaggedToken>, Option<Token>),
 }
 
 /// What the caller's organisation itself knows of her.
@@ -42,7 +43,15 @@ impl Subject {
     pub fn outward(&self) -> Option<Id> {
         match self {
             Self::Referral(alias) | Self::Person(alias) => Some(*alias),
-            Self::Tokens(_) => None,
+            Self::Tokens(..) => None,
+        }
+    }
+
+    /// Of her surname and postcode, where she was named by who she is.
+    pub fn household(&self) -> Option<Token> {
+        match self {
+            Self::Referral(_) | Self::Person(_) => None,
+            Self::Tokens(_, household) => *household,
         }
     }
 
@@ -51,10 +60,10 @@ impl Subject {
         match self {
             Self::Referral(alias) => vec![Aggregate::Referral(referral(rules, attempt, *alias))],
             Self::Person(alias) => vec![Aggregate::Person(person(rules, attempt, *alias))],
-            Self::Tokens(tokens) => tokens
-                .iter()
-                .map(|tagged| Aggregate::Token(tagged.token))
-                .collect(),
+            Self::Tokens(tokens, household) => {
+                let tokens = tokens.iter().map(|tagged| tagged.token);
+                tokens.chain(*household).map(Aggregate::Token).collect()
+            }
         }
     }
 
@@ -74,7 +83,7 @@ impl Subject {
                 }
             }
             Self::Person(alias) => Some(person(rules, attempt, *alias)),
-            Self::Tokens(tokens) => known.own_record(own, tokens),
+            Self::Tokens(tokens, _) => known.own_record(own, tokens),
         }
     }
 
@@ -91,7 +100,7 @@ impl Subject {
                 person,
                 tokens: record.tokens.clone(),
             }),
-            (None, Self::Tokens(tokens)) => Some(Found {
+            (None, Self::Tokens(tokens, _)) => Some(Found {
                 person: None,
                 tokens: tokens.clone(),
             }),
@@ -103,7 +112,7 @@ impl Subject {
     /// those of the caller's own record.
     pub fn given<'a>(&'a self, found: Option<&'a Found>) -> &'a [TaggedToken] {
         match (self, found) {
-            (Self::Tokens(tokens), _) => tokens,
+            (Self::Tokens(tokens, _), _) => tokens,
             (Self::Referral(_) | Self::Person(_), Some(found)) => &found.tokens,
             (Self::Referral(_) | Self::Person(_), None) => &[],
         }
@@ -135,7 +144,15 @@ impl Subject {
         let attempt = ruling.attempt();
         let known = ruling.known();
         let same = self.same_person(ruling.rules(), attempt, known, window);
-        if known.count(&same) > 0 {
+        let first = known.count(&same) == 0;
+        if let Counter::SamePerson { person, .. } = &same {
+            ruling.asks_about(AskedAbout {
+                person: *person,
+                household: self.household(),
+                first,
+            });
+        }
+        if !first {
             return;
         }
         let organisation = attempt.organisation().clone();

@@ -32,6 +32,7 @@ use crate::domain::rules::{DomainKeys, Rules};
 use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::{ItemKey, Keys, Slot};
 use crate::domain::time::When;
+use crate::domain::watch::Watch;
 
 use super::answering::{self, Response};
 use super::assessing::{self, Draft};
@@ -71,6 +72,7 @@ impl Rules {
                 include_str!("../../../policies/clock/bank-holidays-england-and-wales.toml"),
             )
             .unwrap(),
+            watch: Watch::parse(include_str!("../../../policies/watch/rules.toml")).unwrap(),
             tokens: TokenKeys::derive(&[1; 32]),
             aliases: AliasKey::new([2; 32]),
             keys: DomainKeys {
@@ -528,7 +530,7 @@ impl Town {
 
     /// An organisation records an assessment of her; its own id.
     pub fn assess(&mut self, at: &str, names: Names<'_>, draft: &Draft) -> Id {
-        let subject = Subject::Tokens(tokens(names));
+        let subject = Subject::Tokens(tokens(names), None);
         let done = self.run(
             attempt(at, Action::RecordAssessment),
             |rules, attempt, known, keys| {

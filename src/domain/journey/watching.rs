@@ -1,24 +1,26 @@
-//! What every attempt leaves behind besides its leaf: a user seen for the first time, and the
-//! signals of a police user who is being pressed (3.10).
+//! What every attempt leaves behind besides its leaf: a user seen for the first time, and what the
+//! rules of the watch notice (3.5, 3.10).
+//!
+//! What is put before the asker's own officer must follow from what the asker was told or did
+//! herself, never from what is held elsewhere; nothing here may read a name.
 
-use crate::domain::audit::{QueueItem, SIGNALS_MAX, Severity, gather, late, probe};
+use crate::domain::audit::{
+    QueueItem, QueueTally, asks_about_a_person, is_denial, probe, tally_item,
+};
 use crate::domain::codes::{Action, OrgKind};
 use crate::domain::decision::{Aggregate, Counter, List, Write};
-use crate::domain::id::{OrgId, ReferralId};
-use crate::domain::organisation::{ClosedRead, Signal, User};
+use crate::domain::id::OrgId;
+use crate::domain::organisation::{Flag, Organisation, User};
+use crate::domain::person::{Evidence, Tier, tier};
 use crate::domain::record::{Record, singleton};
 use crate::domain::refusal::Refusal;
-use crate::domain::ruling::Ruling;
+use crate::domain::ruling::{Ruling, Tie};
+use crate::domain::watch::{Came, RuleCode, Sign, Tally, Tell, WatchRule};
 
 use super::NEW_USERS_A_DAY_MAX;
 
-/// An item must be decided within this many hours.
-const DUE_HOURS: i64 = 72;
 /// Organisations told of one thing, at most: as many as a log entry can concern.
 const TOLD_MAX: usize = 60;
-/// Closed referrals remembered for one user.
-const CLOSED_READS_MAX: usize = 32;
-const REREAD: &str = "probe.reread";
 
 /// Days since 1970, in UTC.
 pub fn day(when: crate::domain::time::When) -> i32 {
@@ -36,18 +38,7 @@ pub fn watch(ruling: &mut Ruling<'_>, refusal: Option<&Refusal>) {
     };
     let key = (own.clone(), attempt.user.as_str().to_owned());
     let before = known.users.get(&key);
-    let mut user = before.cloned().unwrap_or(User {
-        first_seen: attempt.when,
-        removed_at: None,
-        totp_secret: None,
-        totp_last_step: 0,
-        signals: Vec::new(),
-        closed_reads: Vec::new(),
-    });
-    let (signalled, concerned) = ruling.signalled();
-    let concerned = concerned.to_vec();
-    let code = signalled.or_else(|| probe(attempt.action, refusal));
-    let code = code.filter(|_| organisation.kind == OrgKind::Police);
+    let mut user = before.cloned().unwrap_or_else(|| User::new(attempt.when));
     if before.is_none() && attempt.asserted {
         ruling.write(Write::Count {
             counter: Counter::NewUsers {
@@ -58,146 +49,311 @@ pub fn watch(ruling: &mut Ruling<'_>, refusal: Option<&Refusal>) {
             max: NEW_USERS_A_DAY_MAX,
         });
     }
-    if let Some(code) = code {
-        ruling.note(code);
-        let signal = Signal {
-            at: attempt.when,
-            code: code.to_owned(),
-            concerned,
-        };
-        if let Some((tries, minutes)) = gather(&mut user.signals, signal) {
-            let mut told: Vec<OrgId> = vec![own.clone()];
-            let signals = user.signals.iter();
-            told.extend(signals.flat_map(|signal| signal.concerned.clone()));
-            told.extend(known.approvers.reviewers.clone());
-            raise(ruling, told, tries, minutes);
-        } else {
-            let first = user.signals.first().map_or(attempt.when, |first| first.at);
-            let minutes = (attempt.when.millis() - first.millis()).max(0) / 60_000;
-            let tries = u16::try_from(user.signals.len()).unwrap_or(u16::MAX);
-            let mut told = late(&user.signals);
-            // These were told of the burst whomever it concerned.
-            let reviewers = &known.approvers.reviewers;
-            told.retain(|late| late != own && !reviewers.contains(late));
-            raise(ruling, told, tries, u16::try_from(minutes).unwrap_or(60));
-        }
-    } else if attempt.action == Action::QueryAssessments
-        && organisation.tainted(&attempt.peer.name().team, attempt.when)
-    {
-        tainted(ruling, &mut user);
-    }
-    if organisation.kind == OrgKind::Police
-        && let Some(referral) = ruling.closed_read()
-    {
-        read_closed(ruling, &mut user, referral);
-    }
-    if before != Some(&user) {
-        let of = Aggregate::User(own.clone(), attempt.user.as_str().to_owned());
+    let mut watching = Watching {
+        ruling,
+        user: &mut user,
+        organisation,
+    };
+    watching.notice(refusal);
+    let of = Aggregate::User(own.clone(), attempt.user.as_str().to_owned());
+    // What a decision itself makes of its user counts: a code that was used, a removal.
+    if before != Some(&user) && !ruling.writes_to(&of) {
         ruling.fact(of, singleton("user"), &Record::User(user));
     }
 }
 
-/// A red item at the user's own IG officer, at everyone concerned, and at the reviewer: one body
-/// cannot bury it.
-fn raise(ruling: &mut Ruling<'_>, told: Vec<OrgId>, tries: u16, minutes: u16) {
-    let burst = Alert {
-        code: "probe.status_shaped",
-        severity: Severity::Red,
-        tries,
-        minutes,
-    };
-    alert(ruling, told, &burst);
+struct Watching<'w, 'a> {
+    ruling: &'w mut Ruling<'a>,
+    user: &'w mut User,
+    organisation: &'w Organisation,
 }
 
-/// A tainted team asked about someone (3.10 h), whether or not anything is held: an amber item at
-/// its own IG officer and the reviewer, one an hour for each user, so that asking cannot bury them.
-fn tainted(ruling: &mut Ruling<'_>, user: &mut User) {
-    const CODE: &str = "firewall.tainted";
-    let attempt = ruling.attempt();
-    ruling.note(CODE);
-    user.signals
-        .retain(|signal| signal.at.plus_hours(1) > attempt.when);
-    if user.signals.iter().any(|signal| signal.code == CODE) || user.signals.len() >= SIGNALS_MAX {
-        return;
-    }
-    user.signals.push(Signal {
-        at: attempt.when,
-        code: CODE.to_owned(),
-        concerned: Vec::new(),
-    });
-    let mut told = vec![attempt.organisation().clone()];
-    told.extend(ruling.known().approvers.reviewers.clone());
-    let asked = Alert {
-        code: CODE,
-        severity: Severity::Amber,
-        tries: 1,
-        minutes: 0,
-    };
-    alert(ruling, told, &asked);
-}
-
-/// Whoever reads a closed referral again and again wants to know more than its status (3.10 b).
-/// Amber, at his own IG officer, one a day for each user: systems too read what is closed.
-fn read_closed(ruling: &mut Ruling<'_>, user: &mut User, referral: ReferralId) {
-    let attempt = ruling.attempt();
-    let reads = &mut user.closed_reads;
-    reads.retain(|read| read.at.plus_days(1) > attempt.when);
-    let told = reads.iter().any(|read| read.repeated);
-    let Some(again) = reads.iter_mut().find(|read| read.referral == referral) else {
-        if reads.len() >= CLOSED_READS_MAX {
-            reads.remove(0);
+impl Watching<'_, '_> {
+    fn notice(&mut self, refusal: Option<&Refusal>) {
+        let attempt = self.ruling.attempt();
+        let now = attempt.when;
+        let probed = self.probes(refusal);
+        if !probed && refusal.is_some_and(is_denial) {
+            self.sign(RuleCode::Denied, Sign::plain(now));
         }
-        reads.push(ClosedRead {
-            at: attempt.when,
-            referral,
-            repeated: false,
-        });
-        return;
-    };
-    ruling.note(REREAD);
-    if told {
-        return;
+        if self.organisation.kind == OrgKind::Operator
+            && !matches!(attempt.action, Action::SecondFactor | Action::ReadProposals)
+        {
+            self.sign(RuleCode::Operator, Sign::plain(now));
+        }
+        if refusal.is_none() {
+            self.breaks_glass();
+            self.reads_closed();
+            self.is_untied();
+            self.asks();
+            self.asks_about_flagged();
+            self.hours();
+        }
+        self.user.habit.worked(now);
     }
-    again.repeated = true;
-    let reread = Alert {
-        code: REREAD,
-        severity: Severity::Amber,
-        tries: 2,
-        minutes: 0,
-    };
-    alert(ruling, vec![attempt.organisation().clone()], &reread);
-}
 
-/// Something that an officer must look at.
-pub struct Alert {
-    pub code: &'static str,
-    pub severity: Severity,
-    pub tries: u16,
-    pub minutes: u16,
-}
+    /// A police user who is pressed (3.10); and any tainted team that asks (3.10 h).
+    fn probes(&mut self, refusal: Option<&Refusal>) -> bool {
+        let attempt = self.ruling.attempt();
+        let (signalled, concerned) = self.ruling.signalled();
+        let code = signalled.or_else(|| probe(attempt.action, refusal));
+        if let Some(code) = code.filter(|_| self.organisation.kind == OrgKind::Police) {
+            let concerned = concerned.to_vec();
+            self.ruling.note(code);
+            let tried = Sign {
+                concerned,
+                ..Sign::plain(attempt.when)
+            };
+            self.sign(RuleCode::StatusShaped, tried);
+            return true;
+        }
+        let team = &attempt.peer.name().team;
+        if attempt.action == Action::QueryAssessments
+            && self.organisation.tainted(team, attempt.when)
+        {
+            self.ruling.note(RuleCode::Tainted.code());
+            self.sign(RuleCode::Tainted, Sign::plain(attempt.when));
+        }
+        false
+    }
 
-/// Puts one item into the queue of each organisation told, and shows each the log entry.
-pub fn alert(ruling: &mut Ruling<'_>, mut told: Vec<OrgId>, alert: &Alert) {
-    let attempt = ruling.attempt();
-    told.sort();
-    told.dedup();
-    let id = attempt.entropy.id(&format!("queue item {}", alert.code));
-    for organisation in told.into_iter().take(TOLD_MAX) {
+    /// Every emergency view, at all who hold something.
+    fn breaks_glass(&mut self) {
+        let attempt = self.ruling.attempt();
+        if !self.ruling.is_glass_broken() || attempt.check_only {
+            return;
+        }
+        let (_, concerned) = self.ruling.signalled();
+        let opened = Sign {
+            concerned: concerned.to_vec(),
+            ..Sign::plain(attempt.when)
+        };
+        self.sign(RuleCode::GlassBroken, opened);
+    }
+
+    /// Whoever reads a closed referral again and again wants to know more than its status (3.10 b).
+    fn reads_closed(&mut self) {
+        let Some(referral) = self.ruling.closed_read() else {
+            return;
+        };
+        if self.organisation.kind != OrgKind::Police {
+            return;
+        }
+        let read = Sign {
+            about: Some(*referral.id().bytes()),
+            ..Sign::plain(self.ruling.attempt().when)
+        };
+        if self.sign(RuleCode::Reread, read) {
+            self.ruling.note(RuleCode::Reread.code());
+        }
+    }
+
+    fn is_untied(&mut self) {
+        let code = match self.ruling.tie() {
+            None => return,
+            Some(Tie::None) => RuleCode::NoRelationship,
+            Some(Tie::Closed) => RuleCode::AfterClosure,
+        };
+        self.sign(code, Sign::plain(self.ruling.attempt().when));
+    }
+
+    /// How many people, and whether they live together.
+    fn asks(&mut self) {
+        let Some(asked) = self.ruling.asked_about() else {
+            return;
+        };
+        let now = self.ruling.attempt().when;
+        if asked.first {
+            let day = self.user.habit.asked(now);
+            if let Some(rule) = self.rule(RuleCode::Bulk) {
+                let unusual = day.days >= rule.history
+                    && day.people >= rule.least
+                    && day.people > day.usual.saturating_mul(rule.times);
+                if day.people >= rule.threshold || unusual {
+                    let figures = Some((day.people, day.usual));
+                    self.sign_with(&rule.at_once(), Sign::plain(now), figures);
+                }
+            }
+        }
+        if let Some(household) = asked.household {
+            let one = Sign {
+                about: Some(*household.bytes()),
+                which: Some(asked.person),
+                ..Sign::plain(now)
+            };
+            self.sign(RuleCode::Household, one);
+        }
+    }
+
+    /// Someone of the register of the asker's own organisation; nobody else's is looked at.
+    fn asks_about_flagged(&mut self) {
+        let attempt = self.ruling.attempt();
+        if matches!(
+            attempt.action,
+            Action::FlagPerson | Action::ReadAuditSubject
+        ) {
+            return;
+        }
+        let household = self.ruling.asked_about().and_then(|asked| asked.household);
+        let about = self.ruling.about();
+        let user = attempt.user.as_str();
+        let is_her = |flag: &Flag| tier(&Evidence::between(about, &flag.tokens)) == Tier::Automatic;
+        let own = self.ruling.known().flags.iter().filter(|flag| {
+            flag.organisation == *attempt.organisation() && attempt.when < flag.until
+        });
+        let (mut flagged, mut own_record) = (false, false);
+        for flag in own {
+            let own_family = household.is_some() && flag.household == household;
+            if flag.user.as_deref() == Some(user) {
+                own_record |= own_family || is_her(flag);
+            } else {
+                flagged |= is_her(flag);
+            }
+        }
+        for (noticed, code) in [
+            (own_record, RuleCode::OwnRecord),
+            (flagged, RuleCode::Flagged),
+        ] {
+            if noticed {
+                self.sign(code, Sign::plain(attempt.when));
+            }
+        }
+    }
+
+    fn hours(&mut self) {
+        let attempt = self.ruling.attempt();
+        let Some(rule) = self.rule(RuleCode::Hours) else {
+            return;
+        };
+        let unlike = self
+            .user
+            .habit
+            .is_unlike(attempt.when, rule.history, rule.threshold);
+        if asks_about_a_person(attempt.action) && unlike {
+            self.sign_with(&rule.at_once(), Sign::plain(attempt.when), None);
+        }
+    }
+
+    fn rule(&self, code: RuleCode) -> Option<WatchRule> {
+        self.ruling.rules().watch.rule(code).cloned()
+    }
+
+    /// Adds a sign; says whether there is an item about it now.
+    fn sign(&mut self, code: RuleCode, sign: Sign) -> bool {
+        match self.rule(code) {
+            Some(rule) => self.sign_with(&rule, sign, None),
+            None => false,
+        }
+    }
+
+    fn sign_with(&mut self, rule: &WatchRule, sign: Sign, figures: Option<(u32, u32)>) -> bool {
+        let attempt = self.ruling.attempt();
+        let new = attempt
+            .entropy
+            .id(&format!("queue item {}", rule.code.code()));
+        let (mut tally, new_to) = match self.user.bursts.add(rule, sign, new) {
+            Came::Quiet => return false,
+            Came::Opened(tally) => {
+                let told = self.told(rule, &tally.concerned);
+                (tally, told)
+            }
+            Came::Raised { tally, late } => {
+                let mut late = late;
+                let early = self.told(rule, &[]);
+                // These were told whomever it concerned.
+                late.retain(|organisation| {
+                    rule.tell.contains(&Tell::Concerned) && !early.contains(organisation)
+                });
+                (tally, late)
+            }
+        };
+        if let Some((count, _)) = figures {
+            tally.count = count;
+        }
+        let usual = figures.map_or(0, |(_, usual)| usual);
+        for organisation in self.told(rule, &tally.concerned) {
+            if new_to.contains(&organisation) {
+                self.open(&organisation, rule, &tally, usual);
+                continue;
+            }
+            self.raise(&organisation, &tally);
+            let (_, concerned) = self.ruling.signalled();
+            let sees = concerned.contains(&organisation)
+                || organisation == *attempt.organisation()
+                || self.reviewers().contains(&organisation);
+            if sees {
+                self.ruling
+                    .list(List::Alert(organisation, tally.item), 0, tally.item);
+            }
+        }
+        true
+    }
+
+    fn reviewers(&self) -> &[OrgId] {
+        &self.ruling.known().approvers.reviewers
+    }
+
+    fn told(&self, rule: &WatchRule, concerned: &[OrgId]) -> Vec<OrgId> {
+        let mut told: Vec<OrgId> = Vec::new();
+        for who in &rule.tell {
+            match who {
+                Tell::Own => told.push(self.ruling.attempt().organisation().clone()),
+                Tell::Concerned => told.extend_from_slice(concerned),
+                Tell::Reviewer => told.extend_from_slice(self.reviewers()),
+            }
+        }
+        told.sort();
+        told.dedup();
+        told.truncate(TOLD_MAX);
+        told
+    }
+
+    /// Puts one item into the queue of an organisation.
+    fn open(&mut self, told: &OrgId, rule: &WatchRule, tally: &Tally, usual: u32) {
+        let attempt = self.ruling.attempt();
+        // The limit of the file, also where one sign is enough because it was counted elsewhere.
+        let limit = self
+            .rule(rule.code)
+            .map_or(rule.threshold, |rule| rule.threshold);
         let item = QueueItem {
-            id,
+            id: tally.item,
             at: attempt.when,
-            code: alert.code.to_owned(),
-            severity: alert.severity,
+            rule: rule.code,
+            version: self.ruling.rules().watch.version().to_owned(),
+            severity: rule.severity,
             organisation: attempt.organisation().clone(),
             user: attempt.user.as_str().to_owned(),
-            tries: alert.tries,
-            minutes: alert.minutes,
-            due: attempt.when.plus_hours(DUE_HOURS),
+            names_user: rule.names_user,
+            count: tally.count,
+            minutes: tally.minutes(),
+            limit,
+            usual,
+            due: attempt.when.plus_hours(i64::from(rule.due_hours)),
+            escalates: attempt.when.plus_hours(i64::from(rule.escalate_hours)),
+            from: None,
+            drawn: None,
             decided: None,
         };
-        ruling.concerns(&organisation);
-        ruling.list(List::Queue(organisation.clone()), 0, id);
-        ruling.fact(Aggregate::Queue(organisation), id, &Record::QueueItem(item));
+        let id = item.id;
+        for list in [List::Queue(told.clone()), List::Alert(told.clone(), id)] {
+            self.ruling.list(list, 0, id);
+        }
+        self.ruling
+            .fact(Aggregate::Queue(told.clone()), id, &Record::QueueItem(item));
+    }
+
+    /// More tries raise the count of the item that is there: asking on cannot bury it.
+    fn raise(&mut self, told: &OrgId, tally: &Tally) {
+        let more = QueueTally {
+            item: tally.item,
+            count: tally.count,
+            minutes: tally.minutes(),
+        };
+        self.ruling.fact(
+            Aggregate::Queue(told.clone()),
+            tally_item(tally.item),
+            &Record::Tally(more),
+        );
     }
 }
 

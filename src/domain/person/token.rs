@@ -114,25 +114,27 @@ pub struct TokenKeys {
     name_birth_postcode: [u8; 64],
     name_birth_phone: [u8; 64],
     name_birth_email: [u8; 64],
+    household: [u8; 64],
 }
 
 impl TokenKeys {
     pub fn derive(link_key: &[u8; 32]) -> Self {
         let root = Hkdf::<Sha256>::new(None, link_key);
         let version = NORMALISER_VERSION.to_string();
-        let key = |kind: TokenKind| {
+        let labelled = |label: &str| {
             let mut out = [0; 64];
             let info = [
                 b"firedoor/link-token/v",
                 version.as_bytes(),
                 b"/",
-                kind.label().as_bytes(),
+                label.as_bytes(),
             ];
             let filled = root.expand_multi_info(&info, &mut out).is_ok();
             // Two blocks; HKDF gives up to 255. A key of zeros must never be used.
             assert!(filled, "HKDF gives 64 bytes");
             out
         };
+        let key = |kind: TokenKind| labelled(kind.label());
         Self {
             nhs: key(TokenKind::Nhs),
             nhs_given: key(TokenKind::NhsGiven),
@@ -141,6 +143,7 @@ impl TokenKeys {
             name_birth_postcode: key(TokenKind::NameBirthPostcode),
             name_birth_phone: key(TokenKind::NameBirthPhone),
             name_birth_email: key(TokenKind::NameBirthEmail),
+            household: labelled("household"),
         }
     }
 
@@ -158,25 +161,30 @@ impl TokenKeys {
 
     /// Each part is preceded by its length, so that no two lists of parts look alike.
     fn token(&self, kind: TokenKind, parts: &[&str]) -> TaggedToken {
-        let mut mac = Hmac::<Sha256>::new(self.key(kind).into());
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        let whole: [u8; 32] = mac.finalize().into_bytes().into();
-        let mut short = [0; 16];
-        short.copy_from_slice(whole.split_at(16).0);
         TaggedToken {
             kind,
-            token: Token(short),
+            token: keyed(self.key(kind), parts),
         }
     }
+}
+
+fn keyed(key: &[u8; 64], parts: &[&str]) -> Token {
+    let mut mac = Hmac::<Sha256>::new(key.into());
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    let whole: [u8; 32] = mac.finalize().into_bytes().into();
+    let mut short = [0; 16];
+    short.copy_from_slice(whole.split_at(16).0);
+    Token(short)
 }
 
 /// A person as the gateway compares her: keyed tokens and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     tokens: Vec<TaggedToken>,
+    household: Option<Token>,
 }
 
 impl Person {
@@ -184,6 +192,12 @@ impl Person {
     /// such as a name without a full date of birth: such a record is never linked.
     pub fn tokens(&self) -> &[TaggedToken] {
         &self.tokens
+    }
+
+    /// Of surname and postcode. It speaks of a family, not of her: it is never kept with a record
+    /// and links nothing. The rules of the watch compare it, within hours and with who was flagged.
+    pub const fn household(&self) -> Option<Token> {
+        self.household
     }
 
     pub(super) fn of(identity: &Identity, keys: &TokenKeys) -> Self {
@@ -228,7 +242,10 @@ impl Person {
         }
         tokens.sort_unstable();
         tokens.dedup();
-        Self { tokens }
+        let household = family.as_ref().zip(whereabouts.postcode());
+        let household = household
+            .map(|(family, postcode)| keyed(&keys.household, &[family, postcode.as_str()]));
+        Self { tokens, household }
     }
 }
 

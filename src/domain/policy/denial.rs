@@ -140,6 +140,8 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
+        | Action::FlagPerson
+        | Action::OpenSeal
         | Action::Propose
         | Action::Narrow
         | Action::ReadProposals

@@ -10,9 +10,12 @@ use super::App;
 use super::call::{Call, Halt, Route, field, handle};
 use super::referrals::Reply;
 use super::reply::{Rendered, envelope, finish, render};
-use crate::domain::audit::{SeenItem, SomeOrganisation};
+use crate::domain::audit::{Desk, Drawn, Figures, QueueState, SeenItem, SomeOrganisation};
 use crate::domain::codes::Action;
-use crate::edge::wire::audit::{AuditQueryIn, AuditSubjectIn, QueueDecisionIn};
+use crate::domain::id::{Id, OrgId};
+use crate::domain::journey::flagging::Flagging;
+use crate::domain::journey::sealing::OwnName;
+use crate::edge::wire::audit::{AuditQueryIn, AuditSubjectIn, FlagIn, QueueDecisionIn};
 use crate::pipeline::Entry;
 
 /// The log entries that your organisation may see, the newest first. The reading is logged.
@@ -72,9 +75,9 @@ pub async fn trail(State(app): State<Arc<App>>, request: Request) -> Response {
     .await
 }
 
-/// What your organisation must decide: emergencies, probes.
+/// What your organisation must decide, after what happened since Friday 17:00.
 #[utoipa::path(get, path = "/v1/audit/queue", tag = "audit",
-    responses((status = 200, description = "the queue", body = Reply)))]
+    responses((status = 200, description = "counts, then the queue", body = Reply)))]
 pub async fn queue(State(app): State<Arc<App>>, request: Request) -> Response {
     handle(
         app,
@@ -87,6 +90,85 @@ pub async fn queue(State(app): State<Arc<App>>, request: Request) -> Response {
             ))
         },
     )
+    .await
+}
+
+/// One item, with the entries behind it and around it that you may see.
+#[utoipa::path(get, path = "/v1/audit/queue/{id}", tag = "audit",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "the item", body = Reply)))]
+pub async fn item(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::read(Action::ReadAuditQueue),
+        async |call| {
+            let alias = call.id(&id)?;
+            let gateway = &call.app.gateway;
+            Ok(render(
+                call,
+                gateway.audit_item(call.attempt()?, alias).await?,
+            ))
+        },
+    )
+    .await
+}
+
+/// Flags a person, so that your own workers' attempts about her come to your queue. At once.
+#[utoipa::path(post, path = "/v1/audit/flags", tag = "audit", request_body = FlagIn,
+    responses((status = 201, description = "flagged", body = Reply)))]
+pub async fn flag(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::FlagPerson),
+        async |call| {
+            let input: FlagIn = call.json()?;
+            let attempt = call.attempt()?;
+            let gateway = &call.app.gateway;
+            let (user, days) = input.checked()?;
+            let (person, _) = gateway.resolve(input.identity.raw(), attempt.when)?;
+            let flagging = Flagging {
+                tokens: person.tokens().to_vec(),
+                household: person.household(),
+                user,
+                days,
+            };
+            Ok(render(call, gateway.flag(attempt, &flagging).await?))
+        },
+    )
+    .await
+}
+
+/// Which of your own organisation's people an entry is about, once, under an approved proposal.
+#[utoipa::path(get, path = "/v1/audit/entries/{index}/person", tag = "audit",
+    params(
+        ("index" = u64, Path),
+        ("proposal" = String, Query, description = "the approved proposal to open this seal"),
+    ),
+    responses((status = 200, description = "your own name for her, or nothing", body = Reply)))]
+pub async fn person(
+    State(app): State<Arc<App>>,
+    Path(index): Path<String>,
+    request: Request,
+) -> Response {
+    handle(app, request, Route::read(Action::OpenSeal), async |call| {
+        let proposal = call.query("proposal").unwrap_or_default();
+        let alias = Id::parse(proposal)
+            .ok_or_else(|| field("proposal", "give the id of your approved proposal"))?;
+        let index = index
+            .parse()
+            .map_err(|_| field("index", "give the number of the entry"))?;
+        let gateway = &call.app.gateway;
+        Ok(render(
+            call,
+            gateway.open_seal(call.attempt()?, index, alias).await?,
+        ))
+    })
     .await
 }
 
@@ -196,17 +278,29 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One thing to decide.
+/// One thing to decide: which rule, why, and where it stands.
 pub fn item_json(item: &SeenItem) -> Value {
     json!({
         "id": item.id.to_string(),
         "at": item.at.rfc3339(),
-        "code": item.code,
+        "code": item.rule.code(),
         "severity": item.severity.code(),
-        "says": says(&item.code, item.tries, item.minutes),
+        "state": item.state.code(),
+        "says": item.says,
         "organisation": item.user.as_ref().map(|(organisation, _)| organisation.as_str()),
         "user": item.user.as_ref().map(|(_, user)| user),
+        "tries": item.count,
+        "minutes": item.minutes,
         "due": item.due.rfc3339(),
+        "why": {
+            "rule": item.rule.code(),
+            "rules_version": item.version,
+            "count": item.count,
+            "limit": item.limit,
+            "usual": (item.usual > 0).then_some(item.usual),
+        },
+        "passed_on_by": item.from.as_ref().map(OrgId::as_str),
+        "sample": item.drawn.as_ref().map(drawn_json),
         "decided": item.decided.as_ref().map(|decided| json!({
             "at": decided.at.rfc3339(),
             "by": decided.by,
@@ -215,28 +309,73 @@ pub fn item_json(item: &SeenItem) -> Value {
     })
 }
 
-/// In words; the wording about status quotes the police guidance of 2018.
-fn says(code: &str, tries: u16, minutes: u16) -> String {
-    match code {
-        "probe.status_shaped" => format!(
-            "Status-shaped activity by one user: {tries} tries, {minutes} minutes. Never check a \
-             database only to establish immigration status."
-        ),
-        "firewall.tainted" => "A team that the firewall shuts out asked about a person. It was \
-                               shown nothing."
-            .to_owned(),
-        "probe.reread" => "One user read the status of a closed referral again.".to_owned(),
-        "btg.opened" => "The glass was broken. Review it within 72 hours.".to_owned(),
-        _ => "This needs your decision.".to_owned(),
-    }
+fn drawn_json(drawn: &Drawn) -> Value {
+    json!({
+        "entry": drawn.entry,
+        "week": drawn.week,
+        "seed": drawn.checkpoint,
+    })
 }
 
-/// Counts first, then the items.
-pub fn queue_body(items: &[SeenItem]) -> Map<String, Value> {
-    let open = items.iter().filter(|item| item.decided.is_none()).count();
-    let items: Vec<Value> = items.iter().map(item_json).collect();
+/// One item with the entries around it: those of the same user that the reader may see.
+pub fn item_body(item: &SeenItem, entries: &[Entry]) -> Map<String, Value> {
+    let entries: Vec<Value> = entries.iter().map(entry_json).collect();
     let mut map = Map::new();
+    map.insert("item".to_owned(), item_json(item));
+    map.insert("entries".to_owned(), json!(entries));
+    map
+}
+
+/// What happened, then what must be decided; and what was looked for, so that an empty queue is not
+/// blank.
+pub fn queue_body(desk: &Desk, figures: &Figures) -> Map<String, Value> {
+    let open = desk
+        .items
+        .iter()
+        .filter(|item| item.state != QueueState::Closed)
+        .count();
+    let items: Vec<Value> = desk.items.iter().map(item_json).collect();
+    let rules: Vec<&str> = desk.checked.rules.iter().map(|rule| rule.code()).collect();
+    let counts = json!({
+        "since": desk.since.rfc3339(),
+        "accesses": figures.accesses,
+        "people": figures.people(),
+        "break_glass": figures.emergencies,
+        "firewall_stops": figures.firewall_stops,
+        "denials": figures.denials,
+        "items_due": desk.due,
+        "complete": !desk.checked.cut,
+    });
+    let mut map = Map::new();
+    map.insert("since_friday".to_owned(), counts);
     map.insert("must_decide".to_owned(), json!(open));
     map.insert("items".to_owned(), json!(items));
+    map.insert(
+        "checked".to_owned(),
+        json!({ "rules_version": desk.checked.version, "rules": rules }),
+    );
+    if open == 0 {
+        let says = format!(
+            "Nothing to decide. {} rules were checked at every attempt. Since {}: {} accesses, {} \
+             emergencies, {} refusals.",
+            rules.len(),
+            desk.since.rfc3339(),
+            figures.accesses,
+            figures.emergencies,
+            figures.denials,
+        );
+        map.insert("says".to_owned(), json!(says));
+    }
+    map
+}
+
+/// What the seal hid: the name by which the reader's own organisation knows her.
+pub fn person_body(name: OwnName) -> Map<String, Value> {
+    let (kind, id) = match name {
+        OwnName::Referral(id) => ("referral", id),
+        OwnName::Person(id) => ("person", id),
+    };
+    let mut map = Map::new();
+    map.insert(kind.to_owned(), json!(id.to_string()));
     map
 }

@@ -226,7 +226,9 @@ const fn default_purpose(action: Action, role: Role) -> Purpose {
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::ReadAuditQueue
-        | Action::DecideAuditItem => Purpose::Audit,
+        | Action::DecideAuditItem
+        | Action::FlagPerson
+        | Action::OpenSeal => Purpose::Audit,
         Action::Propose
         | Action::Approve
         | Action::Narrow

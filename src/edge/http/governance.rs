@@ -134,6 +134,7 @@ pub fn proposal_json(proposal: &Proposal) -> Value {
         "until": proposal.until.rfc3339(),
         // Whose referral it is about stays with its organisation.
         "hold": hold,
+        "seal": proposal.widening.seal().map(|seal| json!({ "reason": seal.reason.code() })),
         "approved": proposal.approved.as_ref().map(|approval| json!({
             "organisation": approval.organisation.as_str(),
             "at": approval.at.rfc3339(),

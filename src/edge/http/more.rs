@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::{assessments, audit, governance, reconciliations};
 use crate::domain::answer::Answer;
-use crate::pipeline::{Entry, OpenedItem};
+use crate::pipeline::{Entry, More, OpenedItem};
 
 /// Status and fields of one answer, beyond those that [`super::reply`] renders itself.
 pub fn body(
@@ -13,8 +13,9 @@ pub fn body(
     answer: Answer,
     opened: &[OpenedItem],
     entries: &[Entry],
+    told: &More,
 ) -> (u16, Map<String, Value>) {
-    let told = answer.told();
+    let word = answer.told();
     let (status, mut map) = match answer {
         Answer::Assessed { assessment, ticks } => (
             201,
@@ -29,7 +30,15 @@ pub fn body(
             (200, fields(json!({ "entries": list })))
         }
         Answer::Trail(key) => (200, fields(json!({ "trail_key": key.to_text() }))),
-        Answer::Queue(items) => (200, audit::queue_body(&items)),
+        Answer::Queue(desk) => (200, audit::queue_body(&desk, &told.figures)),
+        Answer::QueueItem(item, _) => (200, audit::item_body(&item, entries)),
+        Answer::Flagged => (
+            201,
+            fields(
+                json!({ "says": "From now, attempts about her by your own workers are shown to you." }),
+            ),
+        ),
+        Answer::SealOpened(_) => (200, told.behind.map(audit::person_body).unwrap_or_default()),
         Answer::Proposed(id) => {
             let says = "Nothing changes until a second person of another organisation approves.";
             (
@@ -56,7 +65,7 @@ pub fn body(
         Answer::Reconciling(collected) => (200, reconciliations::said(collected)),
         _ => (200, Map::new()),
     };
-    map.insert("result".to_owned(), json!(told));
+    map.insert("result".to_owned(), json!(word));
     (status, map)
 }
 

@@ -215,7 +215,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
                          need no reason.",
             })),
         ),
-        other => super::more::body(call, other, opened, &answered.entries),
+        other => super::more::body(call, other, opened, &answered.entries, &answered.more),
     }
 }
 

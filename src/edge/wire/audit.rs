@@ -7,8 +7,12 @@ use super::governance::complete;
 use super::{IdentityIn, Wrong, short};
 use crate::domain::audit::{Filter, QueueVerdict, VisibleOutcome};
 use crate::domain::codes::{Action, Purpose};
+use crate::domain::journey::flagging::FLAG_DAYS_MAX;
 use crate::domain::person::FieldError;
 use crate::pipeline::Page;
+
+/// A flag lasts this long unless stated.
+const FLAG_DAYS: u16 = 365;
 
 /// What to look for in the log: of a query string, or in a body.
 #[derive(Deserialize, ToSchema, Default)]
@@ -80,5 +84,31 @@ impl QueueDecisionIn {
         let mut wrong = Wrong::default();
         let verdict = wrong.code("decision", &self.decision, QueueVerdict::parse);
         complete(wrong, verdict)
+    }
+}
+
+/// A person to be flagged for your own organisation's workers.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FlagIn {
+    pub identity: IdentityIn,
+    /// Her user name, if she works for your organisation; then her family counts too.
+    pub user: Option<String>,
+    /// The flag ends by itself after so many days, at most 730; 365 unless stated.
+    pub days: Option<u16>,
+}
+
+impl FlagIn {
+    /// The user and the days; the identity is resolved apart.
+    pub fn checked(&self) -> Result<(Option<String>, u16), Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        if let Some(user) = &self.user {
+            short(&mut wrong, "user", user, 64);
+        }
+        let days = self.days.unwrap_or(FLAG_DAYS);
+        if !(1..=FLAG_DAYS_MAX).contains(&days) {
+            wrong.add("days", "give a number from 1 to 730");
+        }
+        wrong.finish((self.user.clone(), days))
     }
 }

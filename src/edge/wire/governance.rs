@@ -7,9 +7,10 @@ use super::key_text::{hex32, secret};
 use super::{Secret, Wrong};
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
-    Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
+    Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, SealReason,
+    ServiceFamily, Taint,
 };
-use crate::domain::governance::{Hold, HoldChange, Widening};
+use crate::domain::governance::{Hold, HoldChange, SealOpening, Widening};
 use crate::domain::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
 use crate::domain::journey::governing::OwnCertificate;
 use crate::domain::organisation::{
@@ -169,6 +170,14 @@ pub enum ProposalIn {
     EndHold {
         referral: String,
     },
+    /// Lets you learn once, within seven days of its approval, which of your own organisation's
+    /// people a log entry is about. By an information-governance officer.
+    OpenSeal {
+        /// The number of the entry.
+        entry: u64,
+        /// `misuse`, `complaint`, `safeguarding_review`, `subject_access` or `regulator_order`.
+        reason: String,
+    },
     /// For your own team, by your organisation's administrator in person: takes effect at once.
     IssueOwnCertificate {
         certificate: CertificateIn,
@@ -240,6 +249,11 @@ impl ProposalIn {
                 organisation: attempt.organisation().clone(),
                 referral: ReferralId(id(wrong, "referral", &referral)?),
                 change: HoldChange::End,
+            }),
+            Self::OpenSeal { entry, reason } => Widening::OpenSeal(SealOpening {
+                organisation: attempt.organisation().clone(),
+                entry,
+                reason: wrong.code("reason", &reason, SealReason::parse)?,
             }),
             Self::IssueOwnCertificate {
                 certificate,

@@ -1,4 +1,5 @@
-//! The nightly change of the key over all item keys: what was erased by day is destroyed by night.
+//! What is done by the clock: the nightly change of the key over all item keys, by which what was
+//! erased by day is destroyed by night; and the queues of what must be decided.
 //!
 //! Decides when, and nothing else; how is the store's. A change that fails is tried again, and told
 //! until it succeeds. Nothing here may count on being the only gateway that looks.
@@ -14,12 +15,27 @@ use crate::edge::http::App;
 use crate::store::Erasure;
 
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Queues are moved on by the clock this often.
+const QUEUES_EVERY: Duration = Duration::from_secs(600);
 /// After a failure it is left alone for so long.
 const AGAIN_AFTER: Duration = Duration::from_secs(600);
 /// The hour in London when few are at work.
 const HOUR: i8 = 3;
 /// A key is not kept for longer, even if nothing was erased.
 const EPOCH_DAYS_MAX: i64 = 7;
+
+/// Moves the queues of what must be decided on by the clock; never ends. What fails is told, and
+/// tried again with the next look.
+pub(super) async fn keep_queues(app: Arc<App>) {
+    let mut look = interval(QUEUES_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        if let Err(error) = app.gateway.keep_queues().await {
+            tracing::warn!(%error, "the queues of what must be decided did not move on");
+        }
+    }
+}
 
 /// Changes the key when it is due; never ends.
 pub(super) async fn keep_destroying(app: Arc<App>) {

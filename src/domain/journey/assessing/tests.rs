@@ -7,7 +7,7 @@ use crate::domain::decision::PartRef;
 use crate::domain::person::TaggedToken;
 
 fn record_of(town: &mut Town, at: &str, draft: &Draft) -> Done {
-    let subject = Subject::Tokens(tokens(AMINA));
+    let subject = Subject::Tokens(tokens(AMINA), None);
     town.run(
         attempt(at, Action::RecordAssessment),
         |rules, attempt, known, keys| record(rules, attempt, known, keys, &subject, draft),
@@ -185,7 +185,7 @@ fn a_name_that_leads_nowhere_and_a_person_of_no_proof_make_no_record() {
             "nothing-to-show",
         ),
         (
-            Subject::Tokens(Vec::<TaggedToken>::new()),
+            Subject::Tokens(Vec::<TaggedToken>::new(), None),
             "check-your-answers",
         ),
     ] {

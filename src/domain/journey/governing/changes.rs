@@ -98,7 +98,10 @@ pub fn names_immigration_enforcement(widening: &Widening) -> bool {
         Widening::AddAgreement { agreement, .. } => texts.agreement(agreement),
         Widening::AddCertificate { certificate, .. } => texts.certificate(certificate),
         Widening::OpenService(service) => texts.service(service),
-        Widening::Resume { .. } | Widening::GoOnWithout { .. } | Widening::Hold(_) => {}
+        Widening::Resume { .. }
+        | Widening::GoOnWithout { .. }
+        | Widening::Hold(_)
+        | Widening::OpenSeal(_) => {}
     }
     texts.add(widening.organisation().as_str());
     texts.any_enforcement()
@@ -119,7 +122,8 @@ pub fn name_agreements(widening: &mut Widening, entropy: &Entropy) {
         | Widening::OpenService(_)
         | Widening::Resume { .. }
         | Widening::GoOnWithout { .. }
-        | Widening::Hold(_) => {}
+        | Widening::Hold(_)
+        | Widening::OpenSeal(_) => {}
     }
 }
 
@@ -203,6 +207,8 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             "this organisation is not suspended",
         ),
         (Widening::Hold(hold), Some(_)) => holding::check(&mut wrong, hold, known, now),
+        // Whether she may see the entry is looked at when it is opened: to refuse here would tell.
+        (Widening::OpenSeal(_), Some(_)) => {}
     }
     wrong.finish()
 }
@@ -499,7 +505,10 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
     };
     match widening {
         // What a hold writes is not only facts: see `holding`.
-        Widening::Enrol(_) | Widening::GoOnWithout { .. } | Widening::Hold(_) => Vec::new(),
+        Widening::Enrol(_)
+        | Widening::GoOnWithout { .. }
+        | Widening::Hold(_)
+        | Widening::OpenSeal(_) => Vec::new(),
         Widening::AddTeam { team, .. } => {
             organisation.teams.push(team.clone());
             vec![organisation_fact(organisation)]
@@ -559,14 +568,11 @@ pub fn with_certificate(
 
 fn known_user(known: &Known, organisation: &OrgId, name: &str, now: When) -> User {
     let key = (organisation.clone(), name.to_owned());
-    known.users.get(&key).cloned().unwrap_or(User {
-        first_seen: now,
-        removed_at: None,
-        totp_secret: None,
-        totp_last_step: 0,
-        signals: Vec::new(),
-        closed_reads: Vec::new(),
-    })
+    known
+        .users
+        .get(&key)
+        .cloned()
+        .unwrap_or_else(|| User::new(now))
 }
 
 fn attest(organisation: &mut Organisation, team: &TeamId, taint: Taint, at: When, by: &str) {

@@ -175,12 +175,8 @@ fn facts(founding: &Founding, when: When) -> Vec<Changed> {
             Aggregate::User(organisation.clone(), name.clone()),
             singleton("user"),
             Record::User(User {
-                first_seen: when,
-                removed_at: None,
                 totp_secret: Some(secret.clone()),
-                totp_last_step: 0,
-                signals: Vec::new(),
-                closed_reads: Vec::new(),
+                ..User::new(when)
             }),
         )
     });

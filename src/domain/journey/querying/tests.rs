@@ -24,7 +24,7 @@ fn ask_with(town: &mut Town, at: &str, subject: Subject, consent: Option<Consent
 }
 
 fn by_name(names: Names<'_>) -> Subject {
-    Subject::Tokens(tokens(names))
+    Subject::Tokens(tokens(names), None)
 }
 
 /// The hospital assessed her and may tell the service; the service accepted a police referral.

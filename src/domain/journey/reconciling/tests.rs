@@ -81,7 +81,7 @@ fn all_say_complete(town: &mut Town) {
 
 fn ask(town: &mut Town, names: Names<'_>) -> &'static str {
     let question = Query {
-        subject: Subject::Tokens(tokens(names)),
+        subject: Subject::Tokens(tokens(names), None),
         consent: None,
     };
     let done = town.run(
@@ -404,7 +404,7 @@ fn a_consent_taken_back_or_refused_holds_again() {
     again.answers.assessed_at = town.now;
     again.consents[0].decision = ConsentDecision::Deny;
     town.restore(&copy);
-    let subject = Subject::Tokens(tokens(AMINA));
+    let subject = Subject::Tokens(tokens(AMINA), None);
     let assessed = town.run(
         attempt("trust", Action::RecordAssessment),
         |rules, attempt, known, keys| {

@@ -7,6 +7,7 @@ use super::super::subject::Subject;
 use super::super::trial::*;
 use super::*;
 use crate::domain::alias::AliasKind;
+use crate::domain::audit::Severity;
 use crate::domain::codes::{Direction, Purpose, Role};
 use crate::domain::rules::Rules;
 
@@ -89,7 +90,7 @@ fn a_tainted_team_that_asks_is_an_amber_item_an_hour_whoever_it_asks_about() {
     town.taint("council");
     let ask = |town: &mut Town| {
         let query = Query {
-            subject: Subject::Tokens(tokens(AMINA)),
+            subject: Subject::Tokens(tokens(AMINA), None),
             consent: None,
         };
         town.run(
@@ -151,8 +152,8 @@ fn a_closed_referral_read_again_is_one_amber_item_at_the_readers_own_officer() {
     let items = town.queue("met");
     assert_eq!(items.len(), 1);
     assert_eq!(
-        (items[0].code.as_str(), items[0].severity),
-        ("probe.reread", Severity::Amber)
+        (items[0].rule, items[0].severity),
+        (RuleCode::Reread, Severity::Amber)
     );
     assert!(town.queue("lantern").is_empty() && town.queue("reviewer").is_empty());
 }

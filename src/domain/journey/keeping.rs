@@ -1,0 +1,183 @@
+//! The gateway keeps the queues: what nobody decided goes to the second level, and each week ordinary
+//! accesses are drawn at random (3.5). By the clock, whether or not anybody looks.
+
+use crate::domain::answer::Answer;
+use crate::domain::attempt::Entropy;
+use crate::domain::audit::{Drawn, GATEWAY, QueueDecision, QueueItem, QueueVerdict};
+use crate::domain::decision::{Aggregate, Decision, List};
+use crate::domain::id::{Id, OrgId};
+use crate::domain::known::Known;
+use crate::domain::merkle::Hash;
+use crate::domain::record::{Record, singleton};
+use crate::domain::rules::Rules;
+use crate::domain::ruling::{BadRuling, Ruled};
+use crate::domain::seal::Keys;
+use crate::domain::time::When;
+use crate::domain::watch::RuleCode;
+use crate::domain::watch::sample::{Week, draw};
+
+use super::auditing::copies;
+use super::own_acts::{self, OwnAct};
+
+/// Items moved in one decision.
+const ITEMS_MAX: usize = 16;
+
+/// Whether anything of the queue that was read waits for the gateway.
+pub fn is_overdue(known: &Known, now: When) -> bool {
+    known
+        .queue
+        .values()
+        .any(|item| item.is_overdue(known.tallies.get(&item.id), now))
+}
+
+/// Passes on what nobody of `own` closed in time: to its own second level, and to the reviewer.
+///
+/// # Errors
+/// [`BadRuling`].
+pub fn escalate(
+    rules: &Rules,
+    when: When,
+    entropy: &Entropy,
+    keys: Keys,
+    known: &Known,
+    own: &OrgId,
+) -> Result<Option<Decision<Ruled>>, BadRuling> {
+    let overdue = known
+        .queue
+        .values()
+        .filter(|item| item.is_overdue(known.tallies.get(&item.id), when));
+    let (mut facts, mut lists) = (Vec::new(), Vec::new());
+    let mut moved = 0_usize;
+    for item in overdue.take(ITEMS_MAX) {
+        moved += 1;
+        let passed = QueueItem {
+            decided: Some(QueueDecision {
+                at: when,
+                by: GATEWAY.to_owned(),
+                decision: QueueVerdict::Escalate,
+                count: item.total(known.tallies.get(&item.id)),
+            }),
+            ..item.clone()
+        };
+        let id = |reviewer: &OrgId| entropy.id(&format!("passed on {moved} to {reviewer}"));
+        for (of, copy) in copies(known, &passed, own, when, id) {
+            lists.push((List::Queue(of.clone()), copy.id));
+            facts.push((Aggregate::Queue(of), copy.id, Record::QueueItem(copy)));
+        }
+        facts.push((
+            Aggregate::Queue(own.clone()),
+            passed.id,
+            Record::QueueItem(passed),
+        ));
+    }
+    let mut concerned = vec![own.clone()];
+    concerned.extend(known.approvers.reviewers.clone());
+    let act = OwnAct {
+        user: "watch",
+        action: "escalate",
+        reason: "not-decided-in-time",
+        answer: Answer::Watched,
+        told: concerned.clone(),
+        concerned,
+        notes: vec![format!("items-{moved}")],
+        request: own.as_str().as_bytes().to_vec(),
+        facts,
+        lists,
+    };
+    own_acts::entry(rules, when, entropy, keys, known, act)
+}
+
+/// What a week's draw is made from.
+pub struct Draw<'a> {
+    pub week: Week,
+    /// The root of the tree that ends with the first entry after the week.
+    pub root: Hash,
+    /// That tree's signed checkpoint.
+    pub checkpoint: String,
+    /// The ordinary accesses of the organisation in the week: index, and whose it was, hashed.
+    pub accesses: &'a [(u64, [u8; 16])],
+}
+
+/// Draws the week's sample of `own` into its queue. A week without accesses is drawn too, so that
+/// the log says that nothing was left out.
+///
+/// # Errors
+/// [`BadRuling`].
+pub fn sample(
+    rules: &Rules,
+    when: When,
+    entropy: &Entropy,
+    keys: Keys,
+    known: &Known,
+    own: &OrgId,
+    of: &Draw<'_>,
+) -> Result<Option<Decision<Ruled>>, BadRuling> {
+    let Some(rule) = rules.watch.rule(RuleCode::Sample) else {
+        return Ok(None);
+    };
+    let indices: Vec<u64> = of.accesses.iter().map(|(index, _)| *index).collect();
+    let drawn = draw(&of.root, own, of.week, &indices);
+    let many = usize::try_from(rule.threshold).unwrap_or(usize::MAX);
+    let (mut facts, mut lists) = (Vec::new(), Vec::new());
+    for (place, entry) in drawn.into_iter().take(many).enumerate() {
+        let worker = of.accesses.iter().find(|(index, _)| *index == entry);
+        let id = entropy.id(&format!("sample {place}"));
+        let item = QueueItem {
+            id,
+            at: when,
+            rule: rule.code,
+            version: rules.watch.version().to_owned(),
+            severity: rule.severity,
+            organisation: own.clone(),
+            user: String::new(),
+            names_user: false,
+            count: 1,
+            minutes: 0,
+            limit: rule.threshold,
+            usual: 0,
+            due: when.plus_hours(i64::from(rule.due_hours)),
+            escalates: when.plus_hours(i64::from(rule.escalate_hours)),
+            from: None,
+            drawn: Some(Drawn {
+                entry,
+                week: of.week.0,
+                worker: worker.map_or([0; 16], |(_, worker)| *worker),
+                checkpoint: of.checkpoint.clone(),
+            }),
+            decided: None,
+        };
+        lists.push((List::Queue(own.clone()), id));
+        facts.push((Aggregate::Queue(own.clone()), id, Record::QueueItem(item)));
+    }
+    let notes = vec![
+        format!("week-{}", of.week.0),
+        format!("accesses-{}", of.accesses.len()),
+        format!("drawn-{}", facts.len()),
+    ];
+    facts.push((
+        Aggregate::Queue(own.clone()),
+        sampled_item(),
+        Record::Sampled(of.week.0),
+    ));
+    let act = OwnAct {
+        user: "watch",
+        action: "sample",
+        reason: "weekly-sample",
+        answer: Answer::Watched,
+        told: vec![own.clone()],
+        concerned: vec![own.clone()],
+        notes,
+        request: of.checkpoint.as_bytes().to_vec(),
+        facts,
+        lists,
+    };
+    own_acts::entry(rules, when, entropy, keys, known, act)
+}
+
+/// Where a queue remembers the last week that was drawn.
+fn sampled_item() -> Id {
+    singleton("sampled")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Signs that belong together: when they make an item, and when they only raise its count.
+//!
+//! Kept with the user, so that nobody's queue is read while she is served. However many tries there
+//! are, what is kept is bounded, and so is what an officer is shown.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use super::{RuleCode, WatchRule};
+use crate::domain::id::{Id, OrgId};
+use crate::domain::time::When;
+
+/// Signs kept for one rule and user.
+const SIGNS_MAX: usize = 64;
+/// While it goes on, a new item begins after so long.
+const ITEM_HOURS_MAX: i64 = 24;
+
+/// One sign of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Sign {
+    pub at: When,
+    /// Only signs of the same thing belong together; nothing for most rules.
+    pub about: Option<[u8; 16]>,
+    /// Where different ones count, not repeated ones.
+    pub which: Option<[u8; 16]>,
+    /// The organisations that an item about it would also concern.
+    pub concerned: Vec<OrgId>,
+}
+
+impl Sign {
+    pub const fn plain(at: When) -> Self {
+        Self {
+            at,
+            about: None,
+            which: None,
+            concerned: Vec::new(),
+        }
+    }
+}
+
+/// An item that was opened and is still being added to.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+struct Open {
+    item: Id,
+    first: When,
+    latest: When,
+    count: u32,
+    concerned: Vec<OrgId>,
+}
+
+/// What one user did towards one rule lately.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Burst {
+    rule: RuleCode,
+    signs: Vec<Sign>,
+    open: Option<Open>,
+}
+
+/// What became of a sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Not enough yet.
+    Quiet,
+    /// An item begins; these are concerned by it.
+    Opened(Tally),
+    /// It raises the count of the item. Those in `late` are concerned from now.
+    Raised { tally: Tally, late: Vec<OrgId> },
+}
+
+/// How an item stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    pub item: Id,
+    pub first: When,
+    pub latest: When,
+    pub count: u32,
+    pub concerned: Vec<OrgId>,
+}
+
+impl Tally {
+    /// From the first sign to the latest, rounded down.
+    pub fn minutes(&self) -> u32 {
+        let millis = (self.latest.millis() - self.first.millis()).max(0);
+        u32::try_from(millis / 60_000).unwrap_or(u32::MAX)
+    }
+}
+
+impl Open {
+    fn tally(&self) -> Tally {
+        Tally {
+            item: self.item,
+            first: self.first,
+            latest: self.latest,
+            count: self.count,
+            concerned: self.concerned.clone(),
+        }
+    }
+}
+
+/// What a user did lately, for each rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Bursts(Vec<Burst>);
+
+impl Bursts {
+    /// Adds a sign; `new` names the item if one begins with it.
+    pub fn add(&mut self, rule: &WatchRule, sign: Sign, new: Id) -> Came {
+        if rule.window_minutes == 0 {
+            let open = Open::of(new, &[&sign]);
+            return Came::Opened(open.tally());
+        }
+        let known = self.0.iter().position(|burst| burst.rule == rule.code);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(Burst {
+                rule: rule.code,
+                signs: Vec::new(),
+                open: None,
+            });
+            self.0.len() - 1
+        });
+        match self.0.get_mut(place) {
+            Some(burst) => burst.add(rule, sign, new),
+            None => Came::Quiet,
+        }
+    }
+}
+
+impl Open {
+    fn of(item: Id, signs: &[&Sign]) -> Self {
+        let mut concerned: Vec<OrgId> = Vec::new();
+        for organisation in signs.iter().flat_map(|sign| &sign.concerned) {
+            if !concerned.contains(organisation) {
+                concerned.push(organisation.clone());
+            }
+        }
+        let first = signs.iter().map(|sign| sign.at).min();
+        let latest = signs.iter().map(|sign| sign.at).max();
+        Self {
+            item,
+            first: first.unwrap_or(When::from_millis(0)),
+            latest: latest.unwrap_or(When::from_millis(0)),
+            count: different(signs),
+            concerned,
+        }
+    }
+
+    fn goes_on(&self, window: i64, now: When) -> bool {
+        now < self.latest.plus_millis(window)
+            && now
+                < self
+                    .first
+                    .plus_millis(window.max(ITEM_HOURS_MAX * 3_600_000))
+    }
+}
+
+/// How many signs count: different ones where they say which.
+fn different(signs: &[&Sign]) -> u32 {
+    let mut which: Vec<[u8; 16]> = signs.iter().filter_map(|sign| sign.which).collect();
+    let plain = signs.len() - which.len();
+    which.sort_unstable();
+    which.dedup();
+    u32::try_from(plain + which.len()).unwrap_or(u32::MAX)
+}
+
+impl Burst {
+    fn add(&mut self, rule: &WatchRule, sign: Sign, new: Id) -> Came {
+        let now = sign.at;
+        let window = i64::from(rule.window_minutes) * 60_000;
+        self.signs.retain(|kept| now < kept.at.plus_millis(window));
+        self.open = self.open.take().filter(|open| open.goes_on(window, now));
+        let again = |kept: &&Sign| kept.about == sign.about && kept.which == sign.which;
+        let repeated = sign.which.is_some() && self.signs.iter().find(again).is_some();
+        if repeated {
+            return Came::Quiet;
+        }
+        let (about, concerned) = (sign.about, sign.concerned.clone());
+        self.signs.push(sign);
+        if self.signs.len() > SIGNS_MAX {
+            self.signs.remove(0);
+        }
+        let same: Vec<&Sign> = self
+            .signs
+            .iter()
+            .filter(|kept| kept.about == about)
+            .collect();
+        let enough = different(&same) >= rule.threshold;
+        match &mut self.open {
+            Some(open) if enough || about.is_none() => {
+                open.count = open.count.saturating_add(1);
+                open.latest = now;
+                let is_late = |organisation: &OrgId| !open.concerned.contains(organisation);
+                let late: Vec<OrgId> = concerned.into_iter().filter(is_late).collect();
+                open.concerned.extend(late.iter().cloned());
+                Came::Raised {
+                    tally: open.tally(),
+                    late,
+                }
+            }
+            Some(_) => Came::Quiet,
+            None if enough => {
+                let open = Open::of(new, &same);
+                let tally = open.tally();
+                self.open = Some(open);
+                if about.is_none() {
+                    self.signs.clear();
+                }
+                Came::Opened(tally)
+            }
+            None => Came::Quiet,
+        }
+    }
+}

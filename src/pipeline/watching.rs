@@ -1,0 +1,318 @@
+//! The watch: one item of a queue with what lies around it, the register of flagged people, the seal
+//! on a person, and what the gateway itself does to queues by the clock.
+
+use crate::domain::alias::AliasKind;
+use crate::domain::answer::Answer;
+use crate::domain::attempt::Attempt;
+use crate::domain::audit::QueueItem;
+use crate::domain::codes::OrgKind;
+use crate::domain::decision::{Aggregate, List, Listed};
+use crate::domain::id::{Id, OrgId, ProposalId};
+use crate::domain::journey::auditing;
+use crate::domain::journey::flagging::{self, Flagging};
+use crate::domain::journey::keeping::{self, Draw};
+use crate::domain::journey::sealing::{self, Behind};
+use crate::domain::known::Known;
+use crate::domain::person::Token;
+use crate::domain::seal::Keys;
+use crate::domain::time::When;
+use crate::domain::watch::sample::Week;
+use crate::store::{Fault, Outcome};
+
+use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX, unsealed};
+
+/// Entries before and after an item, of the same user.
+const AROUND: u16 = 10;
+/// Entries behind one item that are shown.
+const BEHIND: u16 = 20;
+/// Entries looked at in one step of a list.
+const STEP: u16 = 200;
+/// Accesses of one organisation's week that a sample is drawn from, the newest.
+const DRAWN_FROM_MAX: usize = 50_000;
+
+impl Gateway {
+    /// One item of the caller's own queue, with the entries behind and around it.
+    pub async fn audit_item(&self, attempt: Attempt, alias: Id) -> Result<Answered, Fault> {
+        let own = attempt.organisation().clone();
+        let id = self.inward(&attempt, AliasKind::Entry, alias);
+        let queue = [Aggregate::Queue(own.clone())];
+        let mut known = Known::default();
+        self.read(&mut known, &queue).await?;
+        let around = match known.queue.get(&id) {
+            Some(item) => self.around(&own, item).await?,
+            None => Vec::new(),
+        };
+        self.run(
+            attempt,
+            &[Read::Of(&queue)],
+            |rules, attempt, known, keys| {
+                auditing::item(rules, attempt, known, keys, alias, &around)
+            },
+        )
+        .await
+    }
+
+    /// Entries behind an item, and those of the same user before and after it, the newest first.
+    /// Which of them the reader sees is settled when they are opened.
+    async fn around(&self, own: &OrgId, item: &QueueItem) -> Result<Vec<u64>, Fault> {
+        if let Some(drawn) = &item.drawn {
+            return Ok(vec![drawn.entry]);
+        }
+        let (whose, of) = match &item.from {
+            Some(from) => (&from.organisation, from.item),
+            None => (own, item.id),
+        };
+        let alert = List::Alert(whose.clone(), of);
+        let first = self.store.list(&alert, None, 1).await?;
+        let mut indices: Vec<u64> = first.iter().map(|entry| entry.index).collect();
+        let newest = self.store.newest(&alert, None, BEHIND).await?;
+        indices.extend(newest.iter().map(|entry| entry.index));
+        if let Some(first) = first.first() {
+            let place = |index| Listed {
+                at: 0,
+                index,
+                item: Id::ZERO,
+            };
+            let of_user = List::AuditUser(item.organisation.clone(), item.user.clone());
+            let before = Some(place(first.index));
+            let earlier = self.store.newest(&of_user, before, AROUND).await?;
+            let after = Some(place(first.index));
+            let later = self.store.list(&of_user, after, AROUND + 1).await?;
+            indices.extend(earlier.iter().chain(&later).map(|entry| entry.index));
+        }
+        indices.sort_unstable_by(|a, b| b.cmp(a));
+        indices.dedup();
+        Ok(indices)
+    }
+
+    /// Flags a person for the caller's own organisation.
+    pub async fn flag(&self, attempt: Attempt, flagging: &Flagging) -> Result<Answered, Fault> {
+        let tokens = flagging.tokens.iter().map(|tagged| tagged.token);
+        let tokens: Vec<Token> = tokens.chain(flagging.household).collect();
+        let of: Vec<Aggregate> = tokens.into_iter().map(Aggregate::Token).collect();
+        self.run(attempt, &[Read::Of(&of)], |rules, attempt, known, keys| {
+            flagging::flag(rules, attempt, known, keys, flagging)
+        })
+        .await
+    }
+
+    /// Which of the caller's own people entry `index` is about, under a proposal's alias.
+    pub async fn open_seal(
+        &self,
+        attempt: Attempt,
+        index: u64,
+        alias: Id,
+    ) -> Result<Answered, Fault> {
+        let own = attempt.organisation().clone();
+        let proposal = ProposalId(self.inward(&attempt, AliasKind::Proposal, alias));
+        let mut answered = self
+            .run(
+                attempt,
+                &[Read::Of(&[Aggregate::Proposal(proposal)])],
+                |rules, attempt, known, keys| {
+                    sealing::open(rules, attempt, known, keys, index, proposal)
+                },
+            )
+            .await?;
+        if !matches!(answered.answer, Answer::SealOpened(_)) {
+            return Ok(answered);
+        }
+        if let Some(behind) = answered.more.sealed {
+            let known = self.known_behind(behind).await?;
+            let rules = self.rules.load();
+            answered.more.behind = sealing::own_name(&rules, &own, &known, behind);
+        }
+        if answered.more.behind.is_none() {
+            // Not hers to see, about nobody, or nobody of hers: one answer for all (F8).
+            answered.answer = Answer::Nothing;
+        }
+        Ok(answered)
+    }
+
+    async fn known_behind(&self, behind: Behind) -> Result<Known, Fault> {
+        let mut known = Known::default();
+        let of = match behind {
+            Behind::Referral(id) => Aggregate::Referral(id),
+            Behind::Record(id) => Aggregate::Person(id),
+        };
+        self.read(&mut known, &[of]).await?;
+        let tokens = match behind {
+            Behind::Referral(id) => known.referrals.get(&id).map(|found| found.tokens.clone()),
+            Behind::Record(id) => known
+                .people
+                .get(&id)
+                .and_then(|found| found.record.as_ref())
+                .map(|record| record.tokens.clone()),
+        };
+        self.read_person(&mut known, &tokens.unwrap_or_default())
+            .await?;
+        Ok(known)
+    }
+
+    /// Moves every queue on by the clock: what nobody decided in time goes up, and the last week's
+    /// sample is drawn. Done again, or by another node, it changes nothing.
+    ///
+    /// # Errors
+    /// [`Fault`]; it is tried again later.
+    pub async fn keep_queues(&self) -> Result<(), Fault> {
+        let members = self.members().await?;
+        let taking_part = members
+            .organisations
+            .values()
+            .filter(|one| one.kind != OrgKind::Reviewer && one.suspended_at.is_none());
+        let sampled: Vec<OrgId> = taking_part.map(|one| one.id.clone()).collect();
+        for own in members.organisations.keys() {
+            self.pass_on_overdue(own).await?;
+        }
+        let now = self.time();
+        let week = Week::of(now).before();
+        let Some(seed) = self.seed(week).await? else {
+            return Ok(());
+        };
+        for own in &sampled {
+            self.draw_week(own, week, &seed).await?;
+        }
+        Ok(())
+    }
+
+    async fn pass_on_overdue(&self, own: &OrgId) -> Result<(), Fault> {
+        for _ in 0..TRIES_MAX {
+            let when = self.time();
+            let known = self.keeping(own).await?;
+            if !keeping::is_overdue(&known, when) {
+                return Ok(());
+            }
+            let entropy = self.entropy();
+            let keys = self.store.reserve(KEYS_A_DECISION).await?;
+            let keys = Keys::new(keys, entropy.branch("nonces"));
+            let rules = self.rules.load_full();
+            let decision = keeping::escalate(&rules, when, &entropy, keys, &known, own);
+            let Some(decision) = decision.map_err(unsealed)? else {
+                return Ok(());
+            };
+            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
+                self.logged(when, logged).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn draw_week(&self, own: &OrgId, week: Week, seed: &Seed) -> Result<(), Fault> {
+        for _ in 0..TRIES_MAX {
+            let known = self.keeping(own).await?;
+            if known.sampled.is_some_and(|drawn| drawn >= week.0) {
+                return Ok(());
+            }
+            let ordinary = List::Ordinary(own.clone());
+            let listed = self
+                .listed_since(&ordinary, seed.from, seed.to, DRAWN_FROM_MAX)
+                .await?;
+            let accesses: Vec<(u64, [u8; 16])> = listed
+                .iter()
+                .map(|entry| (entry.index, *entry.item.bytes()))
+                .collect();
+            let of = Draw {
+                week,
+                root: seed.root,
+                checkpoint: seed.checkpoint.clone(),
+                accesses: &accesses,
+            };
+            let when = self.time();
+            let entropy = self.entropy();
+            let keys = self.store.reserve(KEYS_A_DECISION).await?;
+            let keys = Keys::new(keys, entropy.branch("nonces"));
+            let rules = self.rules.load_full();
+            let decision = keeping::sample(&rules, when, &entropy, keys, &known, own, &of);
+            let Some(decision) = decision.map_err(unsealed)? else {
+                return Ok(());
+            };
+            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
+                return self.logged(when, logged).await.map(|_| ());
+            }
+        }
+        Ok(())
+    }
+
+    /// The queue of one organisation, with to whom an entry of the gateway is put down.
+    async fn keeping(&self, own: &OrgId) -> Result<Known, Fault> {
+        let mut known = self.members().await?;
+        self.read(&mut known, &[Aggregate::Queue(own.clone())])
+            .await?;
+        // The members are read to say whom it is put down to: that they move is no reason to wait.
+        known
+            .read
+            .retain(|(of, _)| matches!(of, Aggregate::Queue(_)));
+        Ok(known)
+    }
+
+    /// What a week is drawn by; `None` where there is nothing to draw.
+    async fn seed(&self, week: Week) -> Result<Option<Seed>, Fault> {
+        let leaves = self.store.health().leaves;
+        let to = self.first_since(week.ends()).await?;
+        // Nothing was logged after it yet, or nothing before its end: the log is younger.
+        if to == 0 || to >= leaves {
+            return Ok(None);
+        }
+        let root = self.store.root_of_first(to + 1).await?;
+        Ok(Some(Seed {
+            from: self.first_since(week.begins()).await?,
+            to,
+            root,
+            checkpoint: self.store.note_of_first(to + 1, &root),
+        }))
+    }
+
+    /// The index of the first entry at or after `at`; the number of entries if there is none. Times
+    /// in the log never go back.
+    pub(super) async fn first_since(&self, at: When) -> Result<u64, Fault> {
+        let (mut low, mut high) = (0, self.store.health().leaves);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let leaves = self.store.leaves(middle, middle + 1).await?;
+            let leaf = leaves
+                .first()
+                .ok_or(Fault::Unreadable("a leaf of the log"))?;
+            if leaf.when() < at {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    /// Entries of a list with an index from `from` to before `to`, the newest first; at most `most`
+    /// and one step more.
+    pub(super) async fn listed_since(
+        &self,
+        list: &List,
+        from: u64,
+        to: u64,
+        most: usize,
+    ) -> Result<Vec<Listed>, Fault> {
+        let mut found: Vec<Listed> = Vec::new();
+        let mut before = Some(Listed {
+            at: 0,
+            index: to,
+            item: Id::ZERO,
+        });
+        while found.len() <= most {
+            let step = self.store.newest(list, before, STEP).await?;
+            let last = step.last().copied();
+            found.extend(step.into_iter().filter(|entry| entry.index >= from));
+            match last.filter(|last| last.index >= from) {
+                Some(last) => before = Some(last),
+                None => break,
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The first tree after a week, and which entries are the week's.
+struct Seed {
+    from: u64,
+    to: u64,
+    root: [u8; 32],
+    checkpoint: String,
+}
