@@ -80,6 +80,8 @@ pub const fn is_denial(refusal: &Refusal) -> bool {
         | Refusal::NotJson
         | Refusal::CrossSite
         | Refusal::Restoring { .. }
+        | Refusal::Unwitnessed { .. }
+        | Refusal::ClockOff
         | Refusal::CheckYourAnswers(_)
         | Refusal::UnknownField { .. }
         | Refusal::MissingField { .. }

@@ -94,6 +94,7 @@ pub const fn is_access(action: Action) -> bool {
         | Action::ReadAuditSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
+        | Action::ReportSubject
         | Action::FlagPerson
         | Action::OpenSeal
         | Action::Propose
