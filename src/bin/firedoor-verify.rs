@@ -16,6 +16,8 @@ mod copy;
 mod key;
 #[path = "firedoor-verify/log.rs"]
 mod log;
+#[path = "firedoor-verify/own.rs"]
+mod own;
 #[path = "firedoor-verify/receipt.rs"]
 mod receipt;
 #[path = "firedoor-verify/report.rs"]
@@ -34,6 +36,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use key::Trusted;
+use own::Own;
 use report::Report;
 use times::SKEW_MINUTES;
 
@@ -76,6 +79,9 @@ enum Command {
         trusted: Trusted,
         #[command(flatten)]
         skew: Skew,
+        /// File with your organisation's key: which entries are yours, and is one missing?
+        #[arg(long, value_name = "FILE")]
+        own: Option<PathBuf>,
     },
     /// Does the newer head continue the log of the older one, with nothing rewritten?
     #[command(after_help = "Example: firedoor-verify consistency monday.checkpoint \
@@ -162,8 +168,14 @@ fn run(command: &Command) -> Result<Report, Report> {
             let trust = trusted.read(log.as_slice())?;
             receipt::check(file, &trust, request, log, skew.millis())
         }
-        Command::Log { dir, trusted, skew } => {
-            log::check(dir, &trusted.read(&[dir])?, skew.millis())
+        Command::Log {
+            dir,
+            trusted,
+            skew,
+            own,
+        } => {
+            let own = own.as_deref().map(Own::read).transpose()?;
+            log::check(dir, &trusted.read(&[dir])?, skew.millis(), own.as_ref())
         }
         Command::Consistency {
             old,

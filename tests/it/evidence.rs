@@ -183,7 +183,8 @@ fn what_a_bundle_lacks_is_said() {
     assert_eq!(Bundle(Place::new(&[])).verify().0, 3);
     let cut = Bundle::new(&head(&all()));
     let text = fs::read_to_string(cut.path("entries/42.receipt")).unwrap();
-    cut.put("entries/42.receipt", &text[..text.len() / 2]);
+    let (half, _) = text.split_at(text.len() / 2);
+    cut.put("entries/42.receipt", half);
     assert_eq!(cut.verify().0, 2);
 }
 

@@ -17,7 +17,9 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use firedoor::domain::checkpoint::LogKey;
 use firedoor::domain::receipt::Proof;
 
-use crate::kept_log::{Place, RECORD, entry, flip, head, key, leaves, run, tree};
+use crate::kept_log::{
+    Place, RECORD, after, cosigned, entry, flip, head, key, leaves, run, tree, witnesses,
+};
 
 /// Three bundles, the last one partial.
 const SIZE: usize = 600;
@@ -247,6 +249,34 @@ fn aics_tlog_accepts_the_log_and_refuses_a_changed_one() {
     ] {
         assert!(!accepted, "{said}");
     }
+}
+
+#[test]
+fn aics_tlog_reads_the_signatures_of_witnesses_as_we_do() {
+    let mut case = Case::new(17);
+    let plain = case.proof.checkpoint.clone();
+    let [one, two, three] = witnesses().map(|witness| witness.vkey());
+    let keys = [
+        "--witness-key",
+        &one,
+        "--witness-key",
+        &two,
+        "--witness-key",
+        &three,
+    ];
+    // The fixture's time is not now: it may be as old, or as far ahead, as it is.
+    let age = ["--max-age", "9999999999", "--max-future", "9999999999"];
+    let args = [&["verify-checkpoint", "--quorum", "3"], &keys[..], &age].concat();
+    assert!(!case.aics(&args).0);
+    case.proof.checkpoint = cosigned(&plain, after(SIZE));
+    case.write_proof();
+    let (accepted, said) = case.aics(&args);
+    assert!(accepted, "{said}");
+    let (status, said) = case.place.witnessed(&[Path::new("log"), &case.path("log")]);
+    assert!(
+        status == 0 && said.contains("Witnessed: 600 of 600 entries"),
+        "{said}"
+    );
 }
 
 fn tlog_scales(case: &Case, args: &[&str]) -> Vec<u8> {

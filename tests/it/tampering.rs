@@ -13,7 +13,9 @@ use std::process::Command;
 use firedoor::domain::checkpoint::LogKey;
 use firedoor::domain::leaf::Leaf;
 use firedoor::domain::time::When;
+use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
+use sha2::Sha256;
 
 use crate::kept_log::{
     ENTRIES, Place, START, Witness, after, cosigned, entry_at, first_line, head, key, leaves,
@@ -451,5 +453,49 @@ proptest! {
         prop_assert_eq!(kept_receipt(&place, index).0, 1);
         // Below the change both are of one past.
         prop_assert!(tree(&rewritten).root_at(at as u64) == tree(&leaves(ENTRIES)).root_at(at as u64));
+    }
+}
+
+/// A leaf under the mark of an organisation's key, as HMAC-SHA256 over the entry of it before.
+fn marked(index: usize, before: Option<u64>) -> Leaf {
+    let mac = Hmac::<Sha256>::new_from_slice(&[0xA5; 32]).unwrap();
+    let before = before.map_or(0, |before| before + 1);
+    let mark = mac.chain_update(before.to_be_bytes()).finalize();
+    let mut bytes = *leaves(index + 1)[index].bytes();
+    bytes[154..186].copy_from_slice(&mark.into_bytes());
+    Leaf::parse(&bytes).unwrap()
+}
+
+#[test]
+fn an_organisation_finds_its_own_entries_and_sees_a_hole() {
+    let with = |own: &[(usize, Option<u64>)]| {
+        let mut all = leaves(ENTRIES);
+        for (index, before) in own {
+            all[*index] = marked(*index, *before);
+        }
+        let place = Place::new(&all);
+        let key = place.write("own", format!("# ours\n{}\n", "a5".repeat(32)));
+        let args = [Path::new("log"), &place.log(), Path::new("--own"), &key];
+        run(&args, &place.path("key"))
+    };
+    let (status, text) = with(&[(3, None), (120, Some(3)), (299, Some(120))]);
+    assert_eq!(status, 0, "{text}");
+    assert!(
+        text.contains("Yours: 3 entries, none missing between them: 3, 120, 299"),
+        "{text}"
+    );
+
+    let (status, text) = with(&[(3, None), (299, Some(120))]);
+    assert_eq!(status, 1);
+    insta::assert_snapshot!(first_line(&text), @"An entry of yours is missing: entry 299 says that entry 120 of yours came before it, but in this copy that is entry 3.");
+    assert_eq!(with(&[(120, Some(3))]).0, 1);
+    assert_eq!(with(&[(3, None), (120, None)]).0, 1);
+    assert_eq!(with(&[]).0, 2);
+
+    let place = Place::new(&leaves(3));
+    for bad in ["", "a5", &"a5".repeat(33), &"g5".repeat(32)] {
+        let key = place.write("own", bad);
+        let args = [Path::new("log"), &place.log(), Path::new("--own"), &key];
+        assert_eq!(run(&args, &place.path("key")).0, 3, "{bad}");
     }
 }

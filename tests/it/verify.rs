@@ -1,11 +1,6 @@
 //! `firedoor-verify` against logs that the writer made and someone else changed.
 //!
 //! Each test runs the program itself: what counts is its exit status and its first line.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "fixtures: a failure here is a failed test"
-)]
 
 use std::fs;
 use std::path::Path;

@@ -11,6 +11,7 @@ use firedoor::domain::leaf::{BadLeaf, LEAF_BYTES, Leaf};
 use firedoor::domain::time::When;
 use tlog_tiles::{Hash, HashReader};
 
+use super::own::{MARK_AT, MARK_BYTES, Mark};
 use super::report::{Report, changed, read_file, unknown};
 use super::walk::tile_path;
 
@@ -40,6 +41,8 @@ pub struct Copy {
     pub hashes: Vec<Option<Hash>>,
     /// What each entry says of its own time; nothing of the kind for what is no entry.
     pub times: Vec<When>,
+    /// The mark of each entry's organisation (see [`super::own`]); zeros for what is no entry.
+    pub marks: Vec<Mark>,
     pub missing: Vec<String>,
     /// The first entry that breaks the log's own rules.
     pub odd: Option<Report>,
@@ -132,12 +135,14 @@ impl Copy {
         self.entries.append(&mut next.entries);
         self.hashes.append(&mut next.hashes);
         self.times.append(&mut next.times);
+        self.marks.append(&mut next.marks);
         self.missing.append(&mut next.missing);
         self.bundles.append(&mut next.bundles);
     }
 
     fn add(&mut self, index: u64, record: Option<&[u8]>) {
         let mut when = None;
+        let mut mark = [0; MARK_BYTES];
         let entry = match record.map(|record| record.split_at_checked(2)) {
             None => Entry::Missing,
             Some(Some(([1, 0], entry))) => {
@@ -145,10 +150,15 @@ impl Copy {
                     Ok(own) => when = Some(own),
                     Err(odd) => self.odd = self.odd.take().or(Some(odd)),
                 }
+                let rest = entry.split_at_checked(MARK_AT).map(|(_, rest)| rest);
+                if let Some(own) = rest.and_then(|rest| rest.first_chunk::<MARK_BYTES>()) {
+                    mark = *own;
+                }
                 Entry::Hash(tlog_tiles::record_hash(entry))
             }
             Some(_) => Entry::Broken,
         };
+        self.marks.push(mark);
         // What has no time of its own moves none.
         let before = self.times.last().copied();
         self.times

@@ -6,6 +6,7 @@ use tlog_tiles::{Checkpoint, Hash};
 
 use super::copy::{Copy, Entry, Stored};
 use super::key::{CHECKPOINT_BYTES_MAX, Trust};
+use super::own::{self, Own};
 use super::report::{Report, changed, named, proved, text_file, unknown};
 use super::times::Brackets;
 use super::walk::Walk;
@@ -54,7 +55,7 @@ impl Sound {
 }
 
 /// `log DIR`.
-pub fn check(dir: &Path, trust: &Trust, skew_ms: i64) -> Result<Report, Report> {
+pub fn check(dir: &Path, trust: &Trust, skew_ms: i64, own: Option<&Own>) -> Result<Report, Report> {
     let sound = Sound::read(dir, trust)?;
     let size = sound.head.size();
     let mut lines = vec![match size {
@@ -90,6 +91,9 @@ pub fn check(dir: &Path, trust: &Trust, skew_ms: i64) -> Result<Report, Report> 
              witnesses saw."
                 .to_owned(),
         ),
+    }
+    if let Some(own) = own {
+        own::tell(&mut report, &own.find(&sound.copy.marks)?);
     }
     let strangers = named("Not part of the signed log", &sound.files.strangers);
     report.lines.extend(strangers);
