@@ -145,6 +145,8 @@ pub struct Entry {
     /// Rounded down to ten seconds, as in the leaf.
     pub at: When,
     pub seen: VisibleEntry,
+    /// If it was asked for: its proof, and what of it this reader may open.
+    pub evidence: Option<Receipt>,
 }
 
 impl Discloses for Ruled {
@@ -516,7 +518,18 @@ impl Gateway {
             match answer {
                 Answer::Queue(_) => more.figures.add(&seen, &opening),
                 Answer::SealOpened(_) => more.sealed = behind(&opening),
-                _ => entries.push(Entry { index, at, seen }),
+                _ => {
+                    let evidence = match reading.filter.evidence {
+                        true => self.evidence(leaf, &opening, index, seen.side).await?,
+                        false => None,
+                    };
+                    entries.push(Entry {
+                        index,
+                        at,
+                        seen,
+                        evidence,
+                    });
+                }
             }
         }
         Ok((entries, more))

@@ -11,7 +11,7 @@ use super::id::{AssessmentId, ConsentId, Id, ProposalId, ReferralId};
 use super::known::Known;
 use super::referral::{PassOnBy, Referral};
 use super::refusal::Refusal;
-use super::report::Commission;
+use super::report::{Commission, Counting};
 use super::time::When;
 use super::trail::TrailKey;
 
@@ -83,6 +83,8 @@ pub enum Answer {
     Queue(Box<Desk>),
     /// One item, with the entries around it.
     QueueItem(Box<SeenItem>, Reading),
+    /// What a month came to, to be counted once its entries are opened.
+    Figures(Box<Counting>),
     QueueDecided,
     /// The key of the caller's organisation's own trail.
     Trail(TrailKey),
@@ -211,6 +213,7 @@ impl Answer {
             Self::Emergency(..) => "emergency-view",
             Self::Entries(_) => "entries",
             Self::Report(_) => "report",
+            Self::Figures(_) => "figures",
             Self::Queue(_) => "queue",
             Self::QueueItem(..) => "queue-item",
             Self::Flagged => "flagged",
@@ -258,6 +261,7 @@ impl Answer {
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
             | Self::Entries(_)
+            | Self::Figures(_)
             | Self::Queue(_)
             | Self::QueueItem(..)
             | Self::Flagged
@@ -304,6 +308,7 @@ impl Answer {
             | Self::ReliedOn
             | Self::Entries(_)
             | Self::Report(_)
+            | Self::Figures(_)
             | Self::Queue(_)
             | Self::QueueItem(..)
             | Self::Flagged
@@ -334,6 +339,7 @@ impl Answer {
             }
             Self::Queue(desk) => Some(&desk.reading),
             Self::Report(commission) => Some(&commission.reading),
+            Self::Figures(counting) => Some(&counting.reading),
             Self::Refused(_)
             | Self::Nothing
             | Self::Checked

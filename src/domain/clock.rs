@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use jiff::Span;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
@@ -195,6 +196,18 @@ impl CodeClock {
     pub fn date(&self, at: When) -> Result<Date, ClockError> {
         let at = at.timestamp().ok_or(ClockError::OutsideCalendar)?;
         Ok(at.to_zoned(self.london.clone()).date())
+    }
+
+    /// The beginning and the end of a month in London, of `2026-10`; the end is not in it.
+    pub fn month(&self, text: &str) -> Option<(When, When)> {
+        let first: Date = format!("{text}-01").parse().ok()?;
+        (first.strftime("%Y-%m").to_string() == text).then_some(())?;
+        let next = first.checked_add(Span::new().months(1)).ok()?;
+        let begins = |day: Date| {
+            let day = day.to_zoned(self.london.clone()).ok()?;
+            Some(When::from_millis(day.timestamp().as_millisecond()))
+        };
+        Some((begins(first)?, begins(next)?))
     }
 
     /// The last year whose holidays are loaded: after it nothing can be due.

@@ -5,9 +5,13 @@
 //! refuge or a by-and-for service unless her own solicitor takes it, or who was turned down. It
 //! holds no address, no free text and no word of ours: it may be found by whom she fears.
 
+mod figures;
 mod held;
 mod words;
 
+pub use figures::{
+    Counting, FIGURES_ENTRIES_MAX, Figures, Reviewed, Row, SMALL, Shown, Table, figures,
+};
 pub use held::{Held, hers};
 
 use std::collections::BTreeMap;

@@ -1,12 +1,16 @@
 //! The IG officer's reading of the log: which entries are looked at, and the queue.
 
+use crate::domain::alias::AliasKind;
 use crate::domain::attempt::Attempt;
-use crate::domain::audit::{Filter, QueueVerdict, Reach, Viewer, since_friday};
+use crate::domain::audit::{Filter, QueueVerdict, Reach, Side, Viewer, since_friday};
 use crate::domain::decision::{Aggregate, List, Listed};
-use crate::domain::id::Id;
+use crate::domain::id::{Id, OrgId};
 use crate::domain::journey::auditing::{self, Recent};
+use crate::domain::leaf::Leaf;
+use crate::domain::opening::Opening;
 use crate::domain::person::TaggedToken;
-use crate::domain::rules::Entries;
+use crate::domain::receipt::{Proof, Receipt};
+use crate::domain::rules::{Entries, Rules};
 use crate::store::Fault;
 
 use super::{Answered, Gateway, Read};
@@ -44,7 +48,61 @@ impl Page {
     }
 }
 
+/// Where entries about a person are listed, of those that a reader may see.
+fn lists_about(rules: &Rules, own: &OrgId, reach: Reach, subject: &[u8; 16]) -> Vec<List> {
+    let list = |of| rules.subject_list(own, of, subject);
+    match reach {
+        Reach::All => vec![List::AuditSubject(*subject), rules.readings(subject)],
+        Reach::OwnAndConcerned => vec![
+            list(Entries::OwnStaff),
+            list(Entries::Readings),
+            list(Entries::Others),
+        ],
+        Reach::Own => vec![list(Entries::OwnStaff), list(Entries::Readings)],
+    }
+}
+
 impl Gateway {
+    /// One entry, if the caller's organisation may see it.
+    pub async fn audit_entry(
+        &self,
+        attempt: Attempt,
+        index: u64,
+        filter: &Filter,
+    ) -> Result<Answered, Fault> {
+        let known = index < self.store.health().leaves;
+        let indices = known.then_some(index).into_iter().collect();
+        let page = Page::default();
+        let read = self.read_log(attempt, None, indices, filter, page).await;
+        read.map(|(answered, _)| answered)
+    }
+
+    /// The proof of an entry, and the parts of it that are shown on this side.
+    pub(super) async fn evidence(
+        &self,
+        leaf: Leaf,
+        opening: &Opening,
+        index: u64,
+        side: Side,
+    ) -> Result<Option<Receipt>, Fault> {
+        let inclusion = self.store.inclusion(index).await?;
+        Ok(inclusion.map(|inclusion| Receipt {
+            leaf,
+            proof: Proof {
+                index: inclusion.index,
+                path: inclusion.hashes,
+                checkpoint: inclusion.checkpoint,
+            },
+            // Whoever reads the log is not whoever made the request.
+            request_salt: None,
+            opened: side
+                .parts()
+                .iter()
+                .map(|part| opening.open(*part))
+                .collect(),
+        }))
+    }
+
     /// A page of the entries that the caller's organisation may see, and the index before which
     /// the next page begins. A page may be short before the last, because of the filter.
     pub async fn audit_entries(
@@ -55,7 +113,22 @@ impl Gateway {
     ) -> Result<(Answered, Option<u64>), Fault> {
         let own = attempt.organisation().clone();
         let reach = self.reach(&attempt).await?;
+        if let Some(person) = filter.person {
+            let rules = self.rules.load_full();
+            let subject = rules.aliases.inward(&own, AliasKind::LogSubject, person);
+            let lists = lists_about(&rules, &own, reach, subject.bytes());
+            let indices = self.listed(&lists, page).await?;
+            return self.read_log(attempt, None, indices, filter, page).await;
+        }
         let lists = match (reach, &filter.user) {
+            (Reach::All, user) if filter.organisation.is_some() => {
+                let of = filter.organisation.iter().cloned();
+                of.map(|of| match user {
+                    Some(user) => List::AuditUser(of, user.clone()),
+                    None => List::Audit(of),
+                })
+                .collect()
+            }
             (Reach::All, _) => {
                 let leaves = self.store.health().leaves;
                 let end = page.before.unwrap_or(leaves).min(leaves);
@@ -92,18 +165,7 @@ impl Gateway {
         let lists: Vec<List> = subjects
             .iter()
             .take(TOKENS_MAX)
-            .flat_map(|subject| match reach {
-                Reach::All => vec![List::AuditSubject(*subject), rules.readings(subject)],
-                Reach::OwnAndConcerned => vec![
-                    rules.subject_list(&own, Entries::OwnStaff, subject),
-                    rules.subject_list(&own, Entries::Readings, subject),
-                    rules.subject_list(&own, Entries::Others, subject),
-                ],
-                Reach::Own => vec![
-                    rules.subject_list(&own, Entries::OwnStaff, subject),
-                    rules.subject_list(&own, Entries::Readings, subject),
-                ],
-            })
+            .flat_map(|subject| lists_about(&rules, &own, reach, subject))
             .collect();
         let indices = self.listed(&lists, page).await?;
         self.read_log(attempt, Some(tokens), indices, filter, page)

@@ -1,17 +1,22 @@
-//! The report that she asks for: which entries are looked at, and the names it needs.
+//! The report that she asks for, and the figures of a month: which entries are looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
-use crate::domain::audit::{Reach, SomeOrganisation};
+use crate::domain::audit::{Reach, SomeOrganisation, VisibleEntry};
 use crate::domain::decision::{Aggregate, List, Listed};
-use crate::domain::id::OrgId;
-use crate::domain::journey::reporting::{Asked, ListedEntry, report};
+use crate::domain::id::{Id, OrgId};
+use crate::domain::journey::reporting::{
+    Asked, ListedEntry, MonthAsked, figures as counted, report,
+};
 use crate::domain::known::Known;
 use crate::domain::person::TaggedToken;
-use crate::domain::report::{self, Commission, REPORT_ENTRIES_MAX, Terms};
+use crate::domain::report::{
+    self, Commission, FIGURES_ENTRIES_MAX, Figures, REPORT_ENTRIES_MAX, Terms,
+};
 use crate::domain::rules::Entries;
+use crate::domain::time::When;
 use crate::store::Fault;
 
 use super::{Answered, Entry, Gateway, Read};
@@ -62,6 +67,107 @@ impl Gateway {
             answered.at,
         );
         Ok((answered, Some(text)))
+    }
+
+    /// The figures of one month, for the caller's own organisation; none where it is refused.
+    pub async fn figures(
+        &self,
+        attempt: Attempt,
+        month: &str,
+        from: When,
+        to: When,
+    ) -> Result<(Answered, Option<Figures>), Fault> {
+        let own = attempt.organisation().clone();
+        let reach = self.reach(&attempt).await?;
+        let (first, end) = (self.first_at(from).await?, self.first_at(to).await?);
+        let (indices, whole) = self.within(&own, reach, first, end).await?;
+        let asked = MonthAsked {
+            month,
+            from,
+            to,
+            indices: &indices,
+            whole,
+        };
+        let queue = [Aggregate::Queue(own)];
+        let answered = self
+            .run(
+                attempt,
+                &[Read::Of(&queue)],
+                |rules, attempt, known, keys| counted(rules, attempt, known, keys, &asked),
+            )
+            .await?;
+        let Answer::Figures(counting) = &answered.answer else {
+            return Ok((answered, None));
+        };
+        let entries: Vec<&VisibleEntry> =
+            answered.entries.iter().map(|entry| &entry.seen).collect();
+        let figures = report::figures(counting, &entries, answered.at);
+        Ok((answered, Some(figures)))
+    }
+
+    /// The index of the first leaf at `when` or later. Times in the log never go back.
+    async fn first_at(&self, when: When) -> Result<u64, Fault> {
+        let (mut low, mut high) = (0, self.store.health().leaves);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let leaf = self.store.leaves(middle, middle + 1).await?;
+            let earlier = leaf.first().is_some_and(|leaf| leaf.when() < when.coarse());
+            if earlier {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    /// The newest entries from `first` to before `end` that a reader may see, and whether all.
+    async fn within(
+        &self,
+        own: &OrgId,
+        reach: Reach,
+        first: u64,
+        end: u64,
+    ) -> Result<(Vec<u64>, bool), Fault> {
+        let lists = match reach {
+            Reach::All => {
+                let all = (first..end).rev().take(FIGURES_ENTRIES_MAX).collect();
+                let whole = end.saturating_sub(first) <= FIGURES_ENTRIES_MAX as u64;
+                return Ok((all, whole));
+            }
+            Reach::OwnAndConcerned => vec![
+                List::Audit(own.clone()),
+                List::Operator,
+                List::AuditConcerned(own.clone()),
+            ],
+            Reach::Own => vec![List::Audit(own.clone()), List::Operator],
+        };
+        let mut found: BTreeSet<u64> = BTreeSet::new();
+        for list in &lists {
+            let mut before = Some(Listed {
+                at: 0,
+                index: end,
+                item: Id::ZERO,
+            });
+            while found.len() <= FIGURES_ENTRIES_MAX {
+                let page = self.store.newest(list, before, PAGE).await?;
+                let since = page.iter().filter(|listed| listed.index >= first);
+                found.extend(since.map(|listed| listed.index));
+                before = page.last().copied();
+                let older = page.last().is_none_or(|last| last.index < first);
+                if older || page.len() < usize::from(PAGE) {
+                    break;
+                }
+            }
+        }
+        let whole = found.len() <= FIGURES_ENTRIES_MAX;
+        let newest = found.into_iter().rev().take(FIGURES_ENTRIES_MAX);
+        Ok((newest.collect(), whole))
+    }
+
+    /// The name of the log, which exports carry.
+    pub fn origin(&self) -> String {
+        self.store.log().verifier().origin().to_owned()
     }
 
     /// The newest entries that are listed under her tokens, with the kinds of these.

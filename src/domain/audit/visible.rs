@@ -8,7 +8,7 @@
 use super::super::alias::{AliasKey, AliasKind};
 use super::super::codes::{Action, OrgKind};
 use super::super::id::{Id, OrgId, TeamId};
-use super::super::opening::{Decided, FirewallMark, Opening, Outcome};
+use super::super::opening::{Decided, FirewallMark, Opening, Outcome, Part};
 use super::super::refusal::Refusal;
 use super::super::time::When;
 
@@ -90,6 +90,17 @@ impl Side {
             Self::Holding => "holding",
             Self::Operator => "operator",
             Self::Reviewer => "reviewer",
+        }
+    }
+
+    /// The parts of an entry that may be handed out in checkable form. Who holds is not given what
+    /// was asked, which has the asker's own ids, nor what was decided, which names others; both are
+    /// told in [`VisibleEntry`], under the reader's own names.
+    pub const fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Asking => &[Part::Who, Part::Why, Part::What],
+            Self::Holding | Self::Operator => &[Part::Who, Part::Why],
+            Self::Reviewer => &Part::ALL,
         }
     }
 }
@@ -349,6 +360,15 @@ pub struct Filter {
     pub from: Option<When>,
     /// Exclusive.
     pub to: Option<When>,
+    /// Whose worker asked.
+    pub organisation: Option<OrgId>,
+    /// A person under the name by which the reader's entries call her. It settles which list is
+    /// read; nothing else is looked at.
+    pub person: Option<Id>,
+    /// Only users asserted by a system, or only proved persons.
+    pub asserted: Option<bool>,
+    /// With each entry its proof, and the parts of it that this reader may open.
+    pub evidence: bool,
 }
 
 impl Filter {
@@ -359,6 +379,11 @@ impl Filter {
         is(&self.user, &entry.user)
             && (self.user.is_none() || matches!(entry.side, Side::Asking | Side::Reviewer))
             && is(&self.purpose, &entry.purpose)
+            && self
+                .organisation
+                .as_ref()
+                .is_none_or(|wanted| entry.organisation == SomeOrganisation::Named(wanted.clone()))
+            && self.asserted.is_none_or(|wanted| wanted == entry.asserted)
             && self
                 .action
                 .is_none_or(|wanted| wanted.code() == entry.action)

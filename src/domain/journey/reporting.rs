@@ -10,10 +10,11 @@ use crate::domain::audit::{Filter, Reading};
 use crate::domain::decision::Decision;
 use crate::domain::known::Known;
 use crate::domain::person::{TaggedToken, TokenKind};
-use crate::domain::report::{Commission, Held, Terms, hers};
+use crate::domain::report::{Commission, Counting, Held, Reviewed, Terms, hers};
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
+use crate::domain::time::When;
 
 use super::Stop;
 use super::auditing::permitted;
@@ -79,6 +80,57 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, asked: &Asked<'_>) -> Result<A
         },
         held,
         terms: asked.terms.clone(),
+        whole: asked.whole,
+    })))
+}
+
+/// What is counted for a month.
+pub struct MonthAsked<'a> {
+    /// As `2026-10`.
+    pub month: &'a str,
+    pub from: When,
+    /// Exclusive.
+    pub to: When,
+    pub indices: &'a [u64],
+    pub whole: bool,
+}
+
+/// The figures of one month for the caller's own board.
+pub fn figures(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    asked: &MonthAsked<'_>,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let viewer = match permitted(&mut ruling, known) {
+        Ok(viewer) => viewer,
+        Err(stop) => return ruling.stop(stop),
+    };
+    let reviews = known.queue.values().map(|item| Reviewed {
+        at: item.at,
+        settled: item
+            .decided
+            .as_ref()
+            .filter(|_| item.is_settled())
+            .map(|decided| decided.at),
+    });
+    let reviews = reviews
+        .filter(|item| asked.from <= item.at && item.at < asked.to)
+        .collect();
+    ruling.finish(Answer::Figures(Box::new(Counting {
+        month: asked.month.to_owned(),
+        reading: Reading {
+            indices: asked.indices.to_vec(),
+            viewer,
+            filter: Filter {
+                from: Some(asked.from),
+                to: Some(asked.to),
+                ..Filter::default()
+            },
+        },
+        reviews,
         whole: asked.whole,
     })))
 }

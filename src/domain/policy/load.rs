@@ -85,6 +85,8 @@ pub struct Policies {
     names: Names,
     authorizer: Authorizer,
     hash: [u8; 32],
+    /// Names and texts, the schema too, in order of name.
+    files: Vec<(String, String)>,
 }
 
 impl Policies {
@@ -122,6 +124,12 @@ impl Policies {
                 policy.effect() == Effect::Permit || policy.annotation("about") == Some("caller")
             }))
             .map_err(|error| BadPolicies::one(error.to_string()))?;
+        let mut all = [&[(SCHEMA_NAME, schema)], files].concat();
+        all.sort_unstable();
+        let owned = all
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let owned = owned.collect();
         let policies = Self {
             schema: parsed,
             set,
@@ -129,7 +137,8 @@ impl Policies {
             names: Names::parse()
                 .map_err(|CannotAsk| BadPolicies::one("a type name of ours does not parse"))?,
             authorizer: Authorizer::new(),
-            hash: set_hash(&[&[(SCHEMA_NAME, schema)], files].concat()),
+            hash: set_hash(&all),
+            files: owned,
         };
         policies.try_plain_asks()?;
         Ok(policies)
@@ -151,6 +160,12 @@ impl Policies {
     /// SHA-256 over names and contents, each prefixed with its length, in order of name.
     pub const fn hash(&self) -> [u8; 32] {
         self.hash
+    }
+
+    /// The names and texts of the set, with its schema, in order of name: what
+    /// [`Policies::hash`] is the hash of.
+    pub fn files(&self) -> &[(String, String)] {
+        &self.files
     }
 
     /// The sentence that a policy enforces (`@says`).

@@ -10,13 +10,15 @@ use super::App;
 use super::call::{Call, Halt, Route, field, handle};
 use super::referrals::Reply;
 use super::reply::{Rendered, envelope, finish, render};
-use crate::domain::audit::{Desk, Drawn, Figures, QueueState, SeenItem, SomeOrganisation};
+use crate::domain::audit::{Desk, Drawn, Figures, Filter, QueueState, SeenItem, SomeOrganisation};
 use crate::domain::codes::Action;
 use crate::domain::id::{Id, OrgId};
 use crate::domain::journey::flagging::Flagging;
 use crate::domain::journey::sealing::OwnName;
+use crate::domain::receipt::Receipt;
 use crate::edge::wire::audit::{AuditQueryIn, AuditSubjectIn, FlagIn, QueueDecisionIn};
-use crate::pipeline::Entry;
+use crate::edge::wire::reports::Format;
+use crate::pipeline::{Answered, Entry};
 
 /// The log entries that your organisation may see, the newest first. The reading is logged.
 #[utoipa::path(get, path = "/v1/audit/entries", tag = "audit",
@@ -25,17 +27,20 @@ use crate::pipeline::Entry;
         ("outcome" = Option<String>, Query), ("purpose" = Option<String>, Query),
         ("from" = Option<String>, Query), ("to" = Option<String>, Query),
         ("before" = Option<u64>, Query), ("max" = Option<u16>, Query),
+        ("organisation" = Option<String>, Query), ("person" = Option<String>, Query),
+        ("identity" = Option<String>, Query), ("evidence" = Option<bool>, Query),
+        ("format" = Option<String>, Query),
     ),
     responses((status = 200, description = "a page", body = Reply)))]
 pub async fn entries(State(app): State<Arc<App>>, request: Request) -> Response {
     handle(app, request, Route::read(Action::ReadAudit), async |call| {
-        let (filter, page) = query(call)?.parse()?;
+        let asked = query(call)?.parse()?;
         let (answered, next) = call
             .app
             .gateway
-            .audit_entries(call.attempt()?, &filter, page)
+            .audit_entries(call.attempt()?, &asked.filter, asked.page)
             .await?;
-        Ok(paged(call, answered, next))
+        Ok(paged(call, answered, next, asked.format))
     })
     .await
 }
@@ -52,12 +57,12 @@ pub async fn subjects(State(app): State<Arc<App>>, request: Request) -> Response
             let input: AuditSubjectIn = call.json()?;
             let attempt = call.attempt()?;
             let gateway = &call.app.gateway;
-            let (filter, page) = input.filter.parse()?;
+            let asked = input.filter.parse()?;
             let (person, _) = gateway.resolve(input.identity.raw(), attempt.when)?;
             let (answered, next) = gateway
-                .audit_subject(attempt, person.tokens(), &filter, page)
+                .audit_subject(attempt, person.tokens(), &asked.filter, asked.page)
                 .await?;
-            Ok(paged(call, answered, next))
+            Ok(paged(call, answered, next, asked.format))
         },
     )
     .await
@@ -206,6 +211,7 @@ fn query(call: &Call) -> Result<AuditQueryIn, Halt> {
     let time = |name: &str| text(name).map(|value| value.replace("%3A", ":").replace("%2B", "+"));
     let before = call.query("before").map(str::parse).transpose();
     let max = call.query("max").map(str::parse).transpose();
+    let evidence = call.query("evidence").map(str::parse).transpose();
     Ok(AuditQueryIn {
         user: text("user"),
         action: text("action"),
@@ -215,22 +221,54 @@ fn query(call: &Call) -> Result<AuditQueryIn, Halt> {
         to: time("to"),
         before: before.map_err(|_| field("before", "give the 'next' of the page before"))?,
         max: max.map_err(|_| field("max", "give a number up to 200"))?,
+        organisation: text("organisation"),
+        person: text("person"),
+        identity: text("identity"),
+        evidence: evidence.map_err(|_| field("evidence", "give 'true' or 'false'"))?,
+        format: text("format"),
     })
 }
 
-fn paged(call: &Call, answered: crate::pipeline::Answered, next: Option<u64>) -> Rendered {
+fn paged(call: &Call, answered: Answered, next: Option<u64>, format: Option<Format>) -> Rendered {
+    let exported = format.map(|format| {
+        let origin = call.app.gateway.origin();
+        let list = answered.entries.iter();
+        let list: Vec<Value> = list.map(|entry| format.entry(entry, &origin)).collect();
+        (list, format.head())
+    });
     let (status, mut value) = envelope(call, answered);
     if let Value::Object(map) = &mut value {
         map.insert("next".to_owned(), json!(next));
+        if let Some((list, head)) = exported.filter(|_| map.contains_key("entries")) {
+            map.insert("entries".to_owned(), json!(list));
+            map.insert("head".to_owned(), json!(head));
+        }
     }
     finish(call, status, &value)
 }
 
-fn named(organisation: &SomeOrganisation) -> &str {
-    match organisation {
-        SomeOrganisation::Named(id) => id.as_str(),
-        SomeOrganisation::Hidden => "a specialist service",
-    }
+/// The proof of one entry, and what of it you may open; nothing, if you may not see it.
+#[utoipa::path(get, path = "/v1/audit/entries/{index}/evidence", tag = "audit",
+    params(("index" = u64, Path)),
+    responses((status = 200, description = "the entry with its evidence", body = Reply)))]
+pub async fn evidence(
+    State(app): State<Arc<App>>,
+    Path(index): Path<String>,
+    request: Request,
+) -> Response {
+    handle(app, request, Route::read(Action::ReadAudit), async |call| {
+        let index: u64 = index
+            .parse()
+            .map_err(|_| field("index", "give the number of an entry"))?;
+        let filter = Filter {
+            evidence: true,
+            ..Filter::default()
+        };
+        let gateway = &call.app.gateway;
+        let answered = gateway.audit_entry(call.attempt()?, index, &filter).await?;
+        Ok(render(call, answered))
+    })
+    .await
 }
 
 /// One entry as its reader may see it.
@@ -238,7 +276,11 @@ pub fn entry_json(entry: &Entry) -> Value {
     let seen = &entry.seen;
     let decided = seen.decided.as_ref().map(|decided| {
         let consents: Vec<String> = decided.consents.iter().map(ToString::to_string).collect();
-        let concerned: Vec<&str> = decided.concerned.iter().map(named).collect();
+        let concerned: Vec<&str> = decided
+            .concerned
+            .iter()
+            .map(SomeOrganisation::text)
+            .collect();
         json!({
             "rule": decided.rule,
             "policy": hex(&decided.policy),
@@ -257,7 +299,7 @@ pub fn entry_json(entry: &Entry) -> Value {
     json!({
         "entry": entry.index,
         "at": entry.at.rfc3339(),
-        "organisation": named(&seen.organisation),
+        "organisation": seen.organisation.text(),
         "team": seen.team.as_str(),
         "user": seen.user,
         "role": seen.role,
@@ -271,6 +313,7 @@ pub fn entry_json(entry: &Entry) -> Value {
         "told": seen.told,
         "outcome": seen.outcome.code(),
         "decided": decided,
+        "evidence": entry.evidence.as_ref().map(Receipt::to_text),
     })
 }
 

@@ -1,16 +1,20 @@
-//! What is written about the log: the report that she asks for.
+//! What is written about the log: the report that she asks for, figures, the policies in force.
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::response::Response;
-use serde_json::{Value, json};
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::{Map, Value, json};
 
 use super::App;
-use super::call::{Route, handle};
+use super::call::{Route, field, handle};
 use super::referrals::Reply;
-use super::reply::{envelope, finish};
+use super::reply::{self, envelope, finish};
 use crate::domain::codes::Action;
+use crate::domain::peer::Peer;
+use crate::domain::policy::Policies;
+use crate::domain::refusal::Refusal;
+use crate::domain::report::{Figures, Shown, Table};
 use crate::edge::wire::reports::ReportIn;
 
 /// The report that a person asks for about herself, in plain words, as far as your organisation may
@@ -37,4 +41,114 @@ pub async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
         },
     )
     .await
+}
+
+/// What a month came to: counts of your organisation's own staff, how fast was reviewed, and what
+/// others did, where that is not too few to tell.
+#[utoipa::path(get, path = "/v1/audit/figures", tag = "audit",
+    params(("month" = String, Query, description = "as 2026-10")),
+    responses((status = 200, description = "the figures", body = Reply)))]
+pub async fn figures(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(app, request, Route::read(Action::ReadAudit), async |call| {
+        let gateway = &call.app.gateway;
+        let month = call.query("month").unwrap_or_default();
+        let (from, to) = gateway
+            .rules
+            .load()
+            .clock
+            .month(month)
+            .ok_or_else(|| field("month", "give a month as 2026-10"))?;
+        let asked = gateway.figures(call.attempt()?, month, from, to);
+        let (answered, found) = asked.await?;
+        let (status, mut value) = envelope(call, answered);
+        if let (Value::Object(map), Some(found)) = (&mut value, found) {
+            map.insert("figures".to_owned(), figures_json(&found));
+        }
+        Ok(finish(call, status, &value))
+    })
+    .await
+}
+
+fn figures_json(figures: &Figures) -> Value {
+    json!({
+        "month": figures.month,
+        "whole": figures.whole,
+        "own_staff": {
+            "attempts": figures.own,
+            "by_outcome": table_json(&figures.own_by_outcome),
+            "by_action": table_json(&figures.own_by_action),
+            "by_purpose": table_json(&figures.own_by_purpose),
+            "denials": figures.own_denials,
+            "emergencies": figures.own_emergencies,
+        },
+        "others": {
+            "by_outcome": table_json(&figures.others_by_outcome),
+            "by_action": table_json(&figures.others_by_action),
+            "by_purpose": table_json(&figures.others_by_purpose),
+            "emergencies": shown(figures.others_emergencies),
+            "people_concerned": shown(figures.people_concerned),
+        },
+        "review": {
+            "items": figures.reviews,
+            "settled": figures.reviewed,
+            "settled_in_72_hours_percent": figures.reviewed_in_time_percent,
+            "median_minutes": figures.median_review_minutes,
+        },
+    })
+}
+
+fn table_json(table: &Table) -> Value {
+    let rows = table.iter();
+    Value::Object(
+        rows.map(|row| (row.name.clone(), shown(row.count)))
+            .collect::<Map<_, _>>(),
+    )
+}
+
+fn shown(count: Shown) -> Value {
+    match count {
+        Shown::Exactly(count) => json!(count),
+        Shown::Few => json!("<5"),
+    }
+}
+
+/// The policies in force, by which decisions of the log can be judged. They say nothing of anyone,
+/// so that reading them is no attempt.
+#[utoipa::path(get, path = "/v1/policies", tag = "audit",
+    responses((status = 200, description = "hash, and name and text of each file")))]
+pub async fn policies_in_force(State(app): State<Arc<App>>, request: Request) -> Response {
+    if request.extensions().get::<Peer>().is_none() {
+        return reply::bare(&Refusal::CertificateNotAccepted);
+    }
+    policies_json(&app.gateway.rules.load().policies)
+}
+
+/// The policies with this hash, as entries name it, if they are in force.
+#[utoipa::path(get, path = "/v1/policies/{hash}", tag = "audit", params(("hash" = String, Path)),
+    responses((status = 200, description = "hash, and name and text of each file")))]
+pub async fn policies(
+    State(app): State<Arc<App>>,
+    Path(hash): Path<String>,
+    request: Request,
+) -> Response {
+    if request.extensions().get::<Peer>().is_none() {
+        return reply::bare(&Refusal::CertificateNotAccepted);
+    }
+    let rules = app.gateway.rules.load();
+    match hash == hex(&rules.policies.hash()) {
+        true => policies_json(&rules.policies),
+        false => reply::bare(&Refusal::NotFound),
+    }
+}
+
+fn policies_json(policies: &Policies) -> Response {
+    let files = policies.files().iter();
+    let files: Vec<Value> = files
+        .map(|(name, text)| json!({ "name": name, "text": text }))
+        .collect();
+    Json(json!({ "hash": hex(&policies.hash()), "files": files })).into_response()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

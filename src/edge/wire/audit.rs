@@ -4,15 +4,19 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::governance::complete;
+use super::reports::Format;
 use super::{IdentityIn, Wrong, short};
 use crate::domain::audit::{Filter, QueueVerdict, VisibleOutcome};
 use crate::domain::codes::{Action, Purpose};
+use crate::domain::id::{Id, OrgId};
 use crate::domain::journey::flagging::FLAG_DAYS_MAX;
 use crate::domain::person::FieldError;
 use crate::pipeline::Page;
 
 /// A flag lasts this long unless stated.
 const FLAG_DAYS: u16 = 365;
+/// Entries of one page that come with their proofs.
+pub const EVIDENCE_ENTRIES_MAX: u16 = 50;
 
 /// What to look for in the log: of a query string, or in a body.
 #[derive(Deserialize, ToSchema, Default)]
@@ -30,16 +34,36 @@ pub struct AuditQueryIn {
     pub to: Option<String>,
     /// The `next` of the page before.
     pub before: Option<u64>,
-    /// Entries to look at, at most 200.
+    /// Entries to look at, at most 200; with evidence 50.
     pub max: Option<u16>,
+    /// Whose worker asked.
+    pub organisation: Option<String>,
+    /// A person, as `decided.person` of an entry names her.
+    pub person: Option<String>,
+    /// `proved` or `asserted`: a person's own certificate, or a system that names its user.
+    pub identity: Option<String>,
+    /// With each entry its proof, and what of it you may open in checkable form.
+    pub evidence: Option<bool>,
+    /// `fhir`, `ocsf` or `csv`; absent: the fields of this API.
+    pub format: Option<String>,
+}
+
+/// What to look for, where, and how to show it.
+pub struct AuditQuery {
+    pub filter: Filter,
+    pub page: Page,
+    pub format: Option<Format>,
 }
 
 impl AuditQueryIn {
-    pub fn parse(self) -> Result<(Filter, Page), Vec<FieldError>> {
+    /// # Errors
+    /// The fields that are wrong, with what to do.
+    pub fn parse(self) -> Result<AuditQuery, Vec<FieldError>> {
         let mut wrong = Wrong::default();
         if let Some(user) = &self.user {
             short(&mut wrong, "user", user, 64);
         }
+        let evidence = self.evidence.unwrap_or(false);
         let purpose = self
             .purpose
             .and_then(|purpose| wrong.code("purpose", &purpose, Purpose::parse));
@@ -54,12 +78,54 @@ impl AuditQueryIn {
             purpose: purpose.map(|purpose| purpose.code().to_owned()),
             from: wrong.when("from", self.from.as_ref()),
             to: wrong.when("to", self.to.as_ref()),
+            organisation: self.organisation.and_then(|organisation| {
+                let parsed = OrgId::parse(&organisation).ok();
+                if parsed.is_none() {
+                    wrong.add("organisation", "give the short name of an organisation");
+                }
+                parsed
+            }),
+            person: self.person.and_then(|person| {
+                let parsed = Id::parse(&person);
+                if parsed.is_none() {
+                    wrong.add(
+                        "person",
+                        "give the 26 characters that an entry names her by",
+                    );
+                }
+                parsed
+            }),
+            asserted: self.identity.and_then(|identity| match identity.as_str() {
+                "proved" => Some(false),
+                "asserted" => Some(true),
+                _ => {
+                    wrong.add("identity", "give 'proved' or 'asserted'");
+                    None
+                }
+            }),
+            evidence,
         };
+        let format = self.format.and_then(|format| {
+            let parsed = Format::parse(&format);
+            if parsed.is_none() {
+                wrong.add("format", "give 'fhir', 'ocsf' or 'csv'");
+            }
+            parsed
+        });
+        let max = self.max.unwrap_or(0);
         let page = Page {
             before: self.before,
-            max: self.max.unwrap_or(0),
+            max: match max {
+                0 if evidence => EVIDENCE_ENTRIES_MAX,
+                max if evidence => max.min(EVIDENCE_ENTRIES_MAX),
+                max => max,
+            },
         };
-        wrong.finish((filter, page))
+        wrong.finish(AuditQuery {
+            filter,
+            page,
+            format,
+        })
     }
 }
 

@@ -1,6 +1,11 @@
-//! The JSON of reports about a person.
+//! What is written about the log: the request for a report, and the log in formats of others.
+
+pub mod csv;
+pub mod fhir;
+pub mod ocsf;
 
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{IdentityIn, Wrong};
@@ -8,9 +13,63 @@ use crate::domain::codes::{HandedTo, StaffNamesReason};
 use crate::domain::id::OrgId;
 use crate::domain::person::FieldError;
 use crate::domain::report::Terms;
+use crate::pipeline::Entry;
 
 /// Organisations that have answered, at most.
 const ANSWERED_MAX: usize = 64;
+
+/// A format in which others read logs. Each is a pure mapping of what the reader may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// HL7 FHIR R4 AuditEvent, after the IHE profile Basic Audit Log Patterns.
+    Fhir,
+    /// OCSF API Activity (class 6003).
+    Ocsf,
+    /// RFC 4180.
+    Csv,
+}
+
+impl Format {
+    /// Of its word; `None` for another.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "fhir" => Some(Self::Fhir),
+            "ocsf" => Some(Self::Ocsf),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fhir => "fhir",
+            Self::Ocsf => "ocsf",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// What comes before the entries, if the format has it.
+    pub fn head(self) -> Option<String> {
+        match self {
+            Self::Fhir | Self::Ocsf => None,
+            Self::Csv => Some(csv::head()),
+        }
+    }
+
+    /// One entry of the log called `origin`: an object, or a line of text.
+    pub fn entry(self, entry: &Entry, origin: &str) -> Value {
+        match self {
+            Self::Fhir => fhir::event(entry, origin),
+            Self::Ocsf => ocsf::event(entry, origin),
+            Self::Csv => Value::String(csv::line(entry)),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// A report that she asks for. The identifier is in the body, never in a path.
 #[derive(Deserialize, ToSchema)]
