@@ -243,6 +243,12 @@ pub enum Write {
         organisation: OrgId,
         key: TrailKey,
     },
+    /// Erases the key of the account of an earlier entry, whose time is over. Its leaf stays, and
+    /// with it the tree. Doing it again changes nothing; an entry that is not in the log yet is a
+    /// fault. Moves no version.
+    Forget {
+        index: u64,
+    },
 }
 
 /// The idempotency record of a request, kept for seven days.
@@ -329,7 +335,8 @@ impl Draft {
             | Write::Count { .. }
             | Write::Hold { .. }
             | Write::Release { .. }
-            | Write::Follow { .. } => None,
+            | Write::Follow { .. }
+            | Write::Forget { .. } => None,
         });
         std::iter::once(self.opening.0.slot())
             .chain(written)

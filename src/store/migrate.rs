@@ -39,6 +39,8 @@ pub(in crate::store) struct Origin {
     pub note: String,
     /// The first number that no key has.
     pub next_slot: u64,
+    /// Some entries whose accounts open.
+    pub accounts: Vec<u64>,
 }
 
 /// Rows and keys on their way. Few, so that memory stays bounded.
@@ -100,7 +102,7 @@ pub async fn migrate(
     let opened = tokio::task::spawn_blocking(move || journal::Leaving::open(old)).await;
     let opened = opened.map_err(|_| MigrateError::Unreadable("its thread broke"))?;
     let leaving = std::sync::Arc::new(opened?);
-    let origin = leaving.origin()?;
+    let origin = leaving.origin().await?;
     leaving.mark()?;
     let (sender, receiver) = mpsc::channel(SENT_MAX);
     let reading = std::sync::Arc::clone(&leaving);

@@ -71,6 +71,9 @@ pub enum Fault {
     TooLarge,
 }
 
+/// An entry that is to be forgotten must be there.
+const NO_ENTRY: Fault = Fault::Unreadable("an entry that is to be forgotten is not in the log");
+
 /// What a backend reports when a commit is durable; only [`Store::commit`] turns it into `Logged`.
 pub(crate) enum Committed {
     /// With the leaf as it is in the log.

@@ -285,9 +285,12 @@ impl Postgres {
         if !draft.urgent && self.shared.condition().full_within(FULL_PAUSE) {
             return Err(Fault::CannotRecord(FULL));
         }
+        // Before anything is claimed: what is to be forgotten must be there. Rows of the log never
+        // change, so that this need not be in the transaction.
+        let forgotten = self.opening_slots(&draft).await?;
         let claimed = self.shared.slots.claim(&draft.slots());
         let claimed = claimed.ok_or(Fault::CannotRecord("an item key was not reserved in time"))?;
-        let keyed = Keyed::new(draft, &self.shared.names)
+        let keyed = Keyed::new(draft, forgotten, &self.shared.names)
             .map_err(|_| Fault::CannotRecord("the operating system gives no randomness"))?;
         let (answer, answered) = oneshot::channel();
         let queued = Queued {
@@ -418,7 +421,8 @@ fn size_of(draft: &Draft) -> Result<usize, Fault> {
         | Write::Count { .. }
         | Write::Hold { .. }
         | Write::Release { .. }
-        | Write::Follow { .. } => 0,
+        | Write::Follow { .. }
+        | Write::Forget { .. } => 0,
     };
     let reply = draft.replay.as_ref().map_or(0, |replay| replay.reply.len());
     let bytes = draft.opening.sealed().ciphertext().len()

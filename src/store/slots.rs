@@ -451,7 +451,7 @@ impl SlotSet {
         self.0.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
-    fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.0.len() as u64 * 64).filter(|slot| self.contains(*slot))
     }
 

@@ -434,7 +434,8 @@ impl Town {
             | Write::Count { .. }
             | Write::Hold { .. }
             | Write::Release { .. }
-            | Write::Follow { .. } => {}
+            | Write::Follow { .. }
+            | Write::Forget { .. } => {}
         }
     }
 

@@ -79,6 +79,10 @@ pub enum Change {
     Follow {
         of: Key,
     },
+    /// Erases the key of an earlier entry's opening.
+    Forget {
+        slot: u64,
+    },
 }
 
 /// An idempotency record, as it is stored. `until` is in milliseconds since 1970.
@@ -366,7 +370,7 @@ mod tests {
         assert_eq!(shown, include_str!("../../../tests/vectors/frame-v1.txt"));
     }
 
-    /// As golden as the frame: 6 holds, 7 releases, 8 follows.
+    /// As golden as the frame: 6 holds, 7 releases, 8 follows, 9 forgets.
     #[test]
     fn the_bytes_of_later_changes_are_golden() {
         let (of, item) = ([5; 16], Id::from_bytes([6; 16]));
@@ -379,6 +383,8 @@ mod tests {
         }
         let follow = [&[8][..], &of].concat();
         assert_eq!(borsh::to_vec(&Change::Follow { of }).unwrap(), follow);
+        let forget = [&[9][..], &7_u64.to_le_bytes()].concat();
+        assert_eq!(borsh::to_vec(&Change::Forget { slot: 7 }).unwrap(), forget);
     }
 
     #[test]

@@ -17,7 +17,10 @@ use crate::domain::id::Id;
 use crate::store::disk::Disk;
 use crate::store::evidence::Evidence;
 use crate::store::migrate::{MigrateError, Origin, Rows, Sent};
+use crate::store::slots::SlotSet;
 
+/// Accounts that are read on both sides, spread over the log.
+const ACCOUNTS_LOOKED_AT: u64 = 64;
 /// Rows that are sent together.
 const ROWS_SENT: usize = 1000;
 const GONE: MigrateError = MigrateError::Unreadable("the new store takes no more");
@@ -111,16 +114,24 @@ impl Leaving {
         })
     }
 
-    pub fn origin(&self) -> Result<Origin, MigrateError> {
-        let state = self.journal.shared.state();
-        if state.leaves == 0 {
+    pub async fn origin(&self) -> Result<Origin, MigrateError> {
+        let (size, note) = {
+            let state = self.journal.shared.state();
+            (state.leaves, state.note.clone())
+        };
+        if size == 0 {
             return Err(MigrateError::Unreadable("its log has no entry"));
         }
+        // Of these, the accounts that are not forgotten must open there too.
+        let step = (size / ACCOUNTS_LOOKED_AT).max(1);
+        let some: Vec<u64> = (0..size).step_by(step as usize).take(256).collect();
+        let opened = self.journal.entries(&some).await.map_err(|_| DAMAGED)?;
         Ok(Origin {
             id: self.id,
-            size: state.leaves,
-            note: state.note.clone(),
+            size,
+            note,
             next_slot: self.journal.shared.slots.made() + 1,
+            accounts: opened.iter().map(|(index, _, _)| *index).collect(),
         })
     }
 
@@ -156,15 +167,23 @@ impl Leaving {
 
     /// Keys of everything that exists, and of no more.
     fn send_keys(&self, to: &Sender<Sent>) -> Result<(), MigrateError> {
-        let mut live: Vec<u64> = self.journal.shared.state().table.slots().collect();
+        let mut live = SlotSet::default();
         self.each_frame(|frame| {
             for raw in frame.entries() {
-                live.push(raw.decode().ok_or(DAMAGED)?.0.opening.slot().0);
+                let (entry, _) = raw.decode().ok_or(DAMAGED)?;
+                live.insert(entry.opening.slot().0);
+                for change in &entry.changes {
+                    if let Change::Forget { slot } = change {
+                        live.remove(*slot);
+                    }
+                }
             }
             Ok(())
         })?;
-        live.sort_unstable();
-        live.dedup();
+        let state = self.journal.shared.state();
+        state.table.slots().for_each(|slot| live.insert(slot));
+        drop(state);
+        let live: Vec<u64> = live.iter().collect();
         for slots in live.chunks(ROWS_SENT) {
             let mut keys = Vec::with_capacity(slots.len());
             for slot in slots {
@@ -204,7 +223,8 @@ impl Leaving {
                         | Change::Count { .. }
                         | Change::Hold { .. }
                         | Change::Release { .. }
-                        | Change::Follow { .. } => {}
+                        | Change::Follow { .. }
+                        | Change::Forget { .. } => {}
                     }
                 }
             }
@@ -275,7 +295,8 @@ impl Leaving {
             | Change::Count { .. }
             | Change::Hold { .. }
             | Change::Release { .. }
-            | Change::Follow { .. } => return Err(DAMAGED),
+            | Change::Follow { .. }
+            | Change::Forget { .. } => return Err(DAMAGED),
         };
         if sealed.slot().0 != item.slot {
             return Err(DAMAGED);

@@ -169,6 +169,9 @@ impl Shared {
                     trail = Some((of, key));
                     Change::Follow { of }
                 }
+                Write::Forget { index } => Change::Forget {
+                    slot: self.opening_slot(index)?,
+                },
             });
         }
         let replay = match draft.replay {
@@ -244,7 +247,8 @@ pub fn list_changes(entry: &Entry) -> impl Iterator<Item = ListChange> + '_ {
         | Change::Count { .. }
         | Change::Hold { .. }
         | Change::Release { .. }
-        | Change::Follow { .. } => None,
+        | Change::Follow { .. }
+        | Change::Forget { .. } => None,
     })
 }
 

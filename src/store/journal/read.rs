@@ -9,17 +9,17 @@ use std::time::Duration;
 use borsh::BorshDeserialize;
 use zeroize::Zeroizing;
 
-use super::frame::{Change, Frame, Key};
+use super::frame::{Change, Entry, Frame, Key};
 use super::recovery::FrameAt;
 use super::table::{FACT, Item};
-use super::{Journal, LEAVES_READ_MAX};
+use super::{Journal, LEAVES_READ_MAX, Shared};
 use crate::domain::decision::{
     Aggregate, Counter, Fact, Facts, List, Listed, PartRef, Version, opening_context, seal_context,
 };
 use crate::domain::leaf::Leaf;
 use crate::domain::tiles::{TILE_WIDTH, TileKind, TilePath};
 use crate::store::index::Index;
-use crate::store::{Fault, OpenedItem};
+use crate::store::{Fault, NO_ENTRY, OpenedItem};
 
 /// How often facts are read again when an item is replaced in the middle of reading it.
 const FACTS_TRIES_MAX: usize = 16;
@@ -106,15 +106,10 @@ impl Journal {
         }
         let mut opened = Vec::with_capacity(indices.len());
         for index in indices {
-            let Some((at, bytes)) = self.frame_of(*index)? else {
+            let Some((at, bytes)) = self.shared.frame_of(*index)? else {
                 continue;
             };
-            let frame = Frame::read(&bytes).ok_or(DAMAGED)?;
-            let raw = frame
-                .entries()
-                .nth((index - at.first) as usize)
-                .ok_or(DAMAGED)?;
-            let (entry, _) = raw.decode().ok_or(DAMAGED)?;
+            let entry = entry_of(at, &bytes, *index)?;
             let Some(key) = self.shared.slots.key(entry.opening.slot())? else {
                 continue;
             };
@@ -163,7 +158,7 @@ impl Journal {
         let mut leaves = Vec::new();
         let mut next = from;
         while next < to {
-            let Some((at, bytes)) = self.frame_of(next)? else {
+            let Some((at, bytes)) = self.shared.frame_of(next)? else {
                 break;
             };
             let frame = Frame::read(&bytes).ok_or(DAMAGED)?;
@@ -246,7 +241,8 @@ impl Journal {
             | Change::Count { .. }
             | Change::Hold { .. }
             | Change::Release { .. }
-            | Change::Follow { .. } => return Err(DAMAGED),
+            | Change::Follow { .. }
+            | Change::Forget { .. } => return Err(DAMAGED),
         };
         if found != (*key, item.item) || class != item.class || sealed.slot().0 != item.slot {
             return Err(DAMAGED);
@@ -265,10 +261,29 @@ impl Journal {
             .ok_or(Fault::Unreadable("an item does not open under its key"))
     }
 
+}
+
+fn entry_of(at: FrameAt, frame: &[u8], index: u64) -> Result<Entry, Fault> {
+    let frame = Frame::read(frame).ok_or(DAMAGED)?;
+    let raw = frame.entries().nth((index - at.first) as usize);
+    let (entry, _) = raw.and_then(|raw| raw.decode()).ok_or(DAMAGED)?;
+    Ok(entry)
+}
+
+impl Shared {
+    /// Where the key of a durable entry's opening lies, whether it is still there or not.
+    ///
+    /// # Errors
+    /// There is no such entry.
+    pub(super) fn opening_slot(&self, index: u64) -> Result<u64, Fault> {
+        let (at, bytes) = self.frame_of(index)?.ok_or(NO_ENTRY)?;
+        Ok(entry_of(at, &bytes, index)?.opening.slot().0)
+    }
+
     /// The frame that holds a durable leaf; `None` if there is no such leaf.
     fn frame_of(&self, index: u64) -> Result<Option<(FrameAt, Vec<u8>)>, Fault> {
         let at = {
-            let state = self.shared.state();
+            let state = self.state();
             if index >= state.leaves {
                 return Ok(None);
             }
@@ -278,7 +293,7 @@ impl Journal {
                 .and_then(|place| state.frames.get(place).copied())
         };
         let at = at.ok_or(DAMAGED)?;
-        let bytes = self.shared.segments.read(at.segment, at.offset, at.length);
+        let bytes = self.segments.read(at.segment, at.offset, at.length);
         let bytes = bytes.map_err(|_| Fault::Unreadable("the journal cannot be read"))?;
         Ok(Some((at, bytes)))
     }

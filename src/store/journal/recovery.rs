@@ -45,7 +45,7 @@ pub struct Recovered {
     pub last_time: When,
     /// Slots that any leaf names.
     pub used: SlotSet,
-    /// Slots whose item or opening still exists.
+    /// Slots whose item still exists, or whose opening was not forgotten.
     pub live: SlotSet,
     /// Segments that were read whole.
     read: u32,
@@ -205,8 +205,15 @@ impl Recovered {
             self.used.insert(entry.opening);
             self.live.insert(entry.opening);
             for op in entry.ops {
-                if let Op::Put { item, .. } = &op {
-                    self.used.insert(item.slot);
+                match &op {
+                    Op::Put { item, .. } => self.used.insert(item.slot),
+                    Op::Forget { slot } => self.live.remove(*slot),
+                    Op::Remove { .. }
+                    | Op::Count { .. }
+                    | Op::Replay { .. }
+                    | Op::Hold { .. }
+                    | Op::Release { .. }
+                    | Op::Follow { .. } => {}
                 }
                 self.table.apply(At { index, when }, op, &mut dead);
             }

@@ -1,9 +1,10 @@
 //! The first starts of a journal that was made from a copy.
 //!
 //! The slot file is not in a copy, so it is newer: keys of what was removed or replaced after the
-//! copy are gone, and it holds keys of what the copy lacks. The former is taken out, in the log
-//! itself; the latter is erased, so that no lost entry's key is ever used again. Nothing here may
-//! pass over a missing key that nobody erased: it could hide a withdrawal.
+//! copy are gone, as are those of accounts whose time was over since, and it holds keys of what
+//! the copy lacks. The former is taken out, in the log itself; the latter is erased, so that no lost
+//! entry's key is ever used again. Nothing here may pass over a missing key that nobody erased: it
+//! could hide a withdrawal.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -17,19 +18,26 @@ use crate::domain::checkpoint::LogKey;
 use crate::domain::id::Id;
 use crate::store::evidence::Evidence;
 use crate::store::restored::Restored;
-use crate::store::slots::Slots;
+use crate::store::slots::{SlotSet, Slots};
 use crate::store::witnessed::Heads;
 use crate::store::{Fault, ROLLED_BACK};
 
 /// Removals in one decision, so that it stays of ordinary size.
 const REMOVALS_MAX: usize = 4096;
 
-/// Items whose keys were erased after the copy, until the log says that they are gone.
+/// What had its key erased after the copy, until the log says that it is gone.
 #[derive(Default)]
 pub struct TakenOut(Vec<Going>);
 
-/// An aggregate and an item of it; whether it was kept under a hold, which has ended since.
-type Going = (Key, Id, bool);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Going {
+    /// An item of an aggregate.
+    Item(Key, Id),
+    /// What was kept of one under a hold, which has ended since.
+    Held(Key, Id),
+    /// The account of an entry, by its slot.
+    Account(u64),
+}
 
 impl TakenOut {
     pub fn is_empty(&self) -> bool {
@@ -39,12 +47,10 @@ impl TakenOut {
     /// What the next decision carries with it.
     pub fn changes(&self) -> Vec<Change> {
         let next = self.0.iter().take(REMOVALS_MAX);
-        next.map(|(of, item, held)| {
-            let (of, item) = (*of, *item);
-            match held {
-                true => Change::Release { of, item },
-                false => Change::Remove { of, item },
-            }
+        next.map(|going| match *going {
+            Going::Item(of, item) => Change::Remove { of, item },
+            Going::Held(of, item) => Change::Release { of, item },
+            Going::Account(slot) => Change::Forget { slot },
         })
         .collect()
     }
@@ -92,9 +98,16 @@ pub fn reconcile(found: &mut Recovered, slots: &Slots, file: &Path) -> Result<Ta
     for gone in &taken {
         found.live.remove(gone.slot);
     }
-    // Nobody erases the account of an entry, and no key beyond the end of the file: such a key was
-    // lost and not erased.
-    let missing = slots.erased(&found.live).map_err(io)?.count() + slots.beyond(&found.live);
+    // What is left are accounts. They are erased when their time is over, never all of them; and no
+    // key is erased beyond the end of the file. Such keys were lost.
+    let forgotten = slots.erased(&found.live).map_err(io)?;
+    let mut items = SlotSet::default();
+    found.table.slots().for_each(|slot| items.insert(slot));
+    let accounts = found.live.count().saturating_sub(items.count());
+    let mut missing = slots.beyond(&found.live);
+    if forgotten.count() == accounts {
+        missing += accounts;
+    }
     if missing > 0 {
         return Err(OpenError::KeysMissing {
             file: file.to_owned(),
@@ -102,16 +115,22 @@ pub fn reconcile(found: &mut Recovered, slots: &Slots, file: &Path) -> Result<Ta
         });
     }
     slots.erase_unused(&found.used).map_err(io)?;
-    if !taken.is_empty() {
+    let mut going: Vec<Going> = taken
+        .iter()
+        .map(|gone| match gone.held {
+            true => Going::Held(gone.of, gone.item),
+            false => Going::Item(gone.of, gone.item),
+        })
+        .chain(forgotten.iter().map(Going::Account))
+        .collect();
+    if !going.is_empty() {
         tracing::warn!(
             items = taken.len(),
+            accounts = forgotten.count(),
             "taking out what was changed or erased after the copy was made"
         );
     }
-    let mut going: Vec<Going> = taken
-        .iter()
-        .map(|gone| (gone.of, gone.item, gone.held))
-        .collect();
+    forgotten.iter().for_each(|slot| found.live.remove(slot));
     going.sort_unstable();
     going.dedup();
     Ok(TakenOut(going))

@@ -155,6 +155,7 @@ mod tests {
             1 => (key.clone(), id.clone()).prop_map(|(of, item)| Op::Hold { of, item }),
             1 => (key.clone(), id).prop_map(|(of, item)| Op::Release { of, item }),
             1 => key.clone().prop_map(|of| Op::Follow { of }),
+            1 => any::<u64>().prop_map(|slot| Op::Forget { slot }),
             1 => (key.clone(), 0..9_u32).prop_map(|(counter, by)| Op::Count { counter, by }),
             1 => key.prop_map(move |key| {
                 Op::Replay { key, request: [7; 32], until: 5, place }

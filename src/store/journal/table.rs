@@ -150,6 +150,10 @@ pub enum Op {
     Follow {
         of: Key,
     },
+    /// The account of an earlier entry is gone.
+    Forget {
+        slot: u64,
+    },
 }
 
 impl Op {
@@ -176,7 +180,7 @@ impl Op {
             | Self::Hold { of, .. }
             | Self::Release { of, .. }
             | Self::Follow { of } => Some(of),
-            Self::Count { .. } | Self::Replay { .. } => None,
+            Self::Count { .. } | Self::Replay { .. } | Self::Forget { .. } => None,
         }
     }
 }
@@ -226,6 +230,7 @@ pub fn ops(entry: &Entry, spans: &[Span]) -> Vec<Op> {
                     item: *item,
                 }),
                 Change::Follow { of } => Some(Op::Follow { of: *of }),
+                Change::Forget { slot } => Some(Op::Forget { slot: *slot }),
                 Change::List { .. } | Change::Unlist { .. } => None,
             }
         })
@@ -237,7 +242,8 @@ pub fn ops(entry: &Entry, spans: &[Span]) -> Vec<Op> {
         | Op::Remove { .. }
         | Op::Count { .. }
         | Op::Replay { .. }
-        | Op::Follow { .. } => 1,
+        | Op::Follow { .. }
+        | Op::Forget { .. } => 1,
         Op::Release { .. } => 2,
     });
     let replay = entry.replay.as_ref().zip(spans.get(entry.changes.len()));
@@ -344,6 +350,7 @@ impl Table {
             Op::Follow { of } => {
                 self.moved(of, at);
             }
+            Op::Forget { slot } => dead.push(slot),
             Op::Count { counter, by } => {
                 let touched = at.when.millis();
                 let new = Counted { sum: 0, touched };

@@ -18,9 +18,6 @@ use crate::store::backup::CopyError;
 use crate::store::migrate::{MigrateError, Migrated, Origin, Rows, Sent, SlotKey};
 use crate::store::names::Names;
 
-/// Openings that are read again at the end.
-const LOOKED_AT: u64 = 64;
-
 const NO_RANDOMNESS: MigrateError = MigrateError::Unreadable("the system gives no randomness");
 
 /// Why a store did not arrive.
@@ -217,11 +214,9 @@ async fn grow(
 /// Opens the new store as a gateway would, which checks the head, and reads a sample of accounts.
 async fn look(config: PostgresConfig, origin: &Origin) -> Result<Migrated, MigrateError> {
     let store = Postgres::open(config).await.map_err(Box::new)?;
-    let step = (origin.size / LOOKED_AT).max(1);
-    let sample: Vec<u64> = (0..origin.size).step_by(step as usize).take(256).collect();
-    let opened = store.entries(&sample).await;
+    let opened = store.entries(&origin.accounts).await;
     let opened = opened.map_err(|_| MigrateError::Unlike("an account does not open"))?;
-    if opened.len() != sample.len() {
+    if opened.len() != origin.accounts.len() {
         return Err(MigrateError::Unlike("the key of an account is missing"));
     }
     let (items, unopenable, keys) = store.count_keys().await?;

@@ -64,6 +64,10 @@ enum KeyedWrite {
         of: Name,
         key: TrailKey,
     },
+    /// The slot of an earlier entry's opening.
+    Forget {
+        slot: i64,
+    },
 }
 
 impl KeyedWrite {
@@ -74,9 +78,11 @@ impl KeyedWrite {
             | Self::Remove { of, item }
             | Self::Hold { of, item }
             | Self::Release { of, item } => Some((*of, *item)),
-            Self::List { .. } | Self::Unlist { .. } | Self::Count { .. } | Self::Follow { .. } => {
-                None
-            }
+            Self::List { .. }
+            | Self::Unlist { .. }
+            | Self::Count { .. }
+            | Self::Follow { .. }
+            | Self::Forget { .. } => None,
         }
     }
 
@@ -102,7 +108,12 @@ pub(super) struct KeyedReplay {
 }
 
 impl Keyed {
-    pub(super) fn new(draft: Draft, names: &Names) -> Result<Self, NoRandomness> {
+    /// `forgotten` are the slots of the openings that it forgets.
+    pub(super) fn new(
+        draft: Draft,
+        forgotten: Vec<i64>,
+        names: &Names,
+    ) -> Result<Self, NoRandomness> {
         let Draft {
             read,
             leaf,
@@ -128,7 +139,11 @@ impl Keyed {
             read: read
                 .map(|(of, version)| (names.aggregate(of), version.0.cast_signed()))
                 .collect(),
-            writes: writes.iter().map(|write| keyed(write, names)).collect(),
+            writes: writes
+                .iter()
+                .filter_map(|write| keyed(write, names))
+                .chain(forgotten.into_iter().map(|slot| KeyedWrite::Forget { slot }))
+                .collect(),
             replay: replay.transpose()?,
             urgent,
         })
@@ -149,13 +164,15 @@ impl Keyed {
             | KeyedWrite::Unlist { .. }
             | KeyedWrite::Hold { .. }
             | KeyedWrite::Release { .. }
-            | KeyedWrite::Follow { .. } => None,
+            | KeyedWrite::Follow { .. }
+            | KeyedWrite::Forget { .. } => None,
         })
     }
 }
 
-fn keyed(write: &Write, names: &Names) -> KeyedWrite {
-    match write {
+/// `None` for what names an entry by its index: its slot is looked up before.
+fn keyed(write: &Write, names: &Names) -> Option<KeyedWrite> {
+    Some(match write {
         Write::Fact { of, item, sealed } => KeyedWrite::Item {
             of: names.aggregate(of),
             item: *item.bytes(),
@@ -205,7 +222,8 @@ fn keyed(write: &Write, names: &Names) -> KeyedWrite {
             by: *by,
             max: *max,
         },
-    }
+        Write::Forget { .. } => return None,
+    })
 }
 
 fn encode(value: &impl borsh::BorshSerialize) -> Vec<u8> {
@@ -272,6 +290,8 @@ pub(super) struct Plan {
     pub(super) spare: Vec<(RowName, Item)>,
     pub(super) held: BTreeSet<(Name, [u8; 16])>,
     pub(super) released: BTreeSet<(Name, [u8; 16])>,
+    /// Slots of the openings whose time is over.
+    pub(super) forgotten: BTreeSet<i64>,
     pub(super) unlisted: BTreeSet<(Name, [u8; 16])>,
     pub(super) listed: BTreeSet<(Name, i64, i64, [u8; 16])>,
     /// The count, and the time of the leaf that counted last.
@@ -356,6 +376,12 @@ impl Plan {
         accepted.map(|(keyed, _)| keyed).collect()
     }
 
+    /// Whether keys may have to go.
+    pub(super) fn erases(&self) -> bool {
+        let replaced = !self.gone.is_empty() || !self.spare.is_empty();
+        replaced || !self.released.is_empty() || !self.forgotten.is_empty()
+    }
+
     fn apply(&mut self, decision: &Keyed, index: i64, known: &mut Known) {
         let at = decision.leaf.when().millis();
         let mut leaf = decision.leaf;
@@ -411,6 +437,9 @@ impl Plan {
                     leaf = leaf.following(key, version.cast_unsigned().checked_sub(1));
                     self.aggregates.insert(*of, index + 1);
                     known.versions.insert(*of, index + 1);
+                }
+                KeyedWrite::Forget { slot } => {
+                    self.forgotten.insert(*slot);
                 }
                 KeyedWrite::List { list, at, item } => {
                     self.listed.insert((*list, *at, index, *item));

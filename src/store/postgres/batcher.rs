@@ -410,7 +410,7 @@ async fn transact(
         checkpoint,
         newest: last.when(),
     }));
-    if !plan.gone.is_empty() || !plan.spare.is_empty() || !plan.released.is_empty() {
+    if plan.erases() {
         shared.erase.notify_one();
     }
     Ok(verdicts)

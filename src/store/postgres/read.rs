@@ -3,7 +3,7 @@
 //! Nothing is cached, so every node sees what any node has acknowledged. Lists, counters and log
 //! pages rest on no lock and hold no decision up.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use borsh::BorshDeserialize;
 use tokio_postgres::Row;
@@ -15,14 +15,15 @@ use super::tree::TILE_WIDTH;
 use super::{Postgres, Shared};
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{
-    Aggregate, Counter, Fact, Facts, List, Listed, PartRef, Version, opening_context, seal_context,
+    Aggregate, Counter, Draft, Fact, Facts, List, Listed, PartRef, Version, Write, opening_context,
+    seal_context,
 };
 use crate::domain::id::Id;
 use crate::domain::leaf::Leaf;
 use crate::domain::merkle::leaf_hash;
 use crate::domain::seal::Sealed;
 use crate::store::names::Name;
-use crate::store::{Fault, OpenedItem};
+use crate::store::{Fault, NO_ENTRY, OpenedItem};
 
 /// Things asked about at once.
 const ASKED_MAX: usize = 4096;
@@ -200,6 +201,38 @@ impl Postgres {
             }
         }
         Ok(opened)
+    }
+
+    /// Where the keys of the accounts lie that a decision forgets, whether they are still there or
+    /// not.
+    ///
+    /// # Errors
+    /// It names an entry that is not in the log.
+    pub(super) async fn opening_slots(&self, draft: &Draft) -> Result<Vec<i64>, Fault> {
+        let indices = draft.writes.iter().filter_map(|write| match write {
+            Write::Forget { index } => Some(clamped(*index)),
+            Write::Fact { .. }
+            | Write::Part { .. }
+            | Write::Remove { .. }
+            | Write::List { .. }
+            | Write::Unlist { .. }
+            | Write::Count { .. }
+            | Write::Hold { .. }
+            | Write::Release { .. }
+            | Write::Follow { .. } => None,
+        });
+        let indices: BTreeSet<i64> = indices.collect();
+        if indices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let indices: Vec<i64> = indices.into_iter().collect();
+        let sql = "SELECT opening FROM firedoor.leaves WHERE idx = ANY($1)";
+        let rows = query(&self.shared.pool, sql, &[&indices]).await?;
+        if rows.len() != indices.len() {
+            return Err(NO_ENTRY);
+        }
+        let slot = |row: &Row| Ok(sealed(row, 0)?.slot().0.cast_signed());
+        rows.iter().map(slot).collect()
     }
 
     async fn keys(

@@ -197,6 +197,8 @@ const RELEASE: &str = "WITH ended AS ( \
         DELETE FROM firedoor.kept k USING unnest($1::bytea[], $2::bytea[]) AS d (aggregate, item) \
         WHERE k.aggregate = d.aggregate AND k.item = d.item RETURNING k.slot) \
     INSERT INTO firedoor.erasures (slot) SELECT slot FROM freed";
+const FORGET: &str = "INSERT INTO firedoor.erasures (slot) \
+    SELECT * FROM unnest($1::bigint[]) ON CONFLICT DO NOTHING";
 const ITEMS: &str = "INSERT INTO firedoor.items (aggregate, item, class, slot, sealed, idx) \
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::smallint[], $4::bigint[], $5::bytea[], \
         $6::bigint[])";
@@ -269,6 +271,8 @@ pub(super) async fn commit(
     let released_of = column(plan.released.iter().map(|(of, _)| &of[..]));
     let released = column(plan.released.iter().map(|(_, item)| &item[..]));
 
+    let forgotten: Vec<i64> = plan.forgotten.iter().copied().collect();
+
     let unlisted = column(plan.unlisted.iter().map(|(list, _)| &list[..]));
     let unlisted_items = column(plan.unlisted.iter().map(|(_, item)| &item[..]));
     let lists = column(plan.listed.iter().map(|(list, _, _, _)| &list[..]));
@@ -286,7 +290,7 @@ pub(super) async fn commit(
     let replay_indices: Vec<i64> = plan.replays.values().map(|replay| replay.index).collect();
     let replies = column(plan.replays.values().map(|replay| &replay.sealed[..]));
 
-    let statements: [(bool, &str, &[&(dyn ToSql + Sync)]); 13] = [
+    let statements: [(bool, &str, &[&(dyn ToSql + Sync)]); 14] = [
         (true, LEAVES, &[&indices, &leaves, &openings]),
         (
             !tiles.is_empty(),
@@ -323,6 +327,7 @@ pub(super) async fn commit(
             RELEASE,
             &[&released_of, &released],
         ),
+        (!plan.forgotten.is_empty(), FORGET, &[&forgotten]),
         (
             !plan.items.is_empty(),
             ITEMS,
