@@ -14,6 +14,7 @@
 //! Nothing leaves but an [`Answered`], and only a `Logged` decision makes one.
 
 mod auditing;
+mod forgetting;
 mod governing;
 mod reporting;
 mod restoring;

@@ -113,6 +113,8 @@ pub enum Answer {
     SealOpened(Reading),
     /// The gateway itself moved a queue on, or drew a sample.
     Watched,
+    /// The gateway erased accounts of the log whose time was over.
+    Forgot,
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -231,6 +233,7 @@ impl Answer {
             Self::TakenAgain => "withdrawal-taken-again",
             Self::Reconciling(_) => "reconciling",
             Self::Restored => "restored",
+            Self::Forgot => "accounts-erased",
         }
     }
 
@@ -278,7 +281,8 @@ impl Answer {
             | Self::SessionOpened { .. }
             | Self::TakenAgain
             | Self::Reconciling(_)
-            | Self::Restored => false,
+            | Self::Restored
+            | Self::Forgot => false,
         }
     }
 
@@ -325,7 +329,8 @@ impl Answer {
             | Self::SessionOpened { .. }
             | Self::TakenAgain
             | Self::Reconciling(_)
-            | Self::Restored => &[],
+            | Self::Restored
+            | Self::Forgot => &[],
         }
     }
 }

@@ -38,6 +38,11 @@ pub enum Aggregate {
     Roll,
     /// The newest entry of an organisation's own: its version, and nothing else.
     Trail(OrgId),
+    /// Legal holds in force, one item each, as the log knows what they hold.
+    Held,
+    /// How far the accounts of the log were looked at, whose time may be over. Apart from the
+    /// settings, which every decision reads.
+    Retention,
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.

@@ -14,6 +14,7 @@ use super::person::{Evidence, TaggedToken, Tier, Token, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
+use super::retention::{Held, Progress};
 use super::time::When;
 use super::witnessing::Witnessing;
 
@@ -37,6 +38,10 @@ pub struct Known {
     pub approvers: Approvers,
     pub roll: Vec<OrgId>,
     pub restoration: Option<Restoration>,
+    /// Legal holds in force, if they were read.
+    pub held: Vec<Held>,
+    /// How far the accounts of the log were looked at, if it was read.
+    pub retention: Option<Progress>,
     pub people: BTreeMap<PersonId, Person>,
     pub holders: BTreeMap<Token, Vec<Holder>>,
     /// Withdrawals set on tokens.
@@ -98,6 +103,8 @@ impl Known {
             (Aggregate::Settings, Record::Approvers(approvers)) => self.approvers = approvers,
             (Aggregate::Roll, Record::Member(member)) => self.roll.push(member),
             (Aggregate::Settings, Record::Restoration(found)) => self.restoration = Some(found),
+            (Aggregate::Held, Record::Held(held)) => self.held.push(held),
+            (Aggregate::Retention, Record::Retention(found)) => self.retention = Some(found),
             (Aggregate::Proposal(id), Record::Proposal(proposal)) => {
                 self.proposals.insert(id, proposal);
             }
@@ -154,7 +161,9 @@ impl Known {
             | Record::Tally(_)
             | Record::Sampled(_)
             | Record::Flag(_)
-            | Record::SealOpened(_) => {}
+            | Record::SealOpened(_)
+            | Record::Held(_)
+            | Record::Retention(_) => {}
         }
     }
 

@@ -20,6 +20,7 @@ pub mod governance;
 pub mod referral;
 pub mod refusal;
 pub mod restoration;
+pub mod retention;
 
 pub mod firewall;
 pub mod policy;

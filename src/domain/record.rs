@@ -14,6 +14,7 @@ use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::TaggedToken;
 use super::referral::Referral;
 use super::restoration::Restoration;
+use super::retention::{Held, Progress};
 use super::time::When;
 
 const VERSION: u8 = 1;
@@ -75,6 +76,8 @@ pub enum Record {
     Flag(Flag),
     /// The seal on a person was opened under a proposal.
     SealOpened(When),
+    Held(Held),
+    Retention(Progress),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

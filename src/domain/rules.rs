@@ -12,6 +12,7 @@ use super::firewall::text::TextScreen;
 use super::id::OrgId;
 use super::person::{TaggedToken, Token, TokenKeys};
 use super::policy::Policies;
+use super::retention::Retention;
 use super::trail::TrailKey;
 use super::watch::Watch;
 
@@ -46,6 +47,7 @@ pub struct Rules {
     pub screen: TextScreen,
     pub clock: CodeClock,
     pub watch: Watch,
+    pub retention: Retention,
     pub tokens: TokenKeys,
     pub aliases: AliasKey,
     pub keys: DomainKeys,

@@ -1,4 +1,4 @@
-//! Reads the rules in force: policies, text screen and clock, built in or from a folder.
+//! Reads the rules in force: policies, text screen, clock and retention, built in or from a folder.
 //!
 //! A folder replaces the policies as a whole, never single files: half of one set and half of
 //! another is a set that nobody has looked at. Nothing is used that does not validate (P3).
@@ -11,12 +11,14 @@ use super::keys::{KeyError, KeySource, domain_keys};
 use crate::domain::clock::{ClockError, CodeClock};
 use crate::domain::firewall::text::{BUILT_IN_LEXICON, BadLexicon, TextScreen};
 use crate::domain::policy::{BadPolicies, Policies};
+use crate::domain::retention::{BUILT_IN_RETENTION, BadRetention, Retention};
 use crate::domain::rules::Rules;
 use crate::domain::watch::{BadWatch, Watch};
 
 const SCHEMA: &str = "schema.cedarschema";
 const LEXICON: &str = "screen/lexicon.toml";
 const CLOCK_RULES: &str = "clock/vcop2021.toml";
+const RETENTION: &str = "retention.toml";
 const HOLIDAYS: &str = "clock/bank-holidays-england-and-wales.toml";
 const WATCH: &str = "watch/rules.toml";
 const BUILT_IN_WATCH: &str = include_str!("../../policies/watch/rules.toml");
@@ -43,6 +45,8 @@ pub enum RulesError {
     Screen(#[from] BadLexicon),
     #[error("the clock: {0}")]
     Clock(#[from] ClockError),
+    #[error("{RETENTION}: {0}")]
+    Retention(#[from] BadRetention),
     #[error("{0}")]
     Watch(#[from] BadWatch),
     #[error("{0}")]
@@ -57,6 +61,7 @@ pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesErr
         screen: screen(dir)?,
         clock: clock(dir)?,
         watch: watch(dir)?,
+        retention: retention(dir)?,
         tokens,
         aliases,
         keys,
@@ -109,6 +114,11 @@ pub fn watch(dir: Option<&Path>) -> Result<Watch, RulesError> {
     Ok(Watch::parse(&own_or(dir, WATCH, BUILT_IN_WATCH)?)?)
 }
 
+/// How long accounts of the log are kept; built in unless the folder says otherwise.
+pub fn retention(dir: Option<&Path>) -> Result<Retention, RulesError> {
+    Ok(Retention::parse(&own_or(dir, RETENTION, BUILT_IN_RETENTION)?)?)
+}
+
 fn own_or(dir: Option<&Path>, name: &str, built_in: &str) -> Result<String, RulesError> {
     match dir.map(|dir| dir.join(name)) {
         Some(path) if path.exists() => read(&path),
@@ -141,6 +151,8 @@ mod tests {
         assert_eq!(folder.version(), screen(None).unwrap().version());
         assert!(clock(Some(&shipped())).is_ok() && clock(None).is_ok());
         assert_eq!(watch(Some(&shipped())).unwrap(), watch(None).unwrap());
+        let folder = retention(Some(&shipped())).unwrap();
+        assert_eq!(folder, retention(None).unwrap());
     }
 
     #[test]
@@ -173,5 +185,10 @@ mod tests {
         .unwrap();
         let error = watch(Some(dir.path())).err().unwrap().to_string();
         assert!(error.contains("`nap`"), "{error}");
+        fs::write(dir.path().join(RETENTION), "days = 1").unwrap();
+        assert!(matches!(
+            retention(Some(dir.path())),
+            Err(RulesError::Retention(_))
+        ));
     }
 }

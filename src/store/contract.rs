@@ -20,11 +20,15 @@ use crate::domain::seal::{self, ItemKey};
 use crate::domain::time::When;
 
 pub(crate) mod erasure;
+mod forgetting;
 pub(crate) mod heads;
 mod trail;
 pub(crate) use erasure::{
     a_hold_and_what_it_holds_may_share_a_batch, a_hold_blocks_destruction_and_nothing_else,
     one_item_is_destroyed_alone, the_epoch_changes_while_others_read_and_write,
+};
+pub(crate) use forgetting::{
+    an_account_is_erased_and_its_leaf_stays, an_entry_that_is_not_there_cannot_be_forgotten,
 };
 pub(crate) use heads::{
     a_witnessed_head_keeps_every_word_and_of_the_others_only_the_newest,
@@ -78,6 +82,8 @@ macro_rules! contract_suite {
             a_hold_blocks_destruction_and_nothing_else,
             a_hold_and_what_it_holds_may_share_a_batch,
             the_epoch_changes_while_others_read_and_write,
+            an_account_is_erased_and_its_leaf_stays,
+            an_entry_that_is_not_there_cannot_be_forgotten,
         );
     };
     ($fixture:expr; $($name:ident),+ $(,)?) => {

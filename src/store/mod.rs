@@ -22,6 +22,7 @@ mod names;
 pub mod postgres;
 mod proof;
 mod restored;
+mod retention;
 mod rollback;
 mod slots;
 pub mod witnessed;

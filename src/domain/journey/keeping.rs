@@ -75,7 +75,8 @@ pub fn escalate(
     let act = OwnAct {
         user: "watch",
         action: "escalate",
-        reason: "not-decided-in-time",
+        reason: "not-decided-in-time".to_owned(),
+        rule: String::new(),
         answer: Answer::Watched,
         told: concerned.clone(),
         concerned,
@@ -83,6 +84,8 @@ pub fn escalate(
         request: own.as_str().as_bytes().to_vec(),
         facts,
         lists,
+        forgotten: Vec::new(),
+        urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)
 }
@@ -162,7 +165,8 @@ pub fn sample(
     let act = OwnAct {
         user: "watch",
         action: "sample",
-        reason: "weekly-sample",
+        reason: "weekly-sample".to_owned(),
+        rule: String::new(),
         answer: Answer::Watched,
         told: vec![own.clone()],
         concerned: vec![own.clone()],
@@ -170,6 +174,8 @@ pub fn sample(
         request: of.checkpoint.as_bytes().to_vec(),
         facts,
         lists,
+        forgotten: Vec::new(),
+        urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)
 }

@@ -8,6 +8,7 @@ pub mod auditing;
 pub mod consenting;
 pub mod emergency;
 pub mod flagging;
+pub mod forgetting;
 pub mod governing;
 pub mod keeping;
 pub mod offering;

@@ -25,7 +25,9 @@ pub struct OwnAct {
     /// Which part of the gateway, in place of a user.
     pub user: &'static str,
     pub action: &'static str,
-    pub reason: &'static str,
+    pub reason: String,
+    /// By which rule; empty if by none.
+    pub rule: String,
     pub answer: Answer,
     /// Organisations in whose lists it is put, beside the operator's.
     pub told: Vec<OrgId>,
@@ -37,6 +39,10 @@ pub struct OwnAct {
     pub facts: Vec<(Aggregate, Id, Record)>,
     /// List, position, item.
     pub lists: Vec<(List, Id)>,
+    /// Entries whose accounts it erases.
+    pub forgotten: Vec<u64>,
+    /// Taken even when the disk is nearly full.
+    pub urgent: bool,
 }
 
 /// The most organisations that an entry names.
@@ -71,7 +77,7 @@ pub fn entry(
         },
         why: Why {
             purpose: "administration".to_owned(),
-            reason: Some(act.reason.to_owned()),
+            reason: Some(act.reason),
             case: None,
         },
         what: What {
@@ -82,7 +88,7 @@ pub fn entry(
         decided: Decided {
             outcome: Outcome::Permit,
             told: told.to_owned(),
-            rule: String::new(),
+            rule: act.rule,
             policy: rules.policies.hash(),
             subject: None,
             object: None,
@@ -109,6 +115,8 @@ pub fn entry(
     let lists = entry_lists.chain([List::Operator]);
     let lists = lists.map(|list| (list, draft.id())).chain(act.lists);
     writes.extend(lists.map(|(list, item)| Write::List { list, at: 0, item }));
+    let forgotten = act.forgotten.into_iter();
+    writes.extend(forgotten.map(|index| Write::Forget { index }));
     let sealed = keys.opening(draft.id(), &opening)?;
     let hash: [u8; 32] = Sha256::digest(sealed.sealed().ciphertext()).into();
     Ok(Some(Decision {
@@ -122,7 +130,7 @@ pub fn entry(
         opening: sealed,
         writes,
         replay: None,
-        urgent: true,
+        urgent: act.urgent,
         unused: keys.unused(),
     }))
 }

@@ -147,7 +147,8 @@ pub fn begin(
     let act = OwnAct {
         user: "restore",
         action: "restore",
-        reason: "restored-from-a-copy",
+        reason: "restored-from-a-copy".to_owned(),
+        rule: String::new(),
         answer: Answer::Restored,
         told: known.members(),
         // The others see it as the operator's.
@@ -160,6 +161,8 @@ pub fn begin(
             Record::Restoration(begun),
         )],
         lists: Vec::new(),
+        forgotten: Vec::new(),
+        urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)
 }

@@ -28,6 +28,7 @@ use crate::domain::person::{
 use crate::domain::policy::Policies;
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::{Operational, UrgencyCode};
+use crate::domain::retention::{BUILT_IN_RETENTION, Retention};
 use crate::domain::rules::{DomainKeys, Rules};
 use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::{ItemKey, Keys, Slot};
@@ -73,6 +74,7 @@ impl Rules {
             )
             .unwrap(),
             watch: Watch::parse(include_str!("../../../policies/watch/rules.toml")).unwrap(),
+            retention: Retention::parse(BUILT_IN_RETENTION).unwrap(),
             tokens: TokenKeys::derive(&[1; 32]),
             aliases: AliasKey::new([2; 32]),
             keys: DomainKeys {

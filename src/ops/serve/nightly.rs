@@ -1,8 +1,9 @@
-//! What is done by the clock: the nightly change of the key over all item keys, by which what was
-//! erased by day is destroyed by night; and the queues of what must be decided.
+//! What is done by the clock: at night accounts of the log whose time is over are erased, and the key
+//! over all item keys is changed, so that what was erased by day is destroyed by night; by day the
+//! queues of what must be decided move on.
 //!
-//! Decides when, and nothing else; how is the store's. A change that fails is tried again, and told
-//! until it succeeds. Nothing here may count on being the only gateway that looks.
+//! Decides when, and nothing else; how is the gateway's and the store's. What fails is tried again,
+//! and told until it succeeds. Nothing here may count on being the only gateway that looks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,13 +38,29 @@ pub(super) async fn keep_queues(app: Arc<App>) {
     }
 }
 
-/// Changes the key when it is due; never ends.
+/// Erases and changes the key when it is due; never ends.
 pub(super) async fn keep_destroying(app: Arc<App>) {
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Also after a start, for a gateway that is never up at night.
+    let mut forgets = app.gateway.time();
     loop {
         look.tick().await;
         let (store, now) = (&app.gateway.store, app.gateway.time());
+        if now >= forgets {
+            forgets = match app.gateway.forget().await {
+                Ok(accounts) => {
+                    if accounts > 0 {
+                        tracing::info!(accounts, "erased accounts of the log, their time was over");
+                    }
+                    night_after(now)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "accounts of the log are not erased yet; trying again");
+                    now.plus_millis(AGAIN_AFTER.as_millis() as i64)
+                }
+            };
+        }
         if is_due(&store.erasure(), now)
             && let Err(error) = store.rewrap(now).await
         {

@@ -46,10 +46,10 @@ fn stolen(records: &KeysPlace, epochs: &KeysPlace) -> Vec<ItemKey> {
 }
 
 /// Ciphertext as the journal, a backup or the database has it, with what it is bound to.
-struct Taken(Sealed, Vec<u8>);
+pub(super) struct Taken(pub(super) Sealed, pub(super) Vec<u8>);
 
 impl Taken {
-    fn opens_with(&self, records: &KeysPlace, epochs: &KeysPlace) -> bool {
+    pub(super) fn opens_with(&self, records: &KeysPlace, epochs: &KeysPlace) -> bool {
         let keys = stolen(records, epochs);
         keys.iter().any(|key| self.0.open(key, &self.1).is_some())
     }
@@ -77,18 +77,18 @@ fn taken(attempt: &Attempt) -> Vec<Taken> {
 }
 
 /// Erasing follows the commit; this waits until `count` items are erased and not yet destroyed.
-async fn erased(store: &Store, count: u64) {
+pub(super) async fn erased(store: &Store, count: u64) {
     while store.erasure().waiting < count {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     assert_eq!(store.erasure().waiting, count);
 }
 
-const fn night(number: i64) -> When {
+pub(super) const fn night(number: i64) -> When {
     START.plus_days(number)
 }
 
-const fn destroyed(number: i64) -> Erasure {
+pub(super) const fn destroyed(number: i64) -> Erasure {
     Erasure {
         waiting: 0,
         completed: Some(night(number)),
@@ -97,7 +97,7 @@ const fn destroyed(number: i64) -> Erasure {
 }
 
 /// Recomputes the root over all leaves.
-async fn the_log_is_whole(fixture: &impl Fixture, store: &Store) {
+pub(super) async fn the_log_is_whole(fixture: &impl Fixture, store: &Store) {
     let note = store.checkpoint().await.unwrap();
     let head = fixture.verifier().verify(&note).unwrap();
     let mut tree = Tree::new();

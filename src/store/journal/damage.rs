@@ -14,6 +14,7 @@ use crate::store::contract::erasure::KeysPlace;
 use crate::store::contract::{Attempt, Fixture, contract_suite, fact_of, id, of, open_all};
 use crate::store::disk::simulated::Simulated;
 
+mod forgetting;
 mod scrubbing;
 
 /// A journal in a directory of its own, that can be opened and damaged.

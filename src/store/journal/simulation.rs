@@ -398,6 +398,13 @@ impl World {
             let key = trail_key(of);
             attempt = attempt.write(Write::Follow { organisation, key });
         }
+        // As little does this, which those seeds did not have.
+        let entries = self.model.decisions.len() as u64;
+        if self.made % 4 == 0 && entries > 0 && !FOUND.contains(&self.name.seed) {
+            let index = self.made.wrapping_mul(0x9e37_79b9) % entries;
+            attempt = attempt.write(Write::Forget { index });
+            effects.push(Effect::Forget { index });
+        }
         let opening = attempt.opening.clone();
         // What was not used is given back by hand, as the store does it.
         while attempt.keys.len() > 1 {

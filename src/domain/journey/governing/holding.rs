@@ -1,7 +1,8 @@
 //! Legal hold: a court, the ICO or another duty asks that something be kept, unread.
 //!
 //! A hold stops destruction and nothing else: a withdrawal takes effect at once, what it removes is
-//! gone for every journey, and no reply says that it is held. Nothing here may read payload.
+//! gone for every journey, and no reply says that it is held. It keeps the accounts of log entries
+//! about the same referral or person too. Nothing here may read payload.
 
 use crate::domain::alias::AliasKind;
 use crate::domain::decision::{Aggregate, Write};
@@ -10,6 +11,7 @@ use crate::domain::id::{Id, OrgId, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::Referral;
+use crate::domain::retention::Held;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::Ruling;
 use crate::domain::time::When;
@@ -79,6 +81,12 @@ pub(super) fn apply(ruling: &mut Ruling<'_>, known: &Known, hold: &Hold) {
                 proposed_by: hold.organisation.clone(),
             };
             ruling.fact(of, fact, &Record::Hold(in_force));
+            // And the accounts of the log that are about it.
+            let held = Held {
+                referral: referral.id,
+                subjects: ruling.rules().log_subjects(&referral.tokens),
+            };
+            ruling.fact(Aggregate::Held, referral.id.id(), &Record::Held(held));
         }
         HoldChange::End => {
             let held = known.holds.get(&referral.id);
@@ -87,6 +95,8 @@ pub(super) fn apply(ruling: &mut Ruling<'_>, known: &Known, hold: &Hold) {
                 ruling.write(Write::Release { of, item });
             }
             ruling.write(Write::Remove { of, item: fact });
+            let (of, item) = (Aggregate::Held, referral.id.id());
+            ruling.write(Write::Remove { of, item });
         }
     }
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::domain::checkpoint::LogKey;
 use crate::domain::codes::DataClass;
+use crate::domain::decision::Write;
 use crate::domain::merkle::verify_consistency;
 use crate::store::contract::{Attempt, START, fact_of, id, of, open_all};
 use crate::store::journal::{Journal, JournalConfig, OpenError, SEGMENT_BYTES_MIN};
@@ -397,6 +398,51 @@ async fn what_was_erased_after_the_copy_stays_erased_and_the_log_says_so() {
     let parts = store.facts(&[of(3), of(5), of(7)]).await.unwrap().parts;
     assert_eq!(parts.len(), 2);
     assert_eq!(open_all(&store, parts).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_account_that_was_forgotten_after_the_copy_stays_forgotten() {
+    let place = place();
+    let store = place.store("data");
+    write(&store, 0..20, "old").await;
+    place.backup("copy").unwrap();
+    let forgetting = Attempt::new(&store, 0).await;
+    let forgetting = forgetting.write(Write::Forget { index: 2 });
+    let forgetting = forgetting.write(Write::Forget { index: 19 });
+    forgetting.logged(&store).await;
+    close(store).await;
+    place.restore("copy", "again", &[]).unwrap();
+    let all: Vec<u64> = (0..20).collect();
+    let kept: Vec<u64> = (0..20).filter(|n| ![2, 19].contains(n)).collect();
+    // Found again until something is recorded; from then on the log says it.
+    for recorded in [false, true, true] {
+        let store = place.store("again");
+        let Store::Embedded(journal) = &store else {
+            panic!()
+        };
+        let opened = journal.entries(&all).await.unwrap();
+        let opened: Vec<u64> = opened.iter().map(|(index, _, _)| *index).collect();
+        assert_eq!(opened, kept);
+        assert_eq!(fact_of(&store, 2).await, ["old 2"]);
+        if recorded {
+            write(&store, 30..31, "new").await;
+            store.restoration_recorded().await.unwrap();
+        }
+        close(store).await;
+    }
+    // A slot file without any account was not erased account by account.
+    let slots = place.path("slots");
+    let length = fs::read(&slots).unwrap().len();
+    place.restore("copy", "third", &[]).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&slots).unwrap();
+    use std::os::unix::fs::FileExt;
+    file.write_all_at(&vec![0; length - 4096], 4096).unwrap();
+    drop(file);
+    let refused = place.refused("third");
+    assert!(matches!(
+        refused,
+        OpenError::KeysMissing { missing: 20, .. }
+    ));
 }
 
 #[tokio::test]

@@ -100,6 +100,9 @@ async fn a_copy_of_a_database_restores_into_an_empty_one() {
     write(&store, 3..5, "replaced").await;
     let removing = Attempt::new(&store, 0).await.remove(&of(7), id(7));
     removing.logged(&store).await;
+    let forgetting = Attempt::new(&store, 0).await;
+    let forgetting = forgetting.write(Write::Forget { index: 11 });
+    forgetting.logged(&store).await;
     write(&store, 500..503, "lost").await;
     let larger = store.checkpoint().await.unwrap();
     // Over a log, and with other keys, nothing is put back.
@@ -117,7 +120,7 @@ async fn a_copy_of_a_database_restores_into_an_empty_one() {
     let back = put_back(&copy, &again, &[note.clone(), larger])
         .await
         .unwrap();
-    assert_eq!((back.copied.leaves, back.acknowledged), (270, 276));
+    assert_eq!((back.copied.leaves, back.acknowledged), (270, 277));
     let refused = open(&again, ORIGIN).await;
     assert!(matches!(
         refused,
@@ -125,7 +128,8 @@ async fn a_copy_of_a_database_restores_into_an_empty_one() {
     ));
     let new = "gw.example/log-2";
     let store = open(&again, new).await.unwrap();
-    assert_eq!(store.restored().unwrap().acknowledged, 276);
+    assert_eq!(store.restored().unwrap().acknowledged, 277);
+    assert_eq!(accounts(&store, 10..13).await, [10, 12]);
     assert_eq!(store.checkpoint().await.unwrap(), note);
     assert_eq!(store.tile(0, 0, 256).await.unwrap(), tile);
     for n in 0..270 {
@@ -286,6 +290,16 @@ async fn history(store: &Store, steps: u64) {
     }
 }
 
+/// Of these entries those whose accounts open.
+async fn accounts(store: &Store, of: std::ops::Range<u64>) -> Vec<u64> {
+    let of: Vec<u64> = of.collect();
+    let opened = match store {
+        Store::Embedded(store) => store.entries(&of).await,
+        Store::Postgres(store) => store.entries(&of).await,
+    };
+    opened.unwrap().iter().map(|(index, _, _)| *index).collect()
+}
+
 type Seen = (
     Vec<(Aggregate, Version)>,
     Vec<(crate::domain::id::Id, String)>,
@@ -318,6 +332,11 @@ async fn a_store_that_moves_to_postgresql_is_the_same_and_its_log_goes_on() {
     let old = Old(tempfile::tempdir().unwrap());
     let store = old.open();
     history(&store, 300).await;
+    // Among those that are looked at after the move.
+    let forgetting = Attempt::new(&store, 0).await;
+    let forgetting = forgetting.write(Write::Forget { index: 0 });
+    let forgetting = forgetting.write(Write::Forget { index: 9 });
+    forgetting.logged(&store).await;
     let size = store.health().leaves;
     let before = seen(&store).await;
     let note = store.checkpoint().await.unwrap();
@@ -354,7 +373,7 @@ async fn a_store_that_moves_to_postgresql_is_the_same_and_its_log_goes_on() {
         .await
         .unwrap();
     assert_eq!(moved.leaves, size);
-    assert_eq!(moved.keys, moved.leaves + moved.items);
+    assert_eq!(moved.keys, moved.leaves - 2 + moved.items);
     let refused = Journal::open(old.config());
     assert!(matches!(refused, Err(JournalError::Moved(_))));
     // Again: all has arrived.
@@ -366,6 +385,7 @@ async fn a_store_that_moves_to_postgresql_is_the_same_and_its_log_goes_on() {
     let store = open(&databases, ORIGIN).await.unwrap();
     assert_eq!(store.restored(), None);
     assert_eq!(seen(&store).await, before);
+    assert_eq!(accounts(&store, 0..10).await, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(store.checkpoint().await.unwrap(), note);
     assert_eq!(store.leaves(0, 256).await.unwrap(), leaves);
     assert_eq!(

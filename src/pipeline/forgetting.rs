@@ -1,0 +1,128 @@
+//! The night's work on the log: accounts whose time is over are erased, by entries of the gateway's
+//! own.
+//!
+//! No person asks and no person is told: the store judges each account where it lies
+//! ([`Store::judge`](crate::store::Store)), and only how many were erased comes out. Several nodes
+//! may do it at once: what one has committed moves the other's decision.
+
+use crate::domain::decision::Aggregate;
+use crate::domain::journey::forgetting;
+use crate::domain::known::Known;
+use crate::domain::retention::{Class, Looked, Open, Progress};
+use crate::domain::rules::Rules;
+use crate::domain::seal::Keys;
+use crate::store::{Fault, Outcome};
+
+use super::{Gateway, TRIES_MAX, unsealed};
+
+/// Entries of the log that are gone through at once.
+const STEP: u64 = 256;
+/// Entries gone through in one night; what is left waits for the next.
+const LOOKED_AT_MAX: u64 = 100_000;
+/// How far it came is noted in the log without an erasure only after so many entries.
+const NOTED_AFTER: u64 = 4_096;
+
+/// One night.
+#[derive(Default)]
+struct Night {
+    progress: Progress,
+    looked_at: u64,
+    /// Looked at since the log last said how far it came.
+    unnoted: u64,
+    erased: u64,
+}
+
+impl Gateway {
+    /// Erases the accounts whose time is over, at most a night's work; how many. While withdrawals
+    /// are collected after a restore none is: by them the loss is judged.
+    ///
+    /// # Errors
+    /// [`Fault`]. What was committed before stays erased; the rest is found again.
+    pub async fn forget(&self) -> Result<u64, Fault> {
+        let rules = self.rules.load_full();
+        let mut night = Night::default();
+        for class in rules.retention.classes() {
+            self.forget_of(&rules, class, &mut night).await?;
+        }
+        Ok(night.erased)
+    }
+
+    async fn forget_of(
+        &self,
+        rules: &Rules,
+        class: &Class,
+        night: &mut Night,
+    ) -> Result<(), Fault> {
+        let size = self.store.health().leaves;
+        let (mut first, mut moved) = (true, 0);
+        while night.looked_at < LOOKED_AT_MAX {
+            let known = self.what_is_open().await?;
+            if known.restoration.as_ref().is_some_and(|found| found.open()) {
+                return Ok(());
+            }
+            let stored = known.retention.clone().unwrap_or_default();
+            let progress = stored.under(&rules.retention).join(&night.progress);
+            let mark = progress.mark(class);
+            let end = mark.saturating_add(STEP).min(size).max(mark);
+            let held = progress.held().filter(|index| first && *index < mark);
+            let indices: Vec<u64> = held.chain(mark..end).collect();
+            let by = (&rules.retention, class);
+            let open = Open::of(&known);
+            let judged = self.store.judge(&indices, by, self.time(), &open).await?;
+            let looked = progress.look(class, &judged, end);
+            let passed = looked.progress.mark(class) - mark;
+            let last = looked.ended || end == size;
+            let noted = !looked.due.is_empty() || night.unnoted + passed >= NOTED_AFTER;
+            if noted && !self.commit_forgetting(rules, &known, class, &looked).await? {
+                moved += 1;
+                match moved < TRIES_MAX {
+                    true => continue,
+                    false => return Err(Fault::CannotRecord("the facts kept moving; try again")),
+                }
+            }
+            night.unnoted = if noted { 0 } else { night.unnoted + passed };
+            night.looked_at += indices.len() as u64;
+            night.erased += looked.due.len() as u64;
+            // What was due may have stopped it before the end.
+            let done = last && looked.progress.mark(class) == end || looked.ended;
+            night.progress = looked.progress;
+            (first, moved) = (false, 0);
+            if done {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// `false`: something moved meanwhile.
+    async fn commit_forgetting(
+        &self,
+        rules: &Rules,
+        known: &Known,
+        class: &Class,
+        looked: &Looked,
+    ) -> Result<bool, Fault> {
+        let entropy = self.entropy();
+        let keys = self.store.reserve(forgetting::KEYS).await?;
+        let keys = Keys::new(keys, entropy.branch("nonces"));
+        let when = self.time();
+        let made = forgetting::forget(rules, when, &entropy, keys, known, class, looked);
+        let Some(decision) = made.map_err(unsealed)? else {
+            return Err(Fault::CannotRecord("nobody is enrolled"));
+        };
+        match self.store.commit(decision).await? {
+            Outcome::Logged(logged) => self.logged(when, logged).await.map(|_| true),
+            Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => Ok(false),
+        }
+    }
+
+    /// Every queue, every hold, and how far earlier nights came.
+    async fn what_is_open(&self) -> Result<Known, Fault> {
+        let mut known = self.members().await?;
+        let mut of = vec![Aggregate::Retention, Aggregate::Held];
+        let reviewers = known.approvers.reviewers.iter().cloned();
+        of.extend(known.members().into_iter().chain(reviewers).map(Aggregate::Queue));
+        self.read(&mut known, &of).await?;
+        Ok(known)
+    }
+}
