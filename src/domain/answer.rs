@@ -369,6 +369,7 @@ impl Answer {
             | Self::QueueDecided
             | Self::Flagged
             | Self::Watched
+            | Self::Forgot
             | Self::Trail(_)
             | Self::Proposed(_)
             | Self::Proposals(_)

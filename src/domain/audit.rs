@@ -101,6 +101,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::QueryAssessments
         | Action::BreakGlass
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::OpenSeal => true,
         Action::OfferReferral
         | Action::AcceptReferral

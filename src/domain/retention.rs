@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::audit::QueueItem;
 use super::id::{Id, OrgId, ReferralId};
 use super::known::Known;
 use super::opening::Opening;
@@ -141,7 +142,8 @@ impl Open {
             open.things.insert(held.referral.id());
             open.subjects.extend(&held.subjects);
         }
-        for item in known.queue.values().filter(|item| !item.is_settled()) {
+        let closed = |item: &&QueueItem| item.is_closed(known.tallies.get(&item.id));
+        for item in known.queue.values().filter(|item| !closed(item)) {
             open.things.insert(item.id);
             open.users
                 .insert((item.organisation.clone(), item.user.clone()));

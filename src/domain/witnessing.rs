@@ -172,6 +172,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject
+        | Action::OpenSeal
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
         | Action::AddNote
@@ -183,6 +184,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::RecordAssessment
         | Action::BreakGlass
         | Action::DecideAuditItem
+        | Action::FlagPerson
         | Action::Propose
         | Action::Approve
         | Action::Narrow

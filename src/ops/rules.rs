@@ -116,7 +116,11 @@ pub fn watch(dir: Option<&Path>) -> Result<Watch, RulesError> {
 
 /// How long accounts of the log are kept; built in unless the folder says otherwise.
 pub fn retention(dir: Option<&Path>) -> Result<Retention, RulesError> {
-    Ok(Retention::parse(&own_or(dir, RETENTION, BUILT_IN_RETENTION)?)?)
+    Ok(Retention::parse(&own_or(
+        dir,
+        RETENTION,
+        BUILT_IN_RETENTION,
+    )?)?)
 }
 
 fn own_or(dir: Option<&Path>, name: &str, built_in: &str) -> Result<String, RulesError> {

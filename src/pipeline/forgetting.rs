@@ -73,7 +73,11 @@ impl Gateway {
             let passed = looked.progress.mark(class) - mark;
             let last = looked.ended || end == size;
             let noted = !looked.due.is_empty() || night.unnoted + passed >= NOTED_AFTER;
-            if noted && !self.commit_forgetting(rules, &known, class, &looked).await? {
+            if noted
+                && !self
+                    .commit_forgetting(rules, &known, class, &looked)
+                    .await?
+            {
                 moved += 1;
                 match moved < TRIES_MAX {
                     true => continue,
@@ -121,7 +125,13 @@ impl Gateway {
         let mut known = self.members().await?;
         let mut of = vec![Aggregate::Retention, Aggregate::Held];
         let reviewers = known.approvers.reviewers.iter().cloned();
-        of.extend(known.members().into_iter().chain(reviewers).map(Aggregate::Queue));
+        of.extend(
+            known
+                .members()
+                .into_iter()
+                .chain(reviewers)
+                .map(Aggregate::Queue),
+        );
         self.read(&mut known, &of).await?;
         Ok(known)
     }

@@ -185,6 +185,11 @@ impl QueueItem {
         }
     }
 
+    /// Somebody found it in order, and no sign came since.
+    pub fn is_closed(&self, tally: Option<&QueueTally>) -> bool {
+        self.state(tally, self.at) == QueueState::Closed
+    }
+
     /// Its time ran out, and nobody has passed it on yet.
     pub fn is_overdue(&self, tally: Option<&QueueTally>, now: When) -> bool {
         let passed_on = self

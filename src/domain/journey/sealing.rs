@@ -119,6 +119,7 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::RelyOnAssessment
         | Action::ReadAudit
         | Action::ReadAuditSubject
+        | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::FlagPerson

@@ -531,6 +531,8 @@ fn tells(action: Action) -> bool {
         | Action::ReportSubject
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
+        | Action::FlagPerson
+        | Action::OpenSeal
         | Action::Propose
         | Action::Approve
         | Action::Narrow

@@ -102,7 +102,9 @@ const fn done(action: Action) -> Deed {
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::ReadAuditQueue
-        | Action::DecideAuditItem => Deed::Watching,
+        | Action::DecideAuditItem
+        | Action::FlagPerson
+        | Action::OpenSeal => Deed::Watching,
         Action::Propose | Action::Approve | Action::Narrow => {
             Deed::Work("changed how long your details are kept, or who may use the system.")
         }

@@ -21,9 +21,9 @@ pub(super) fn read(text: &str) -> Result<Retention, String> {
     let rest = class(rest)?;
     let mut names = BTreeSet::from([rest.name.clone()]);
     let mut classes = Vec::new();
-    let given = table.get("class").map_or(Some(&[][..]), |given| {
-        given.as_array().map(Vec::as_slice)
-    });
+    let given = table
+        .get("class")
+        .map_or(Some(&[][..]), |given| given.as_array().map(Vec::as_slice));
     for given in given.ok_or("every class must be a [[class]] table")? {
         let given = given
             .as_table()

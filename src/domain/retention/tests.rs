@@ -33,7 +33,10 @@ fn the_shipped_policy() {
     let policy = policy();
     let mut shown = String::new();
     for class in policy.classes() {
-        shown.push_str(&format!("{}: {} days, {}\n", class.name, class.days, class.reason));
+        shown.push_str(&format!(
+            "{}: {} days, {}\n",
+            class.name, class.days, class.reason
+        ));
     }
     insta::assert_snapshot!(shown, @"
     emergency: 2922 days, eight years, as the adult health record that an emergency may belong to
@@ -50,7 +53,10 @@ fn the_shipped_policy() {
 
 #[test]
 fn an_account_is_due_when_its_days_are_over_and_not_before() {
-    let (open, query) = (Open::default(), opening(Action::QueryAssessments, Purpose::Support));
+    let (open, query) = (
+        Open::default(),
+        opening(Action::QueryAssessments, Purpose::Support),
+    );
     for (days, expected) in [
         (0, Verdict::Young),
         (2191, Verdict::Young),
@@ -166,7 +172,9 @@ fn night_after_night_everything_due_is_found_once_and_what_was_held_later() {
             let mark = progress.mark(class);
             let end = (mark + 256).min(1000);
             let held = progress.held().filter(|index| first && *index < mark);
-            let left = held.chain(mark..end).filter(|index| !erased.contains(index));
+            let left = held
+                .chain(mark..end)
+                .filter(|index| !erased.contains(index));
             let judged: Vec<_> = left.map(|index| (index, word(index, holding))).collect();
             let looked = progress.look(class, &judged, end);
             assert!(looked.due.len() <= FORGOTTEN_AT_ONCE);

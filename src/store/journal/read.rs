@@ -260,7 +260,6 @@ impl Journal {
             .map(Some)
             .ok_or(Fault::Unreadable("an item does not open under its key"))
     }
-
 }
 
 fn entry_of(at: FrameAt, frame: &[u8], index: u64) -> Result<Entry, Fault> {

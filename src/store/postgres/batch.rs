@@ -142,7 +142,11 @@ impl Keyed {
             writes: writes
                 .iter()
                 .filter_map(|write| keyed(write, names))
-                .chain(forgotten.into_iter().map(|slot| KeyedWrite::Forget { slot }))
+                .chain(
+                    forgotten
+                        .into_iter()
+                        .map(|slot| KeyedWrite::Forget { slot }),
+                )
                 .collect(),
             replay: replay.transpose()?,
             urgent,

@@ -127,7 +127,9 @@ const fn of_action(action: Action) -> Kind {
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::ReadAuditQueue
-        | Action::DecideAuditItem => Kind::AuditLogUsed,
+        | Action::DecideAuditItem
+        | Action::FlagPerson
+        | Action::OpenSeal => Kind::AuditLogUsed,
         Action::Propose | Action::Approve | Action::Narrow | Action::ReadProposals => {
             Kind::Security
         }

@@ -95,6 +95,7 @@ const fn activity(action: Action) -> u32 {
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject
+        | Action::OpenSeal
         | Action::ReadAuditQueue
         | Action::ReadProposals => READ,
         Action::AcceptReferral
@@ -104,6 +105,7 @@ const fn activity(action: Action) -> u32 {
         | Action::UpdateReferral
         | Action::RelyOnAssessment
         | Action::DecideAuditItem
+        | Action::FlagPerson
         | Action::Approve
         | Action::Narrow => UPDATE,
         Action::WithdrawConsent | Action::Withdraw => DELETE,

@@ -196,7 +196,8 @@ impl Model {
                 assert!(*count <= max, "a limit was passed");
             }
             Effect::Forget { index } => {
-                self.dead.insert(self.decisions[index as usize].opening_slot);
+                self.dead
+                    .insert(self.decisions[index as usize].opening_slot);
                 self.forgotten.insert(index);
             }
         }
