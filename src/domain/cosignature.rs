@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(read.cosign(line, AT), key(1).cosign(line, AT));
         let vkey = key(1).verifier().vkey();
         let (half, other) = (
-            &text[..text.len() / 2],
+            text.get(..text.len() / 2).unwrap(),
             text.replace("larkfield", "harbour"),
         );
         for bad in [

@@ -390,7 +390,7 @@ mod tests {
         let whole = fs::read_to_string(&path).unwrap();
         let ends = (0..whole.len()).filter(|end| whole.is_char_boundary(*end));
         for end in ends.step_by(7) {
-            fs::write(&path, &whole[..end]).unwrap();
+            fs::write(&path, whole.get(..end).unwrap()).unwrap();
             assert!(place.open(1, false).is_err(), "cut at {end}");
         }
         let other = WitnessKey::from_seed("larkfield.example/witness", &[5; 32]).unwrap();
