@@ -274,7 +274,23 @@ mod tests {
         ] {
             assert_eq!(Statement::parse(&bad), Err(NoSuccession::Form), "{bad}");
         }
-        insta::assert_snapshot!(file, @"");
+        insta::assert_snapshot!(file, @"
+        Firedoor: a log goes on under a new name
+
+        The log below has lost entries that it acknowledged, or was put back to an older copy. Two people
+        of two organisations agree that it goes on under the new name, from what is left of it.
+
+        new name: gw.example/log-2
+        newest head under the old name:
+
+        gw.example/log
+        9
+        BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=
+
+        — gw.example/log 3BP1TB0Rpve8s1jDqspbfDMvseX+xubcNxxZkFozlKuWgKmnRRw1Uqd+EFbieRqWfMtwGV7rJK6RBsHldoz1Tx4/Bww=
+        signed: a b
+        signed: c d
+        ");
     }
 
     #[test]
@@ -283,7 +299,13 @@ mod tests {
         let operator = key(&scene.known, "operator", Role::OperatorAdmin);
         let hospital = key(&scene.known, "hospital", Role::IgOfficer);
         let agreed = judged(&scene.known, &signed(&[operator, hospital]), 9).unwrap();
-        insta::assert_snapshot!(agreed.notes().join("\n"), @"");
+        insta::assert_snapshot!(agreed.notes().join("\n"), @"
+        continues-log-gw.example/log
+        old-size-9
+        old-root-0707070707070707070707070707070707070707070707070707070707070707
+        agreed-by-operator/op1
+        agreed-by-hospital/ni1
+        ");
         let refused =
             |known: &Known, keys: &[[u8; 32]]| judged(known, &signed(keys), 9).unwrap_err();
         for (keys, expected) in [

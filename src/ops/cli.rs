@@ -61,7 +61,7 @@ enum Command {
     /// Read the log as an information-governance officer; the reading is logged
     #[command(after_help = "Example: firedoor audit queue --bundle bundles/ig")]
     Audit(GroupArgs<AuditCommand>),
-    /// Watch over the log, as a witness that the gateway does not control
+    /// Watch over the log, as a witness that the gateway does not control; give it a new name after a loss
     #[command(after_help = "Example: firedoor log witness --bundle bundles/larkfield")]
     Log(GroupArgs<LogCommand>),
     Evaluate(evaluate::Args),

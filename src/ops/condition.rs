@@ -47,7 +47,8 @@ pub fn store_problems(store: &Health) -> Vec<Problem> {
                 stops: true,
                 what,
                 todo: "restore the newest copy that there is; or give the log a new name \
-                       (log.origin), start, and have withdrawals handed in again",
+                       (log.origin), as two people of two organisations agree (firedoor log \
+                       succeed), start, and have withdrawals handed in again",
             },
             _ => Problem {
                 name: "store-stopped",

@@ -83,7 +83,8 @@ pub fn run(args: &Args) -> CommandResult {
             out,
             "The log had at least {acknowledged} entries; this copy ends at {leaves}: {lost} \
              acknowledged entries are lost.\nThe gateway does not go on under the same name: set \
-             log.origin to a new one, such as {origin}-2, and give agencies the new log key."
+             log.origin to a new one, such as {origin}-2, have two people of two organisations \
+             agree to it (firedoor log succeed), and give agencies the new log key."
         )?;
     }
     if let Some(dir) = &args.dir

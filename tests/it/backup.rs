@@ -114,6 +114,42 @@ fn named(district: &mut District, origin: &str) {
     district.log = log_key(&root, origin).unwrap().verifier().clone();
 }
 
+/// Nobody gives the log another name alone.
+fn agreed_by_two(district: &District, config: &Path, lost: &str) {
+    let refuses = |why: &str| {
+        let (_, said) = match district.try_serve() {
+            Ok(_) => panic!("it serves"),
+            Err(ended) => ended,
+        };
+        assert!(said.contains(why), "{said}");
+    };
+    refuses("takes a statement of two people of two organisations");
+    let statement = district.path("statement").display().to_string();
+    let head = district.path("head").display().to_string();
+    fs::write(&head, lost).unwrap();
+    let named = format!("origin = \"{NEW_ORIGIN}\"");
+    replace(
+        config,
+        &named,
+        &format!("{named}\nsuccession = \"statement\""),
+    );
+    let mut first = vec!["--old-head", head.as_str(), "--new", NEW_ORIGIN];
+    for person in ["operator", "reviewer"] {
+        let key = district.path(&format!("{person}.key"));
+        fs::write(&key, district.key(person)).unwrap();
+        let key = key.display().to_string();
+        let mut args = vec!["log", "succeed", statement.as_str(), "--key", key.as_str()];
+        args.extend(first.iter());
+        first.clear();
+        let mut command = Command::new(FIREDOOR);
+        let told = done(&command.args(args).output().unwrap());
+        assert!(told.contains(NEW_ORIGIN), "{told}");
+        if person == "operator" {
+            refuses("signed by people of 1 organisation");
+        }
+    }
+}
+
 /// The larger log that somebody holds, and what an operator does about it.
 async fn goes_on_under_a_new_name(mut district: District, copy: &str, lost: &str) {
     let config = district.path("firedoor.toml");
@@ -130,12 +166,15 @@ async fn goes_on_under_a_new_name(mut district: District, copy: &str, lost: &str
     );
     // What was kept from before is still proven by the key of before.
     assert_eq!(district.verify_receipt(lost).0, Some(0));
+    agreed_by_two(&district, &config, lost);
     let served = district.serve();
     let police = officer(&district, &served).await;
     assert_eq!(police.get("/v1/me").await.status, 200);
     named(&mut district, NEW_ORIGIN);
     assert_eq!(district.verify(&police).await.0, Some(0));
     served.stop();
+    // The statement is asked for once.
+    district.serve().stop();
     // A copy is never put over anything.
     let data = district.path("data").display().to_string();
     refused(&firedoor(&district, &["restore", copy, &data]));

@@ -95,7 +95,7 @@ const BODIES: [Body; 9] = [
         OrgKind::Reviewer,
         "desk",
         Some("r-moss"),
-        &[Role::Reviewer],
+        &[Role::Reviewer, Role::OrgAdmin],
     ),
     ("police", OrgKind::Police, "unit", None, &[Role::Officer]),
     (
@@ -210,6 +210,11 @@ impl District {
             holders,
             log,
         }
+    }
+
+    /// The key of a certificate, in PEM.
+    pub fn key(&self, id: &str) -> &[u8] {
+        &self.holders[id].1
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -20,6 +20,7 @@ use clap::{Args, Subcommand};
 
 use super::bundle::ConnectionArgs;
 use super::caller::{Ask, BodyKind, Caller, Said};
+use super::succeeding::{self, SucceedArgs};
 use super::{ClientFault, GroupArgs, receipts};
 use crate::domain::witness::Head;
 use crate::ops::cli::CommandResult;
@@ -45,6 +46,14 @@ pub enum LogCommand {
         Example: firedoor log witness --show --bundle bundles/larkfield"
     )]
     Witness(WitnessArgs),
+    /// After a loss: agree, with a person of another organisation, that the log goes on under a new name
+    #[command(
+        after_help = "The gateway starts under a new log.origin only with this statement.\n\n\
+        Example: firedoor log succeed statement.txt --old-head newest.receipt \
+        --new gateway.example.org/log-2 --bundle bundles/operator\n\
+        Example: firedoor log succeed statement.txt --bundle bundles/haven-admin"
+    )]
+    Succeed(SucceedArgs),
 }
 
 /// How to witness.
@@ -76,7 +85,17 @@ pub struct WitnessArgs {
 
 /// The whole command: 0 all is well, 1 not.
 pub fn run(args: &GroupArgs<LogCommand>) -> CommandResult {
-    let LogCommand::Witness(witness) = &args.command;
+    let witness = match &args.command {
+        LogCommand::Witness(witness) => witness,
+        LogCommand::Succeed(succeed) => {
+            let connection = &args.connection;
+            return succeeding::run(
+                succeed,
+                connection.bundle.as_deref(),
+                connection.key.as_deref(),
+            );
+        }
+    };
     let dir = witness.state.clone();
     let in_bundle = args.connection.bundle.as_ref();
     let dir = dir.or_else(|| in_bundle.map(|bundle| bundle.join(STATE_DIR)));

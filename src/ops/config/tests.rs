@@ -52,6 +52,7 @@ fn the_least_file_gives_the_defaults() {
         witness_policy: None,
         witnesses: [],
         witness_ca: None,
+        succession: None,
         limits: Limits {
             connections_max: 1024,
             connections_per_organisation_max: 128,

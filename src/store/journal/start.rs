@@ -38,7 +38,8 @@ pub enum OpenError {
     #[error(
         "at least {acknowledged} entries of the log {origin} were acknowledged, and this copy had \
          {leaves}: to go on under the same name would fork it for whoever holds the larger one. \
-         Set log.origin to a new name (such as {origin}-2) and give agencies the new log key"
+         Set log.origin to a new name (such as {origin}-2), which two people of two organisations \
+         must agree to (firedoor log succeed), and give agencies the new log key"
     )]
     RolledBack {
         origin: String,
