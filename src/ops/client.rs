@@ -36,6 +36,7 @@ use caller::{Ask, BodyKind, Caller, Said};
 use governing::{AgreementCommand, Change, OrgCommand, TeamCommand};
 use input::{read, read_text};
 use reconciling::ReconcileArgs;
+use reporting::{Work, pages};
 
 /// Why a command could not be carried out. A refusal of the gateway is not among these.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,10 @@ pub enum ClientFault {
     NotLogKey(PathBuf),
     #[error("{0} is not what was kept of a withdrawal: restore it from a copy, or move it away")]
     NotKept(PathBuf),
+    #[error("{0} exists and is not empty: name another folder")]
+    NotEmpty(PathBuf),
+    #[error("the gateway's reply is not what was asked for; is it of the same version?")]
+    Reply,
     #[error("name the folder of your receipts: --receipts DIR, or --bundle DIR")]
     NoReceipts,
     #[error("the operating system gives no randomness")]
@@ -131,6 +136,8 @@ pub struct Request {
     trail: Option<PathBuf>,
     /// A text of the reply that is shown alone, so that it can be a file of its own.
     alone: Option<&'static str>,
+    /// More than one request, by the rules of [`reporting`].
+    work: Option<Work>,
 }
 
 impl Request {
@@ -169,9 +176,20 @@ impl Request {
     /// [`ClientFault`] if a file cannot be read or a filter is not plain.
     pub fn audit(args: &GroupArgs<AuditCommand>) -> Result<Self, ClientFault> {
         Ok(match &args.command {
-            AuditCommand::List { filter } => Self::get(auditing::list_path(filter)?),
+            AuditCommand::List { filter, all: false } => Self::get(auditing::list_path(filter)?),
+            AuditCommand::List { filter, all: true } => {
+                Self::work(Work::List(auditing::source(filter, None)?))
+            }
+            AuditCommand::User { worker, filter } => {
+                let filter = auditing::FilterArgs {
+                    of: Some(worker.clone()),
+                    ..filter.clone()
+                };
+                Self::work(Work::List(auditing::source(&filter, None)?))
+            }
             AuditCommand::Subject { file } => {
-                Self::post("/v1/audit/subjects", &auditing::subject_body(file)?)
+                let filter = auditing::FilterArgs::default();
+                Self::work(Work::List(auditing::source(&filter, Some(file))?))
             }
             AuditCommand::Report(report) => Self {
                 alone: Some("report"),
@@ -186,10 +204,30 @@ impl Request {
                 trail: Some(file.clone()),
                 ..Self::get("/v1/audit/trail")
             },
-            AuditCommand::Export { log } => Self {
-                export: Some(log.clone()),
+            AuditCommand::Export {
+                log, format: None, ..
+            } => Self {
+                export: log.clone(),
                 ..Self::get("/log/checkpoint")
             },
+            AuditCommand::Export {
+                format: Some(format),
+                subject,
+                filter,
+                ..
+            } => {
+                let source = auditing::source(filter, subject.as_deref())?;
+                Self::work(Work::Export(source, *format))
+            }
+            AuditCommand::Bundle {
+                dir,
+                subject,
+                filter,
+            } => {
+                let source = auditing::source(filter, subject.as_deref())?;
+                Self::work(Work::Bundle(source, dir.clone()))
+            }
+            AuditCommand::Figures { month } => Self::get(reporting::figures_path(month)?),
         })
     }
 
@@ -210,6 +248,14 @@ impl Request {
             reconcile: None,
             trail: None,
             alone: None,
+            work: None,
+        }
+    }
+
+    fn work(work: Work) -> Self {
+        Self {
+            work: Some(work),
+            ..Self::get("/v1/audit/entries")
         }
     }
 
@@ -259,6 +305,21 @@ async fn once(
     }
     if let Some(args) = &request.reconcile {
         return reconciling::reconcile(connection, &mut caller, args, out).await;
+    }
+    if let Some(work) = &request.work {
+        let mut desk = pages::Desk {
+            connection,
+            caller: &mut caller,
+        };
+        return match work {
+            Work::List(source) => pages::list(&mut desk, source, out).await,
+            Work::Export(source, format) => {
+                reporting::export::write(&mut desk, source, *format, out).await
+            }
+            Work::Bundle(source, dir) => {
+                reporting::bundle::write(&mut desk, source, dir, out).await
+            }
+        };
     }
     let mut said = signed_in(connection, &mut caller, &request).await?;
     connection.keep_session(&caller)?;

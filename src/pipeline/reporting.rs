@@ -170,6 +170,11 @@ impl Gateway {
         self.store.log().verifier().origin().to_owned()
     }
 
+    /// The key that checks the log, as C2SP writes it.
+    pub fn vkey(&self) -> String {
+        self.store.log().verifier().vkey()
+    }
+
     /// The newest entries that are listed under her tokens, with the kinds of these.
     async fn listed_about(
         &self,

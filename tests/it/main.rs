@@ -19,6 +19,7 @@ mod custody;
 mod demo;
 mod district;
 mod evidence;
+mod exports;
 mod fhir;
 mod hold;
 mod kept_log;

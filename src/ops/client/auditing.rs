@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::ClientFault;
 use super::input::document;
 use super::reporting::ReportArgs;
+use super::reporting::export::Format;
+use super::reporting::pages::Source;
 
 /// What to look for.
 #[derive(Args, Clone, Debug, Default)]
@@ -21,6 +23,18 @@ pub struct FilterArgs {
     /// permit, deny, empty or error
     #[arg(long)]
     pub outcome: Option<String>,
+    /// The stated purpose, as prior_assessment. (--purpose is the one of your own request.)
+    #[arg(long = "for", value_name = "PURPOSE")]
+    pub why: Option<String>,
+    /// Whose worker asked
+    #[arg(long)]
+    pub organisation: Option<String>,
+    /// A person, as entries that you were shown name her (decided, person)
+    #[arg(long, value_name = "REFERENCE")]
+    pub person: Option<String>,
+    /// proved (a person's own certificate) or asserted (a system names its user)
+    #[arg(long)]
+    pub identity: Option<String>,
     /// RFC 3339
     #[arg(long)]
     pub from: Option<String>,
@@ -43,11 +57,27 @@ pub enum AuditCommand {
     List {
         #[command(flatten)]
         filter: FilterArgs,
+        /// All pages, not only one
+        #[arg(long)]
+        all: bool,
     },
-    /// Who accessed one person, when, why, on which consent
+    /// Everything that one user did
+    #[command(
+        after_help = "Example: firedoor audit user pc-ward --bundle bundles/ig\n\
+        With proofs, as a folder: firedoor audit bundle DIR --of pc-ward"
+    )]
+    User {
+        /// As her organisation names its worker
+        #[arg(value_name = "USER")]
+        worker: String,
+        #[command(flatten)]
+        filter: FilterArgs,
+    },
+    /// Everyone who touched one person: when, why, on which consent
     #[command(
         after_help = "Example: firedoor audit subject her.json --bundle bundles/ig\nThe file \
-        holds her identity: given_name, family_name, birth_date, nhs_number."
+        holds her identity: given_name, family_name, birth_date, nhs_number.\n\
+        With proofs, as a folder: firedoor audit bundle DIR --subject her.json"
     )]
     Subject {
         /// Her identity as JSON, or - for standard input
@@ -79,15 +109,49 @@ pub enum AuditCommand {
         /// File for the key; keep it as you keep the log itself
         file: PathBuf,
     },
-    /// The log as files, for outsiders to check without a certificate
+    /// The log as files for outsiders, or its entries in a format that other systems read
     #[command(
         after_help = "Example: firedoor audit export --log export --bundle bundles/ig\n\
-        Then: firedoor-verify log export --key gateway.vkey"
+        Then: firedoor-verify log export --key gateway.vkey\n\
+        Example: firedoor audit export --format csv --from 2026-10-01T00:00:00Z > october.csv"
     )]
     Export {
         /// Folder for checkpoint and tiles
-        #[arg(long, value_name = "DIR")]
-        log: PathBuf,
+        #[arg(
+            long,
+            value_name = "DIR",
+            conflicts_with = "format",
+            required_unless_present = "format"
+        )]
+        log: Option<PathBuf>,
+        /// Entries that you may see, as they are written to standard output
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+        /// Only what is about one person: her identity as JSON
+        #[arg(long, value_name = "FILE", conflicts_with = "log")]
+        subject: Option<String>,
+        #[command(flatten)]
+        filter: FilterArgs,
+    },
+    /// Evidence for someone outside: entries with their proofs, and how to check them, as a folder
+    #[command(
+        after_help = "Example: firedoor audit bundle evidence --of pc-ward --bundle bundles/ig\n\
+        Then: firedoor-verify bundle evidence --key gateway.vkey"
+    )]
+    Bundle {
+        /// A folder that does not exist yet, or is empty
+        dir: PathBuf,
+        /// Only what is about one person: her identity as JSON
+        #[arg(long, value_name = "FILE")]
+        subject: Option<String>,
+        #[command(flatten)]
+        filter: FilterArgs,
+    },
+    /// What a month came to, for your board
+    #[command(after_help = "Example: firedoor audit figures 2026-10 --bundle bundles/ig")]
+    Figures {
+        /// As 2026-10
+        month: String,
     },
 }
 
@@ -98,6 +162,10 @@ pub fn list_path(filter: &FilterArgs) -> Result<String, ClientFault> {
         ("user", &filter.of),
         ("action", &filter.action),
         ("outcome", &filter.outcome),
+        ("purpose", &filter.why),
+        ("organisation", &filter.organisation),
+        ("person", &filter.person),
+        ("identity", &filter.identity),
         ("from", &filter.from),
         ("to", &filter.to),
         ("before", &filter.before),
@@ -116,6 +184,35 @@ pub fn list_path(filter: &FilterArgs) -> Result<String, ClientFault> {
         joint = '&';
     }
     Ok(path)
+}
+
+/// Where entries come from: the lists, or what is about one person.
+///
+/// # Errors
+/// [`ClientFault`] if a filter is not plain or the file cannot be read.
+pub fn source(filter: &FilterArgs, subject: Option<&str>) -> Result<Source, ClientFault> {
+    let Some(file) = subject else {
+        return Ok(Source::list(list_path(filter)?));
+    };
+    let mut body = subject_body(file)?;
+    let set = [
+        ("user", &filter.of),
+        ("action", &filter.action),
+        ("outcome", &filter.outcome),
+        ("purpose", &filter.why),
+        ("organisation", &filter.organisation),
+        ("identity", &filter.identity),
+        ("from", &filter.from),
+        ("to", &filter.to),
+    ];
+    let set = set.into_iter().filter_map(|(name, value)| {
+        let value = value.as_ref()?;
+        Some((name.to_owned(), json!(value)))
+    });
+    if let Value::Object(map) = &mut body {
+        map.insert("filter".to_owned(), Value::Object(set.collect()));
+    }
+    Ok(Source::subject(body))
 }
 
 /// What to post to look up one person.

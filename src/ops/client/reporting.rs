@@ -1,4 +1,9 @@
-//! The report that a person asks for about herself.
+//! What is written about the log, from a shell: the report that a person asks for, figures,
+//! evidence as a folder, and exports. Lists are followed to their last page.
+
+pub mod bundle;
+pub mod export;
+pub mod pages;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -44,4 +49,24 @@ impl ReportArgs {
         }
         Ok(body)
     }
+}
+
+/// Work that takes more than one request.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// All pages, one after the other.
+    List(pages::Source),
+    Export(pages::Source, export::Format),
+    Bundle(pages::Source, std::path::PathBuf),
+}
+
+/// A month in a path: nothing else may come in there.
+///
+/// # Errors
+/// [`ClientFault::NotPlain`].
+pub fn figures_path(month: &str) -> Result<String, ClientFault> {
+    let plain = month.len() == 7 && month.chars().all(|c| c.is_ascii_digit() || c == '-');
+    plain
+        .then(|| format!("/v1/audit/figures?month={month}"))
+        .ok_or(ClientFault::NotPlain("month"))
 }
