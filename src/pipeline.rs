@@ -28,6 +28,7 @@ pub use governing::Unfounded;
 pub use restoring::NotBegun;
 pub use witnessing::{HandedIn, Witnesses};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -136,6 +137,8 @@ pub struct More {
     pub figures: Figures,
     /// What the seal on whom an entry is about hid, under her own organisation's name.
     pub behind: Option<OwnName>,
+    /// Entries of the page whose accounts were erased.
+    pub erased: Vec<Erased>,
     /// The thing that the sealed entry names; never told.
     sealed: Option<Behind>,
 }
@@ -148,6 +151,13 @@ pub struct Entry {
     pub seen: VisibleEntry,
     /// If it was asked for: its proof, and what of it this reader may open.
     pub evidence: Option<Receipt>,
+}
+
+/// A log entry that its reader's own list names, and whose account was erased when its time was over.
+pub struct Erased {
+    pub index: u64,
+    /// As of an [`Entry`].
+    pub at: When,
 }
 
 impl Discloses for Ruled {
@@ -507,6 +517,17 @@ impl Gateway {
         };
         let opened = self.store.entries(logged).await?;
         let rules = self.rules.load();
+        let there: BTreeSet<u64> = opened.iter().map(|(index, _, _)| *index).collect();
+        let gone = reading
+            .indices
+            .iter()
+            .filter(|index| !there.contains(index));
+        for index in gone.copied() {
+            let leaves = self.store.leaves(index, index.saturating_add(1)).await?;
+            let at = leaves.first().map(Leaf::when);
+            let kept = at.filter(|at| reading.filter.keeps_erased(&reading.viewer, *at));
+            more.erased.extend(kept.map(|at| Erased { index, at }));
+        }
         let mut entries = Vec::new();
         for (index, leaf, bytes) in opened {
             let opening =

@@ -11,6 +11,7 @@ use crate::domain::known::Known;
 use crate::domain::retention::{Class, Looked, Open, Progress};
 use crate::domain::rules::Rules;
 use crate::domain::seal::Keys;
+use crate::domain::time::When;
 use crate::store::{Fault, Outcome};
 
 use super::{Gateway, TRIES_MAX, unsealed};
@@ -33,16 +34,16 @@ struct Night {
 }
 
 impl Gateway {
-    /// Erases the accounts whose time is over, at most a night's work; how many. While withdrawals
-    /// are collected after a restore none is: by them the loss is judged.
+    /// Erases the accounts whose time is over at `now`, at most a night's work; how many. While
+    /// withdrawals are collected after a restore none is: by them the loss is judged.
     ///
     /// # Errors
     /// [`Fault`]. What was committed before stays erased; the rest is found again.
-    pub async fn forget(&self) -> Result<u64, Fault> {
+    pub async fn forget(&self, now: When) -> Result<u64, Fault> {
         let rules = self.rules.load_full();
         let mut night = Night::default();
         for class in rules.retention.classes() {
-            self.forget_of(&rules, class, &mut night).await?;
+            self.forget_of(&rules, class, now, &mut night).await?;
         }
         Ok(night.erased)
     }
@@ -51,6 +52,7 @@ impl Gateway {
         &self,
         rules: &Rules,
         class: &Class,
+        now: When,
         night: &mut Night,
     ) -> Result<(), Fault> {
         let size = self.store.health().leaves;
@@ -68,7 +70,7 @@ impl Gateway {
             let indices: Vec<u64> = held.chain(mark..end).collect();
             let by = (&rules.retention, class);
             let open = Open::of(&known);
-            let judged = self.store.judge(&indices, by, self.time(), &open).await?;
+            let judged = self.store.judge(&indices, by, now, &open).await?;
             let looked = progress.look(class, &judged, end);
             let passed = looked.progress.mark(class) - mark;
             let last = looked.ended || end == size;

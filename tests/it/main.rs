@@ -21,6 +21,7 @@ mod district;
 mod evidence;
 mod exports;
 mod fhir;
+mod forgetting;
 mod hold;
 mod kept_log;
 mod kills;

@@ -372,6 +372,19 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether an entry is kept whose account is erased: by its time, and only if nothing is asked
+    /// that the account would have to answer. A user's entries are named by a list of her own,
+    /// unless the viewer reads all there are.
+    pub fn keeps_erased(&self, viewer: &Viewer, at: When) -> bool {
+        let named = self.user.is_none() || viewer.reach() != Reach::All;
+        let asks = self.action.is_some() || self.outcome.is_some() || self.purpose.is_some();
+        named && !asks && self.holds(at)
+    }
+
+    fn holds(&self, at: When) -> bool {
+        self.from.is_none_or(|from| from.coarse() <= at) && self.to.is_none_or(|to| at < to)
+    }
+
     pub fn keeps(&self, at: When, entry: &VisibleEntry) -> bool {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == found)
@@ -388,8 +401,7 @@ impl Filter {
                 .action
                 .is_none_or(|wanted| wanted.code() == entry.action)
             && self.outcome.is_none_or(|wanted| wanted == entry.outcome)
-            && self.from.is_none_or(|from| from.coarse() <= at)
-            && self.to.is_none_or(|to| at < to)
+            && self.holds(at)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::domain::journey::sealing::OwnName;
 use crate::domain::receipt::Receipt;
 use crate::edge::wire::audit::{AuditQueryIn, AuditSubjectIn, FlagIn, QueueDecisionIn};
 use crate::edge::wire::reports::Format;
-use crate::pipeline::{Answered, Entry};
+use crate::pipeline::{Answered, Entry, Erased};
 
 /// The log entries that your organisation may see, the newest first. The reading is logged.
 #[utoipa::path(get, path = "/v1/audit/entries", tag = "audit",
@@ -315,6 +315,11 @@ pub fn entry_json(entry: &Entry) -> Value {
         "decided": decided,
         "evidence": entry.evidence.as_ref().map(Receipt::to_text),
     })
+}
+
+/// An entry whose account was erased when its time was over.
+pub fn erased_json(entry: &Erased) -> Value {
+    json!({ "entry": entry.index, "at": entry.at.rfc3339(), "erased": true })
 }
 
 fn hex(bytes: &[u8]) -> String {

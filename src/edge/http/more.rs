@@ -26,7 +26,16 @@ pub fn body(
             (200, assessments::emergency_view(&list, &lines, opened))
         }
         Answer::Entries(_) => {
-            let list: Vec<Value> = entries.iter().map(audit::entry_json).collect();
+            let kept = entries
+                .iter()
+                .map(|one| (one.index, audit::entry_json(one)));
+            let gone = told
+                .erased
+                .iter()
+                .map(|one| (one.index, audit::erased_json(one)));
+            let mut list: Vec<(u64, Value)> = kept.chain(gone).collect();
+            list.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
+            let list: Vec<Value> = list.into_iter().map(|(_, value)| value).collect();
             (200, fields(json!({ "entries": list })))
         }
         Answer::Trail(key) => (200, fields(json!({ "trail_key": key.to_text() }))),

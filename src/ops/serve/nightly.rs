@@ -48,7 +48,7 @@ pub(super) async fn keep_destroying(app: Arc<App>) {
         look.tick().await;
         let (store, now) = (&app.gateway.store, app.gateway.time());
         if now >= forgets {
-            forgets = match app.gateway.forget().await {
+            forgets = match app.gateway.forget(now).await {
                 Ok(accounts) => {
                     if accounts > 0 {
                         tracing::info!(accounts, "erased accounts of the log, their time was over");
