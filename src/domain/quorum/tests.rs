@@ -1,3 +1,5 @@
+//! Which files are policies, which quorums are met and when, and what is refused in which words.
+
 use super::*;
 use crate::domain::checkpoint::LogKey;
 use crate::domain::cosignature::WitnessKey;
