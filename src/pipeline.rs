@@ -38,7 +38,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy};
 use crate::domain::audit::{Figures, VisibleEntry, visible};
-use crate::domain::codes::{Action, Role};
+use crate::domain::codes::Action;
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
 use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, ServiceId};
 use crate::domain::journey;
@@ -52,7 +52,6 @@ use crate::domain::leaf::Leaf;
 use crate::domain::logged::{Inclusion, Logged};
 use crate::domain::opening::{Opening, Part};
 use crate::domain::organisation::Service;
-use crate::domain::peer::Peer;
 use crate::domain::person::{
     FieldError, Identity, Person, RawIdentifier, TaggedToken, Token, resolve,
 };
@@ -389,25 +388,6 @@ impl Gateway {
         let mut known = Known::default();
         self.read(&mut known, &[Aggregate::Settings]).await?;
         Ok(known.directory.by_dos(dos_service_id).cloned())
-    }
-
-    /// What is enrolled of a caller, for what is told to her about herself.
-    pub async fn enrolled(&self, peer: &Peer) -> Result<Known, Fault> {
-        let mut known = Known::default();
-        let own = Aggregate::Organisation(peer.name().organisation.clone());
-        self.read(&mut known, &[own, Aggregate::Settings]).await?;
-        known.witnessing = self.witnessing().await?;
-        Ok(known)
-    }
-
-    /// The roles that a certificate may take, in the order of its enrolment.
-    pub async fn roles(&self, peer: &Peer) -> Result<Vec<Role>, Fault> {
-        let known = self.enrolled(peer).await?;
-        let organisation = known.organisations.get(&peer.name().organisation);
-        Ok(organisation
-            .and_then(|organisation| organisation.certificate(peer.spki_sha256(), self.time()))
-            .map(|certificate| certificate.roles.clone())
-            .unwrap_or_default())
     }
 
     /// How many leaves there are, to wait for the next.

@@ -30,8 +30,9 @@ use super::keys::{RootKey, log_key};
 use super::policy;
 use crate::edge::tls::{Clock, TlsState};
 use crate::pipeline::Gateway;
+use crate::store::evidence::Evidence;
 use crate::store::journal::{OpenError, Progress};
-use crate::store::{Erasure, Store};
+use crate::store::{Erasure, Store, postgres};
 
 /// What the running gateway may say of itself.
 const READY_BYTES_MAX: u64 = 64 * 1024;
@@ -364,6 +365,9 @@ async fn log(report: &mut Report, config: &Config, repairing: bool) {
         Ok(gateway) => gateway,
         Err(error) => {
             report.stops("log", error.to_string(), what_to_do(&error));
+            if let Some(problem) = evidence_problem(Evidence::count_in(&config.data_dir)) {
+                report.problem("witnesses", &problem);
+            }
             return;
         }
     };
@@ -477,6 +481,14 @@ fn is_damaged(error: &gateway::OpenError) -> bool {
 fn what_to_do(error: &gateway::OpenError) -> &'static str {
     if is_damaged(error) {
         return RESTORE;
+    }
+    let gone_back = matches!(error, gateway::OpenError::Journal(error)
+        if matches!(**error, OpenError::RolledBack { .. }))
+        || matches!(error, gateway::OpenError::Postgres(error)
+        if matches!(**error, postgres::OpenError::RolledBack { .. }));
+    if gone_back {
+        return "restore the newest copy that there is; README.md, \"After a loss\", says how two \
+                people give the log a new name";
     }
     "the message names the place; if only the index folder is broken, --repair moves it aside and \
      it is made anew"

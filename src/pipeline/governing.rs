@@ -1,6 +1,7 @@
 //! Governance: the facts that each change rests on, and the first facts of an empty log.
 
 use crate::domain::attempt::Attempt;
+use crate::domain::codes::Role;
 use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::governance::{Narrowing, Widening};
 use crate::domain::id::{Id, OrgId, ProposalId};
@@ -8,6 +9,7 @@ use crate::domain::journey::governing::founding::{Founding, NotFounded, found};
 use crate::domain::journey::governing::{self, OwnCertificate};
 use crate::domain::journey::signing_in;
 use crate::domain::known::Known;
+use crate::domain::peer::Peer;
 use crate::domain::seal::Keys;
 use crate::store::{Fault, Outcome};
 
@@ -45,6 +47,25 @@ impl Gateway {
                 Err(Unfounded::NotEmpty)
             }
         }
+    }
+
+    /// What is enrolled of a caller, for what is told to her about herself.
+    pub async fn enrolled(&self, peer: &Peer) -> Result<Known, Fault> {
+        let mut known = Known::default();
+        let own = Aggregate::Organisation(peer.name().organisation.clone());
+        self.read(&mut known, &[own, Aggregate::Settings]).await?;
+        known.witnessing = self.witnessing().await?;
+        Ok(known)
+    }
+
+    /// The roles that a certificate may take, in the order of its enrolment.
+    pub async fn roles(&self, peer: &Peer) -> Result<Vec<Role>, Fault> {
+        let known = self.enrolled(peer).await?;
+        let organisation = known.organisations.get(&peer.name().organisation);
+        Ok(organisation
+            .and_then(|organisation| organisation.certificate(peer.spki_sha256(), self.time()))
+            .map(|certificate| certificate.roles.clone())
+            .unwrap_or_default())
     }
 
     /// The second factor: a session, if the code is right and fresh.

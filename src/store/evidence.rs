@@ -40,6 +40,11 @@ impl Evidence {
         data_dir.join("evidence")
     }
 
+    /// How many are kept under `data_dir`, also of a store that does not open.
+    pub fn count_in(data_dir: &Path) -> usize {
+        Self::read(&Disk::Real, data_dir).map_or(0, |found| found.len())
+    }
+
     /// Keeps it durably. Blocks.
     pub(super) fn write(&self, disk: &Disk, data_dir: &Path) -> io::Result<()> {
         let dir = Self::dir(data_dir);

@@ -205,8 +205,14 @@ async fn she_is_told_who_was_told_and_nobody_else_is_told_anything() {
     let charity = town.signed_in("larkfield-ig").await;
     let own = report(&charity, &her()).await;
     let text = own.text("/report").unwrap();
-    assert!(text.contains("by the service that gave you this page"), "{text}");
-    assert!(!text.contains("Larkfield") && !text.contains("r-osei"), "{text}");
+    assert!(
+        text.contains("by the service that gave you this page"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("Larkfield") && !text.contains("r-osei"),
+        "{text}"
+    );
     // The police learn what their own officer did, and nothing of what came of it.
     let police = town.signed_in("met-ig").await;
     let theirs = report(&police, &her()).await;

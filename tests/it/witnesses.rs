@@ -9,6 +9,8 @@
 )]
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use axum::http::Method;
@@ -307,6 +309,21 @@ async fn a_fork_that_a_witness_brings_stops_the_gateway_and_is_kept() {
     let _ = town.running.stop().await;
     let refused = serve::start(&config).await.err().unwrap().to_string();
     assert!(refused.contains("log.origin"), "{refused}");
+    // The doctor names the proof although the log does not open.
+    let file = town_file(&config);
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_firedoor"));
+    let output = doctor
+        .args(["doctor", "--config"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.contains("proofs are kept"), "{told}");
+}
+
+/// The configuration's own file.
+fn town_file(config: &Config) -> PathBuf {
+    config.data_dir.with_file_name("firedoor.toml")
 }
 
 /// A witness that answers each request as the test says; it hands the test what it was asked.

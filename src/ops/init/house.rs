@@ -100,7 +100,12 @@ impl House {
         )?;
         writeln!(out, "5. firedoor doctor --config {dir}/firedoor.toml")?;
         writeln!(out, "6. firedoor serve --config {dir}/firedoor.toml")?;
-        writeln!(out, "7. once a week: firedoor cert crl --ca {dir}/ca")
+        writeln!(out, "7. once a week: firedoor cert crl --ca {dir}/ca")?;
+        writeln!(
+            out,
+            "8. nobody watches the log yet, and everybody is told so: within 72 hours have agencies \
+             run `firedoor log witness` and name them in log.policy (deploy/witnesses.policy)"
+        )
     }
 }
 

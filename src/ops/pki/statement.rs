@@ -91,11 +91,8 @@ mod tests {
         assert_eq!(signed.keys, expected);
         let changed = check_statement(&file.replace("a head", "b head"));
         assert_eq!(changed, Err(NoSuccession::Signature(1)));
-        let cut = file.trim_end().strip_suffix('=').unwrap_or(&file);
-        assert_eq!(
-            check_statement(&cut[..cut.len() - 3]),
-            Err(NoSuccession::Signature(2))
-        );
+        let cut: String = file.chars().take(file.len() - 4).collect();
+        assert_eq!(check_statement(&cut), Err(NoSuccession::Signature(2)));
         assert!(sign_statement(&mut statement, b"no key").is_err());
     }
 }

@@ -494,8 +494,10 @@ async fn a_rollback_that_is_proven_goes_on_under_a_new_name_only() {
     let place = place();
     let store = place.store("data");
     write(&store, 0..5, "old").await;
-    place.backup("copy").unwrap();
     let old = store.checkpoint().await.unwrap();
+    store.keep_witnessed(5, &old).await.unwrap();
+    store.quorum_met(5).await.unwrap();
+    place.backup("copy").unwrap();
     write(&store, 5..9, "lost").await;
     let larger = store.checkpoint().await.unwrap();
     close(store).await;
@@ -529,6 +531,8 @@ async fn a_rollback_that_is_proven_goes_on_under_a_new_name_only() {
         let store = place.open_as("again", new).unwrap();
         let mark = store.restored().unwrap();
         assert_eq!((mark.acknowledged, mark.origin.as_str()), (9, ORIGIN));
+        // A copy has no witnessed heads, and does without.
+        assert_eq!(store.witnessed().await.unwrap(), None);
         close(store).await;
     }
     let store = place.open_as("again", new).unwrap();

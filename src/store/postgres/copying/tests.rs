@@ -95,6 +95,7 @@ async fn a_copy_of_a_database_restores_into_an_empty_one() {
     write(&store, 0..270, "old").await;
     let note = store.checkpoint().await.unwrap();
     let tile = store.tile(0, 0, 256).await.unwrap();
+    store.keep_witnessed(270, &note).await.unwrap();
     let copied = save(&databases, &copy).await.unwrap();
     assert_eq!((copied.leaves, copied.at), (270, START));
     write(&store, 3..5, "replaced").await;
@@ -131,6 +132,8 @@ async fn a_copy_of_a_database_restores_into_an_empty_one() {
     assert_eq!(store.restored().unwrap().acknowledged, 277);
     assert_eq!(accounts(&store, 10..13).await, [10, 12]);
     assert_eq!(store.checkpoint().await.unwrap(), note);
+    // Heads of the old name are not heads of the new one.
+    assert_eq!(store.waiting_head().await.unwrap(), None);
     assert_eq!(store.tile(0, 0, 256).await.unwrap(), tile);
     for n in 0..270 {
         let facts = fact_of(&store, n).await;
@@ -348,6 +351,10 @@ async fn a_store_that_moves_to_postgresql_is_the_same_and_its_log_goes_on() {
     for n in 0..3 {
         counted.push(store.counted(&counter(n)).await.unwrap());
     }
+    // Heads that witnesses signed go along.
+    store.keep_witnessed(size, &note).await.unwrap();
+    store.quorum_met(size).await.unwrap();
+    store.keep_witnessed(2, "waits").await.unwrap();
     let unused = Cluster::get().databases().await;
     let busy = migrate(old.config(), config(&unused, 1, ORIGIN), &mut |_| {}).await;
     assert!(matches!(busy, Err(MigrateError::Old(_))), "it is open");
@@ -387,6 +394,10 @@ async fn a_store_that_moves_to_postgresql_is_the_same_and_its_log_goes_on() {
     assert_eq!(seen(&store).await, before);
     assert_eq!(accounts(&store, 0..10).await, [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(store.checkpoint().await.unwrap(), note);
+    let witnessed = store.witnessed().await.unwrap();
+    assert_eq!(witnessed, Some((size, note.clone())));
+    let waiting = store.waiting_head().await.unwrap();
+    assert_eq!(waiting, Some((2, "waits".to_owned())));
     assert_eq!(store.leaves(0, 256).await.unwrap(), leaves);
     assert_eq!(
         store.list(&List::Inbox(org()), None, 100).await.unwrap(),
