@@ -16,6 +16,7 @@
 mod auditing;
 mod forgetting;
 mod governing;
+mod opened;
 mod reporting;
 mod restoring;
 mod timing;
@@ -25,10 +26,10 @@ mod witnessing;
 
 pub use auditing::Page;
 pub use governing::Unfounded;
+pub use opened::{Entry, Erased, More};
 pub use restoring::NotBegun;
 pub use witnessing::{HandedIn, Witnesses};
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -37,12 +38,10 @@ use arc_swap::ArcSwap;
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy};
-use crate::domain::audit::{Figures, VisibleEntry, visible};
 use crate::domain::codes::Action;
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
 use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, ServiceId};
 use crate::domain::journey;
-use crate::domain::journey::sealing::{Behind, OwnName, behind};
 use crate::domain::journey::subject::{Named, Subject};
 use crate::domain::journey::{
     answering, assessing, consenting, emergency, offering, querying, reading,
@@ -107,8 +106,11 @@ pub enum Read<'a> {
     Withdrawals,
     /// Who received the referrals read so far.
     Receivers,
-    /// Whether the caller named this person in a window before, so that she counts once.
+    /// Whether the caller named this person in a window before, so that she counts once; and about
+    /// how many people she asked today and on the day before that she asked.
     Counted(&'a Subject, fn(When) -> Window),
+    /// How often more, for the items of the queues read so far.
+    Signs,
 }
 
 /// What may be told to the caller: a logged answer, what it opened, and the receipt.
@@ -127,36 +129,6 @@ pub struct Answered {
     pub counterfoil: Option<Vec<u8>>,
     /// Private, so that only a logged decision becomes one, in [`Gateway::answer`].
     _logged: (),
-}
-
-/// What is made of entries after they were opened, beside the entries themselves.
-#[derive(Default)]
-pub struct More {
-    /// For the first page of an officer's day.
-    pub figures: Figures,
-    /// What the seal on whom an entry is about hid, under her own organisation's name.
-    pub behind: Option<OwnName>,
-    /// Entries of the page whose accounts were erased.
-    pub erased: Vec<Erased>,
-    /// The thing that the sealed entry names; never told.
-    sealed: Option<Behind>,
-}
-
-/// A log entry, as far as its reader may see it; her reading is itself logged.
-pub struct Entry {
-    pub index: u64,
-    /// Rounded down to ten seconds, as in the leaf.
-    pub at: When,
-    pub seen: VisibleEntry,
-    /// If it was asked for: its proof, and what of it this reader may open.
-    pub evidence: Option<Receipt>,
-}
-
-/// A log entry that its reader's own list names, and whose account was erased when its time was over.
-pub struct Erased {
-    pub index: u64,
-    /// As of an [`Entry`].
-    pub at: When,
 }
 
 impl Discloses for Ruled {
@@ -489,54 +461,6 @@ impl Gateway {
         Ok(Some(receipt(leaf, inclusion, &opening)))
     }
 
-    async fn open_entries(&self, logged: &Logged<Ruled>) -> Result<(Vec<Entry>, More), Fault> {
-        let mut more = More::default();
-        let answer = &logged.value().answer;
-        let Some(reading) = answer.reading() else {
-            return Ok((Vec::new(), more));
-        };
-        let opened = self.store.entries(logged).await?;
-        let rules = self.rules.load();
-        let there: BTreeSet<u64> = opened.iter().map(|(index, _, _)| *index).collect();
-        let gone = reading
-            .indices
-            .iter()
-            .filter(|index| !there.contains(index));
-        for index in gone.copied() {
-            let leaves = self.store.leaves(index, index.saturating_add(1)).await?;
-            let at = leaves.first().map(Leaf::when);
-            let kept = at.filter(|at| reading.filter.keeps_erased(&reading.viewer, *at));
-            more.erased.extend(kept.map(|at| Erased { index, at }));
-        }
-        let mut entries = Vec::new();
-        for (index, leaf, bytes) in opened {
-            let opening =
-                Opening::parse(&bytes).map_err(|_| Fault::Unreadable("a log entry's opening"))?;
-            let at = leaf.when();
-            // No opening leaves here: only what this reader may see of it.
-            let seen = visible(&reading.viewer, &rules.aliases, &opening)
-                .filter(|seen| reading.filter.keeps(at, seen));
-            let Some(seen) = seen else { continue };
-            match answer {
-                Answer::Queue(_) => more.figures.add(&seen, &opening),
-                Answer::SealOpened(_) => more.sealed = behind(&opening),
-                _ => {
-                    let evidence = match reading.filter.evidence {
-                        true => self.evidence(leaf, &opening, index, seen.side).await?,
-                        false => None,
-                    };
-                    entries.push(Entry {
-                        index,
-                        at,
-                        seen,
-                        evidence,
-                    });
-                }
-            }
-        }
-        Ok((entries, more))
-    }
-
     /// The same request again: the same status and receipt, never data again.
     async fn replayed(
         &self,
@@ -636,6 +560,7 @@ impl Gateway {
                 }
                 Read::Subject(subject) => self.read_subject(&mut known, attempt, subject).await?,
                 Read::Withdrawals => self.read_withdrawals(&mut known).await?,
+                Read::Signs => self.count_signs(&mut known).await?,
                 Read::Receivers => {
                     let receivers = known.referrals.values().map(|sent| sent.recipient.clone());
                     let of: Vec<Aggregate> = receivers.map(Aggregate::Organisation).collect();
@@ -645,8 +570,8 @@ impl Gateway {
                     let rules = self.rules.load_full();
                     let window = window(attempt.when);
                     let counter = subject.same_person(&rules, attempt, &known, window);
-                    let count = self.store.counted(&counter).await?;
-                    known.counted.push((counter, count));
+                    self.count(&mut known, counter).await?;
+                    self.count_days(&mut known, attempt).await?;
                 }
             }
         }

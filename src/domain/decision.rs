@@ -182,6 +182,8 @@ pub enum Counter {
         person: [u8; 16],
         window: Window,
     },
+    /// Signs after those with which an item of a queue began.
+    Signs { item: Id },
 }
 
 /// A stretch of time in which people are counted.

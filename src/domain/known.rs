@@ -235,6 +235,11 @@ impl Known {
         found.map_or(0, |(_, count)| *count)
     }
 
+    /// Signs of an item after those with which it began.
+    pub fn more(&self, item: Id) -> u32 {
+        self.count(&Counter::Signs { item })
+    }
+
     /// The people to read next, so that links can be judged.
     pub fn holders_of(&self, tokens: &[TaggedToken]) -> Vec<PersonId> {
         let mut people: Vec<PersonId> = tokens

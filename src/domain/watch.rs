@@ -10,7 +10,7 @@ mod habit;
 pub mod sample;
 
 pub use burst::{Bursts, Came, Sign, Tally};
-pub use habit::Habit;
+pub use habit::{Asked, Habit};
 
 use std::collections::BTreeMap;
 

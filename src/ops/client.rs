@@ -12,6 +12,7 @@ pub mod custody;
 pub mod export;
 pub mod governing;
 mod input;
+mod queue;
 pub mod receipts;
 pub mod reconciling;
 pub mod reporting;
@@ -196,6 +197,19 @@ impl Request {
                 ..Self::post("/v1/audit/reports", &report.body()?)
             },
             AuditCommand::Queue => Self::get("/v1/audit/queue"),
+            AuditCommand::Open { id: text } => Self::get(format!("/v1/audit/queue/{}", id(text)?)),
+            AuditCommand::Flag { file, user, days } => Self::post(
+                "/v1/audit/flags",
+                &auditing::flag_body(file, user.as_deref(), *days)?,
+            ),
+            AuditCommand::Person { entry, proposal } => Self::get(format!(
+                "/v1/audit/entries/{entry}/person?proposal={}",
+                id(proposal)?
+            )),
+            AuditCommand::Seal { entry, reason } => Self::post(
+                "/v1/proposals",
+                &json!({ "change": "open_seal", "entry": entry, "reason": reason }),
+            ),
             AuditCommand::SignOff { id: text, decision } => Self::post(
                 format!("/v1/audit/queue/{}", id(text)?),
                 &json!({ "decision": decision }),

@@ -229,7 +229,7 @@ impl Gateway {
         let queue = [Aggregate::Queue(own)];
         self.run(
             attempt,
-            &[Read::Of(&queue)],
+            &[Read::Of(&queue), Read::Signs],
             |rules, attempt, known, keys| auditing::queue(rules, attempt, known, keys, &recent),
         )
         .await
@@ -274,7 +274,7 @@ impl Gateway {
         let queue = [Aggregate::Queue(attempt.organisation().clone())];
         self.run(
             attempt,
-            &[Read::Of(&queue)],
+            &[Read::Of(&queue), Read::Signs],
             |rules, attempt, known, keys| {
                 auditing::decide_queue(rules, attempt, known, keys, alias, verdict)
             },

@@ -6,12 +6,13 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::QueueItem;
 use crate::domain::codes::OrgKind;
-use crate::domain::decision::{Aggregate, List, Listed};
+use crate::domain::decision::{Aggregate, Counter, List, Listed};
 use crate::domain::id::{Id, OrgId, ProposalId};
 use crate::domain::journey::auditing;
 use crate::domain::journey::flagging::{self, Flagging};
 use crate::domain::journey::keeping::{self, Draw};
 use crate::domain::journey::sealing::{self, Behind};
+use crate::domain::journey::watching::day;
 use crate::domain::known::Known;
 use crate::domain::person::Token;
 use crate::domain::seal::Keys;
@@ -44,7 +45,7 @@ impl Gateway {
         };
         self.run(
             attempt,
-            &[Read::Of(&queue)],
+            &[Read::Of(&queue), Read::Signs],
             |rules, attempt, known, keys| {
                 auditing::item(rules, attempt, known, keys, alias, &around)
             },
@@ -238,11 +239,51 @@ impl Gateway {
         let mut known = self.members().await?;
         self.read(&mut known, &[Aggregate::Queue(own.clone())])
             .await?;
+        self.count_signs(&mut known).await?;
         // The members are read to say whom it is put down to: that they move is no reason to wait.
         known
             .read
             .retain(|(of, _)| matches!(of, Aggregate::Queue(_)));
         Ok(known)
+    }
+
+    /// Looks up a counter. It says whom not to count twice and what to show; a limit is kept by the
+    /// commit.
+    pub(super) async fn count(&self, known: &mut Known, counter: Counter) -> Result<(), Fault> {
+        let count = self.store.counted(&counter).await?;
+        known.counted.push((counter, count));
+        Ok(())
+    }
+
+    pub(super) async fn count_signs(&self, known: &mut Known) -> Result<(), Fault> {
+        let items: Vec<Id> = known.queue.keys().copied().collect();
+        for item in items {
+            self.count(known, Counter::Signs { item }).await?;
+        }
+        Ok(())
+    }
+
+    /// The caller's people of today, and of the last day on which she asked.
+    pub(super) async fn count_days(
+        &self,
+        known: &mut Known,
+        attempt: &Attempt,
+    ) -> Result<(), Fault> {
+        let organisation = attempt.organisation().clone();
+        let user = attempt.user.as_str().to_owned();
+        let last = known.users.get(&(organisation.clone(), user.clone()));
+        let last = last.map(|last| last.habit.day());
+        let mut days = vec![day(attempt.when)];
+        days.extend(last.filter(|last| !days.contains(last)));
+        for day in days {
+            let counter = Counter::PeopleAsked {
+                organisation: organisation.clone(),
+                user: user.clone(),
+                day,
+            };
+            self.count(known, counter).await?;
+        }
+        Ok(())
     }
 
     /// What a week is drawn by; `None` where there is nothing to draw.

@@ -384,20 +384,52 @@ async fn everything_is_logged(town: &Town, tries: &Tries) {
     }
 }
 
+/// The item opened: what he did around it, as far as this officer may see it.
+async fn opened_by(town: &Town, bundle: &str, item: &Value) {
+    let desk = town.signed_in(bundle).await;
+    let id = item["id"].as_str().unwrap();
+    let opened = desk.get(&format!("/v1/audit/queue/{id}")).await;
+    assert_eq!(opened.status, 200, "{}", opened.body);
+    assert_eq!(opened.body["item"]["user"], "pc-ward");
+    let entries = opened.list("/entries");
+    assert!(!entries.is_empty() && entries.len() <= 41, "{bundle}");
+    for entry in entries {
+        assert_eq!(entry["user"], "pc-ward");
+        // His own body sees what he was told; what was decided is for who holds, and the reviewer.
+        assert_eq!(entry["decided"].is_null(), bundle == "met-ig", "{bundle}");
+    }
+    let whole = opened.whole();
+    for secret in [GIVEN_NAME, FAMILY_NAME, NHS_NUMBER, HER_PHONE] {
+        assert!(!whole.contains(secret), "{bundle}");
+    }
+}
+
 async fn three_bodies_learn_of_it(town: &Town) {
+    let mut found = Vec::new();
     for bundle in ["met-ig", "larkfield-ig", "reviewer"] {
         let red = red_items(town, bundle).await;
         assert_eq!(red.len(), 1, "{bundle}: {red:?}");
         assert_eq!(red[0]["code"], "probe.status_shaped");
         let says = red[0]["says"].as_str().unwrap();
+        let tries = red[0]["tries"].as_u64().unwrap();
+        let minutes = red[0]["minutes"].as_u64().unwrap();
+        assert!(tries >= 3, "{}", red[0]);
         assert!(
-            says.contains("3 tries") && says.contains("only to establish immigration status"),
+            says.contains(&format!("{tries} tries, {minutes} minutes"))
+                && says.contains("only to establish immigration status"),
             "{says}"
         );
-        // Who it was is for his own body and the reviewer.
-        let named = bundle != "larkfield-ig";
-        assert_eq!(red[0]["user"] == "pc-ward", named, "{bundle}");
+        // All three are told who it was; none is told about whom.
+        assert_eq!(red[0]["user"], "pc-ward", "{bundle}");
+        assert_eq!(red[0]["organisation"], "met", "{bundle}");
+        assert_eq!(red[0]["state"], "new");
+        assert_eq!(red[0]["why"]["rule"], "probe.status_shaped");
+        assert_eq!(red[0]["why"]["limit"], 3);
+        found.push((tries, minutes));
+        opened_by(town, bundle, &red[0]).await;
     }
+    // More tries raised one count, the same for all three.
+    assert!(found.windows(2).all(|two| two[0] == two[1]), "{found:?}");
     // The hospital holds something that was never asked for: it is told nothing.
     assert!(red_items(town, "st-hildas-ig").await.is_empty());
 }

@@ -24,6 +24,8 @@ mod fhir;
 mod forgetting;
 mod hold;
 mod kept_log;
+mod ig_seal;
+mod ig_silence;
 mod kills;
 mod nodes;
 mod outside;

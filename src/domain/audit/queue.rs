@@ -75,7 +75,7 @@ pub struct QueueItem {
     pub user: String,
     /// All who are told learn whose user it was, not only her own IG officer and the reviewer.
     pub names_user: bool,
-    /// Signs when it began; later ones are in its [`QueueTally`].
+    /// Signs when it began; later ones are counted beside it.
     pub count: u32,
     /// From the first of them to the last.
     pub minutes: u32,
@@ -111,12 +111,12 @@ pub struct Drawn {
     pub checkpoint: String,
 }
 
-/// How often more since an item was made. Written by those who are watched, as the item is by those
-/// who decide, so that neither waits for the other.
+/// How long the signs of an item have gone on, to the minute. Written by those who are watched, as the
+/// item is by those who decide, so that neither waits for the other. How many there are is counted
+/// ([`Counter::Signs`](crate::domain::decision::Counter::Signs)).
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct QueueTally {
     pub item: Id,
-    pub count: u32,
     pub minutes: u32,
 }
 
@@ -162,17 +162,17 @@ impl QueueVerdict {
 }
 
 impl QueueItem {
-    /// How many signs there are by now.
-    pub fn total(&self, tally: Option<&QueueTally>) -> u32 {
-        self.count.max(tally.map_or(0, |tally| tally.count))
+    /// How many signs there are by now, with those that came after it began.
+    pub const fn total(&self, more: u32) -> u32 {
+        self.count.saturating_add(more)
     }
 
     /// Where it stands at `now`: by what was decided, by what came since, and by the clock.
-    pub fn state(&self, tally: Option<&QueueTally>, now: When) -> QueueState {
+    pub fn state(&self, more: u32, now: When) -> QueueState {
         let state = match &self.decided {
             None => QueueState::New,
             Some(decided) => match decided.decision {
-                QueueVerdict::Accept if self.total(tally) > decided.count => QueueState::New,
+                QueueVerdict::Accept if self.total(more) > decided.count => QueueState::New,
                 QueueVerdict::Accept => return QueueState::Closed,
                 QueueVerdict::Ask => QueueState::UnderInvestigation,
                 QueueVerdict::Escalate => QueueState::Escalated,
@@ -191,12 +191,12 @@ impl QueueItem {
     }
 
     /// Its time ran out, and nobody has passed it on yet.
-    pub fn is_overdue(&self, tally: Option<&QueueTally>, now: When) -> bool {
+    pub fn is_overdue(&self, more: u32, now: When) -> bool {
         let passed_on = self
             .decided
             .as_ref()
             .is_some_and(|decided| decided.decision == QueueVerdict::Escalate);
-        !passed_on && self.state(tally, now) == QueueState::Escalated
+        !passed_on && self.state(more, now) == QueueState::Escalated
     }
 
     /// Whether `role` may decide it. What was escalated is for the second level; where the

@@ -187,8 +187,9 @@ fn seen(rules: &Rules, viewer: &Viewer, known: &Known, item: &QueueItem, now: Wh
     let outward = rules
         .aliases
         .outward(&viewer.organisation, AliasKind::Entry, item.id);
+    let more = known.more(item.id);
+    let count = item.total(more);
     let tally = known.tallies.get(&item.id);
-    let count = item.total(tally);
     let minutes = tally.map_or(item.minutes, |tally| tally.minutes);
     let rule = rules.watch.rule(item.rule);
     SeenItem {
@@ -197,7 +198,7 @@ fn seen(rules: &Rules, viewer: &Viewer, known: &Known, item: &QueueItem, now: Wh
         rule: item.rule,
         version: item.version.clone(),
         severity: item.severity,
-        state: item.state(tally, now),
+        state: item.state(more, now),
         // Who is behind a drawn entry is read in the entry itself.
         user: (named && !item.user.is_empty())
             .then(|| (item.organisation.clone(), item.user.clone())),
@@ -248,8 +249,8 @@ fn decide(
         .queue
         .get(&id)
         .ok_or(Stop::Refuse(Refusal::NotFound))?;
-    let tally = known.tallies.get(&id);
-    let state = item.state(tally, attempt.when);
+    let more = known.more(id);
+    let state = item.state(more, attempt.when);
     let drawn = item.drawn.as_ref();
     let about_her = item.organisation == *own
         && (item.user == user
@@ -268,7 +269,7 @@ fn decide(
             at: attempt.when,
             by: user.to_owned(),
             decision: verdict,
-            count: item.total(tally),
+            count: item.total(more),
         }),
         // Whoever takes it up gets her time for it.
         escalates: item
@@ -276,7 +277,7 @@ fn decide(
             .max(time_for(ruling.rules(), item, attempt.when)),
         ..item.clone()
     };
-    ruling.note(decided.state(tally, attempt.when).code());
+    ruling.note(decided.state(more, attempt.when).code());
     if verdict == QueueVerdict::Escalate && state != QueueState::Escalated {
         pass_on(ruling, &decided);
     }
@@ -356,7 +357,7 @@ fn remove_old(ruling: &mut Ruling<'_>, known: &Known, own: &OrgId, now: When) {
 }
 
 fn is_old(known: &Known, item: &QueueItem, now: When) -> bool {
-    item.state(known.tallies.get(&item.id), now) == QueueState::Closed
+    item.state(known.more(item.id), now) == QueueState::Closed
         && item
             .decided
             .as_ref()

@@ -27,7 +27,7 @@ pub fn is_overdue(known: &Known, now: When) -> bool {
     known
         .queue
         .values()
-        .any(|item| item.is_overdue(known.tallies.get(&item.id), now))
+        .any(|item| item.is_overdue(known.more(item.id), now))
 }
 
 /// Passes on what nobody of `own` closed in time: to its own second level, and to the reviewer.
@@ -45,7 +45,7 @@ pub fn escalate(
     let overdue = known
         .queue
         .values()
-        .filter(|item| item.is_overdue(known.tallies.get(&item.id), when));
+        .filter(|item| item.is_overdue(known.more(item.id), when));
     let (mut facts, mut lists) = (Vec::new(), Vec::new());
     let mut moved = 0_usize;
     for item in overdue.take(ITEMS_MAX) {
@@ -55,7 +55,7 @@ pub fn escalate(
                 at: when,
                 by: GATEWAY.to_owned(),
                 decision: QueueVerdict::Escalate,
-                count: item.total(known.tallies.get(&item.id)),
+                count: item.total(known.more(item.id)),
             }),
             ..item.clone()
         };

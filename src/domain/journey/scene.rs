@@ -243,13 +243,12 @@ pub fn facts(decision: &Decision<Ruled>) -> Facts {
     }
 }
 
-/// The aggregates that a decision writes.
+/// The aggregates that a decision writes, beside what the watch remembers of the caller.
 pub fn written(decision: &Decision<Ruled>) -> Vec<Aggregate> {
-    facts(decision)
-        .facts
-        .into_iter()
-        .map(|fact| fact.of)
-        .collect()
+    let who = &decision.value.opening.who;
+    let caller = Aggregate::User(who.organisation.clone(), who.user.clone());
+    let written = facts(decision).facts.into_iter().map(|fact| fact.of);
+    written.filter(|of| *of != caller).collect()
 }
 
 pub fn refusal(decision: &Decision<Ruled>) -> Option<&Refusal> {

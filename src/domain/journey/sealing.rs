@@ -4,6 +4,7 @@
 //! Never identity, and never of an entry that she may not see. If her organisation has no record of
 //! the person, she is shown the uniform nothing.
 
+use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{Filter, Reading, Viewer};
@@ -12,6 +13,7 @@ use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::opening::Opening;
+use crate::domain::person::TaggedToken;
 use crate::domain::record::{Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -143,8 +145,7 @@ pub enum OwnName {
 
 /// The name, from the facts that `behind` leads to; `None` if `own` has no record of her.
 pub fn own_name(rules: &Rules, own: &OrgId, known: &Known, behind: Behind) -> Option<OwnName> {
-    use crate::domain::alias::AliasKind;
-    let person = |tokens: &[crate::domain::person::TaggedToken]| {
+    let person = |tokens: &[TaggedToken]| {
         let id = known.own_record(own, tokens)?;
         let outward = rules.aliases.outward(own, AliasKind::Person, id.id());
         Some(OwnName::Person(outward))
@@ -161,3 +162,6 @@ pub fn own_name(rules: &Rules, own: &OrgId, known: &Known, behind: Behind) -> Op
         Behind::Record(id) => person(&known.people.get(&id)?.record.as_ref()?.tokens),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::domain::person::{Evidence, Tier, tier};
 use crate::domain::record::{Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::ruling::{Ruling, Tie};
-use crate::domain::watch::{Came, RuleCode, Sign, Tally, Tell, WatchRule};
+use crate::domain::watch::{Asked, Came, RuleCode, Sign, Tally, Tell, WatchRule};
 
 use super::NEW_USERS_A_DAY_MAX;
 
@@ -89,7 +89,6 @@ impl Watching<'_, '_> {
             self.asks_about_flagged();
             self.hours();
         }
-        self.user.habit.worked(now);
     }
 
     /// A police user who is pressed (3.10); and any tainted team that asks (3.10 h).
@@ -164,7 +163,7 @@ impl Watching<'_, '_> {
         };
         let now = self.ruling.attempt().when;
         if asked.first {
-            let day = self.user.habit.asked(now);
+            let day = self.days();
             if let Some(rule) = self.rule(RuleCode::Bulk) {
                 let unusual = day.days >= rule.history
                     && day.people >= rule.least
@@ -183,6 +182,25 @@ impl Watching<'_, '_> {
             };
             self.sign(RuleCode::Household, one);
         }
+    }
+
+    /// How many people today, beside her usual day. The people of a day are counted with the limit
+    /// of the day; once a day they are added to what is usual.
+    fn days(&mut self) -> Asked {
+        let attempt = self.ruling.attempt();
+        let known = self.ruling.known();
+        let people = |day: i32| {
+            known.count(&Counter::PeopleAsked {
+                organisation: attempt.organisation().clone(),
+                user: attempt.user.as_str().to_owned(),
+                day,
+            })
+        };
+        let today = day(attempt.when);
+        let before = people(self.user.habit.day());
+        // This one is counted by the same decision.
+        let so_far = people(today).saturating_add(1);
+        self.user.habit.asked(today, so_far, before)
     }
 
     /// Someone of the register of the asker's own organisation; nobody else's is looked at.
@@ -229,9 +247,13 @@ impl Watching<'_, '_> {
             .user
             .habit
             .is_unlike(attempt.when, rule.history, rule.threshold);
-        if asks_about_a_person(attempt.action) && unlike {
+        if !asks_about_a_person(attempt.action) {
+            return;
+        }
+        if unlike {
             self.sign_with(&rule.at_once(), Sign::plain(attempt.when), None);
         }
+        self.user.habit.worked(attempt.when);
     }
 
     fn rule(&self, code: RuleCode) -> Option<WatchRule> {
@@ -251,20 +273,25 @@ impl Watching<'_, '_> {
         let new = attempt
             .entropy
             .id(&format!("queue item {}", rule.code.code()));
-        let (mut tally, new_to) = match self.user.bursts.add(rule, sign, new) {
+        let (mut tally, new_to, moved) = match self.user.bursts.add(rule, sign, new) {
             Came::Quiet => return false,
             Came::Opened(tally) => {
                 let told = self.told(rule, &tally.concerned);
-                (tally, told)
+                (tally, told, false)
             }
-            Came::Raised { tally, late } => {
+            Came::Raised { tally, late, moved } => {
                 let mut late = late;
                 let early = self.told(rule, &[]);
                 // These were told whomever it concerned.
                 late.retain(|organisation| {
                     rule.tell.contains(&Tell::Concerned) && !early.contains(organisation)
                 });
-                (tally, late)
+                self.ruling.write(Write::Count {
+                    counter: Counter::Signs { item: tally.item },
+                    by: 1,
+                    max: u32::MAX,
+                });
+                (tally, late, moved)
             }
         };
         if let Some((count, _)) = figures {
@@ -276,7 +303,9 @@ impl Watching<'_, '_> {
                 self.open(&organisation, rule, &tally, usual);
                 continue;
             }
-            self.raise(&organisation, &tally);
+            if moved {
+                self.goes_on(&organisation, &tally);
+            }
             let (_, concerned) = self.ruling.signalled();
             let sees = concerned.contains(&organisation)
                 || organisation == *attempt.organisation()
@@ -343,10 +372,9 @@ impl Watching<'_, '_> {
     }
 
     /// More tries raise the count of the item that is there: asking on cannot bury it.
-    fn raise(&mut self, told: &OrgId, tally: &Tally) {
+    fn goes_on(&mut self, told: &OrgId, tally: &Tally) {
         let more = QueueTally {
             item: tally.item,
-            count: tally.count,
             minutes: tally.minutes(),
         };
         self.ruling.fact(

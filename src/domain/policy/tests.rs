@@ -195,6 +195,8 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::ReadProposals,
         Action::SecondFactor,
         Action::Reconcile,
+        Action::FlagPerson,
+        Action::OpenSeal,
     ];
     let permitted: Vec<Action> = Action::ALL
         .iter()

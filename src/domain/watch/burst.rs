@@ -13,6 +13,7 @@ use crate::domain::time::When;
 const SIGNS_MAX: usize = 64;
 /// While it goes on, a new item begins after so long.
 const ITEM_HOURS_MAX: i64 = 24;
+const MINUTE_MILLIS: i64 = 60_000;
 
 /// One sign of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -37,11 +38,14 @@ impl Sign {
     }
 }
 
-/// An item that was opened and is still being added to.
+/// An item that was opened and is still being added to. How often is counted elsewhere, so that many
+/// signs at once do not wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 struct Open {
     item: Id,
+    about: Option<[u8; 16]>,
     first: When,
+    /// To the minute.
     latest: When,
     count: u32,
     concerned: Vec<OrgId>,
@@ -62,8 +66,13 @@ pub enum Came {
     Quiet,
     /// An item begins; these are concerned by it.
     Opened(Tally),
-    /// It raises the count of the item. Those in `late` are concerned from now.
-    Raised { tally: Tally, late: Vec<OrgId> },
+    /// It raises the count of the item. Those in `late` are concerned from now; `moved` says that
+    /// the time of the latest sign is kept, which is done once a minute.
+    Raised {
+        tally: Tally,
+        late: Vec<OrgId>,
+        moved: bool,
+    },
 }
 
 /// How an item stands.
@@ -72,6 +81,7 @@ pub struct Tally {
     pub item: Id,
     pub first: When,
     pub latest: When,
+    /// When it began.
     pub count: u32,
     pub concerned: Vec<OrgId>,
 }
@@ -135,6 +145,7 @@ impl Open {
         let latest = signs.iter().map(|sign| sign.at).max();
         Self {
             item,
+            about: signs.first().and_then(|sign| sign.about),
             first: first.unwrap_or(When::from_millis(0)),
             latest: latest.unwrap_or(When::from_millis(0)),
             count: different(signs),
@@ -164,47 +175,74 @@ impl Burst {
     fn add(&mut self, rule: &WatchRule, sign: Sign, new: Id) -> Came {
         let now = sign.at;
         let window = i64::from(rule.window_minutes) * 60_000;
-        self.signs.retain(|kept| now < kept.at.plus_millis(window));
-        self.open = self.open.take().filter(|open| open.goes_on(window, now));
-        let again = |kept: &&Sign| kept.about == sign.about && kept.which == sign.which;
-        let repeated = sign.which.is_some() && self.signs.iter().find(again).is_some();
-        if repeated {
+        if !self
+            .open
+            .as_ref()
+            .is_none_or(|open| open.goes_on(window, now))
+        {
+            self.open = None;
+        }
+        if self.is_repeated(&sign, window) {
             return Came::Quiet;
         }
-        let (about, concerned) = (sign.about, sign.concerned.clone());
-        self.signs.push(sign);
+        let of_open = self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.about == sign.about);
+        // What is told apart is remembered, so that it counts once; the rest is only counted.
+        if of_open && sign.which.is_none() {
+            return self.raise(&sign);
+        }
+        self.signs.retain(|kept| now < kept.at.plus_millis(window));
+        self.signs.push(sign.clone());
         if self.signs.len() > SIGNS_MAX {
             self.signs.remove(0);
         }
         let same: Vec<&Sign> = self
             .signs
             .iter()
-            .filter(|kept| kept.about == about)
+            .filter(|kept| kept.about == sign.about)
             .collect();
         let enough = different(&same) >= rule.threshold;
-        match &mut self.open {
-            Some(open) if enough || about.is_none() => {
-                open.count = open.count.saturating_add(1);
-                open.latest = now;
-                let is_late = |organisation: &OrgId| !open.concerned.contains(organisation);
-                let late: Vec<OrgId> = concerned.into_iter().filter(is_late).collect();
-                open.concerned.extend(late.iter().cloned());
-                Came::Raised {
-                    tally: open.tally(),
-                    late,
-                }
-            }
-            Some(_) => Came::Quiet,
-            None if enough => {
-                let open = Open::of(new, &same);
-                let tally = open.tally();
-                self.open = Some(open);
-                if about.is_none() {
-                    self.signs.clear();
-                }
-                Came::Opened(tally)
-            }
-            None => Came::Quiet,
+        if !enough {
+            return Came::Quiet;
+        }
+        if self.open.is_some() {
+            return self.raise(&sign);
+        }
+        let open = Open::of(new, &same);
+        let tally = open.tally();
+        self.open = Some(open);
+        // Whatever follows is of this item.
+        self.signs
+            .retain(|kept| kept.about != sign.about || kept.which.is_some());
+        Came::Opened(tally)
+    }
+
+    fn is_repeated(&self, sign: &Sign, window: i64) -> bool {
+        sign.which.is_some()
+            && self.signs.iter().any(|kept| {
+                kept.about == sign.about
+                    && kept.which == sign.which
+                    && sign.at < kept.at.plus_millis(window)
+            })
+    }
+
+    fn raise(&mut self, sign: &Sign) -> Came {
+        let Some(open) = &mut self.open else {
+            return Came::Quiet;
+        };
+        let moved = open.latest.plus_millis(MINUTE_MILLIS) <= sign.at;
+        if moved {
+            open.latest = sign.at;
+        }
+        let is_late = |organisation: &&OrgId| !open.concerned.contains(organisation);
+        let late: Vec<OrgId> = sign.concerned.iter().filter(is_late).cloned().collect();
+        open.concerned.extend(late.iter().cloned());
+        Came::Raised {
+            tally: open.tally(),
+            late,
+            moved,
         }
     }
 }

@@ -14,16 +14,15 @@ const PARTS: u32 = 16;
 /// The habit of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Habit {
-    /// How often she was at work in each hour of the day, in UTC: an hour of summer time is within
+    /// How often she asked about people in each hour of the day, in UTC: an hour of summer time is within
     /// what is compared.
     hours: [u16; 24],
     /// The last hour that was counted, since 1970.
     hour: i64,
     /// The week since 1970 in which the hours were last halved.
     week: i64,
-    /// The last day on which she asked about someone, since 1970, and about how many.
-    day: i64,
-    people: u32,
+    /// The last day on which she asked about someone, since 1970.
+    day: i32,
     /// Of her days before that on which she asked: how many there were, and what was usual.
     days: u32,
     usual_parts: u32,
@@ -70,24 +69,27 @@ impl Habit {
         around.saturating_mul(100) < percent.saturating_mul(known)
     }
 
-    /// Counts one more person asked about today; how many that makes, and what is usual for her,
-    /// with the number of days behind it.
-    pub fn asked(&mut self, at: When) -> Asked {
-        let day = at.millis().div_euclid(HOUR_MILLIS * DAY_HOURS);
+    /// The last day on which she asked about someone, since 1970.
+    pub const fn day(&self) -> i32 {
+        self.day
+    }
+
+    /// She has asked about `people` so far on `day`, and asked about `before` on the last day that
+    /// she asked: what is usual for her, with the number of days behind it.
+    pub fn asked(&mut self, day: i32, people: u32, before: u32) -> Asked {
         if day > self.day {
-            if self.people > 0 {
-                let parts = self.people.saturating_mul(PARTS);
+            if before > 0 {
+                let parts = before.saturating_mul(PARTS);
                 // The mean of her first days; later an eighth of each new one.
                 let weight = (self.days + 1).min(8);
                 let kept = self.usual_parts.saturating_mul(weight - 1);
                 self.usual_parts = kept.saturating_add(parts) / weight;
                 self.days = self.days.saturating_add(1);
             }
-            (self.day, self.people) = (day, 0);
+            self.day = day;
         }
-        self.people = self.people.saturating_add(1);
         Asked {
-            people: self.people,
+            people,
             usual: self.usual_parts.div_ceil(PARTS),
             days: self.days,
         }

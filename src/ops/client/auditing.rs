@@ -93,6 +93,37 @@ pub enum AuditCommand {
     /// What must be decided
     #[command(after_help = "Example: firedoor audit queue --bundle bundles/ig")]
     Queue,
+    /// One item of the queue, with what the same user did around it
+    #[command(after_help = "Example: firedoor audit open 01J... --bundle bundles/ig")]
+    Open { id: String },
+    /// Flag a person, so that your own workers' attempts about her come to your queue
+    #[command(
+        after_help = "Example: firedoor audit flag her.json --user j-pell --bundle bundles/ig\nThe \
+        file holds her identity. With --user she is one of your own workers, and her family counts."
+    )]
+    Flag {
+        /// Her identity as JSON, or - for standard input
+        file: String,
+        /// Her user name, if she works for your organisation
+        #[arg(long)]
+        user: Option<String>,
+        /// Until the flag ends by itself, at most 730
+        #[arg(long)]
+        days: Option<u16>,
+    },
+    /// Propose to open the seal on whom an entry is about
+    #[command(
+        after_help = "Example: firedoor audit seal 184220 complaint --bundle bundles/ig\nA person of \
+        another organisation must approve it. Reasons: misuse, complaint, safeguarding_review, \
+        subject_access, regulator_order."
+    )]
+    Seal { entry: u64, reason: String },
+    /// Whom an entry is about, once, under your own organisation's name for her
+    #[command(
+        after_help = "Example: firedoor audit person 184220 01J... --bundle bundles/ig\nWithin seven \
+        days of the approval of your proposal."
+    )]
+    Person { entry: u64, proposal: String },
     /// Decide one item of the queue
     #[command(after_help = "Example: firedoor audit sign-off 01J... ask --bundle bundles/ig")]
     SignOff {
@@ -224,6 +255,16 @@ pub fn subject_body(file: &str) -> Result<Value, ClientFault> {
     } else {
         json!({ "identity": read })
     })
+}
+
+/// What to post to flag one person.
+pub fn flag_body(file: &str, user: Option<&str>, days: Option<u16>) -> Result<Value, ClientFault> {
+    let mut body = subject_body(file)?;
+    if let Value::Object(map) = &mut body {
+        map.extend(user.map(|user| ("user".to_owned(), json!(user))));
+        map.extend(days.map(|days| ("days".to_owned(), json!(days))));
+    }
+    Ok(body)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::queue::{tell_item, tell_queue};
+
 /// Said once for the whole reply, or of no use to a reader.
 const LEFT_OUT: [&str; 15] = [
     "date",
@@ -51,9 +53,22 @@ pub fn tell(status: u16, body: &Value) -> String {
         );
     }
     held(&mut text, body);
+    let shown_whole: &[&str] = match get("result").filter(|_| status < 400) {
+        Some("queue") => {
+            text.clear();
+            text.push_str(&tell_queue(body));
+            &["since_friday", "must_decide", "items", "checked"]
+        }
+        Some("queue-item") => {
+            text.push_str(&tell_item(body.get("item").unwrap_or(&Value::Null)));
+            &["item"]
+        }
+        Some(_) | None => &[],
+    };
     if let Value::Object(map) = body {
         for (name, value) in map {
-            let said_already = status >= 400 && name == "status";
+            let said_already =
+                (status >= 400 && name == "status") || shown_whole.contains(&name.as_str());
             if !said_already && !LEFT_OUT.contains(&name.as_str()) {
                 show(&mut text, 0, name, value);
             }
@@ -118,9 +133,13 @@ fn lead(result: &str) -> Option<&'static str> {
         "proposed" => "Proposed. A person of another organisation must approve it.",
         "approved" => "Approved. It is in force.",
         "narrowed" => "Done. It is in force.",
-        "queue" => "What must be decided. Decide with: audit sign-off ID accept|ask|escalate.",
+        "queue-item" => "One item, and what the same user did around it, as far as you may see.",
+        "flagged" => "Flagged. It opens nothing; it only tells you.",
+        "seal-opened" => "This is your own name for her. Opening it again takes a new approval.",
         "entries" => "Entries of the log. That you read them is logged.",
-        "queue-decided" => "Decided.",
+        "queue-decided" => {
+            "Recorded: accept closes it, ask keeps it under investigation, escalate passes it on."
+        }
         _ => return None,
     })
 }

@@ -1,15 +1,18 @@
 //! The laws of reading the log and of the queue.
 
 use super::*;
-use crate::domain::audit::{Severity, VisibleOutcome};
+use crate::domain::audit::{QueueTally, Severity, VisibleOutcome};
 use crate::domain::codes::{Action, Role};
-use crate::domain::journey::scene::{Scene, org, start, told, written};
+use crate::domain::decision::Counter;
+use crate::domain::journey::scene::{Scene, certificate, org, start, told, user, written};
 use crate::domain::person::{Token, TokenKind};
 use crate::domain::rules::Entries;
+use crate::domain::watch::RuleCode;
 
 type Person<'a> = (&'a str, &'a str, Role);
 
 const HAVEN_IG: Person<'_> = ("haven", "hi1", Role::IgOfficer);
+const HOSPITAL_IG: Person<'_> = ("hospital", "ni1", Role::IgOfficer);
 const POLICE_IG: Person<'_> = ("police", "pi1", Role::IgOfficer);
 const REVIEWER: Person<'_> = ("reviewer", "rv1", Role::Reviewer);
 
@@ -17,13 +20,20 @@ fn item(number: u8) -> QueueItem {
     QueueItem {
         id: Id::from_bytes([number; 16]),
         at: start(),
-        code: "probe.status_shaped".to_owned(),
+        rule: RuleCode::StatusShaped,
+        version: "1".to_owned(),
         severity: Severity::Red,
         organisation: org("police"),
         user: "4417".to_owned(),
-        tries: 3,
+        names_user: false,
+        count: 3,
         minutes: 9,
+        limit: 3,
+        usual: 0,
         due: start().plus_hours(72),
+        escalates: start().plus_hours(72),
+        from: None,
+        drawn: None,
         decided: None,
     }
 }
@@ -47,9 +57,15 @@ fn read(scene: &mut Scene, by: Person<'_>, action: Action) -> Decision<Ruled> {
 
 fn shown(scene: &mut Scene, by: Person<'_>) -> Vec<SeenItem> {
     let attempt = scene.attempt(by, Action::ReadAuditQueue, start());
-    let decision = scene.run(&attempt, queue);
+    let recent = Recent {
+        indices: vec![7],
+        cut: false,
+    };
+    let decision = scene.run(&attempt, |rules, attempt, known, keys| {
+        queue(rules, attempt, known, keys, &recent)
+    });
     match decision.value.answer {
-        Answer::Queue(items) => items,
+        Answer::Queue(desk) => desk.items,
         _ => panic!("{}", told(&decision)),
     }
 }
@@ -131,7 +147,7 @@ fn each_body_sees_the_item_and_only_two_see_whose_it_is() {
         let mut scene = with_items(&[item(1)]);
         let [seen] = shown(&mut scene, person).try_into().unwrap();
         assert_eq!(seen.user.is_some(), named, "{person:?}");
-        assert_eq!((seen.tries, seen.minutes), (3, 9));
+        assert_eq!((seen.count, seen.minutes), (3, 9));
         assert_ne!(seen.id, item(1).id);
     }
 }
@@ -141,8 +157,10 @@ fn an_item_is_accepted_once_and_may_be_asked_about_before() {
     let mut scene = with_items(&[item(1)]);
     let id = item(1).id;
     let word = |scene: &mut Scene, verdict| told(&decided(scene, HAVEN_IG, id, verdict, start()));
+    assert_eq!(shown(&mut scene, HAVEN_IG)[0].state, QueueState::New);
     assert_eq!(word(&mut scene, QueueVerdict::Ask), "queue-decided");
-    assert_eq!(word(&mut scene, QueueVerdict::Escalate), "queue-decided");
+    let [seen] = shown(&mut scene, HAVEN_IG).try_into().unwrap();
+    assert_eq!(seen.state, QueueState::UnderInvestigation);
     assert_eq!(word(&mut scene, QueueVerdict::Accept), "queue-decided");
     assert_eq!(word(&mut scene, QueueVerdict::Accept), "already-answered");
     let kept = scene.known.queue[&id].decided.clone().unwrap();
@@ -150,6 +168,114 @@ fn an_item_is_accepted_once_and_may_be_asked_about_before() {
         (kept.by.as_str(), kept.decision),
         ("hi1", QueueVerdict::Accept)
     );
+    assert_eq!(shown(&mut scene, HAVEN_IG)[0].state, QueueState::Closed);
+    // More of the same makes it new: accepting once does not bury what follows.
+    let more = QueueTally {
+        item: id,
+        minutes: 30,
+    };
+    scene.known.tallies.insert(id, more);
+    scene.known.counted.push((Counter::Signs { item: id }, 1));
+    let [seen] = shown(&mut scene, HAVEN_IG).try_into().unwrap();
+    assert_eq!(
+        (seen.state, seen.count, seen.minutes),
+        (QueueState::New, 4, 30)
+    );
+    assert_eq!(word(&mut scene, QueueVerdict::Accept), "queue-decided");
+}
+
+#[test]
+fn what_is_escalated_is_for_the_second_level_and_the_reviewer() {
+    let mut scene = with_items(&[item(1)]);
+    scene.known.approvers.reviewers.push(org("reviewer"));
+    let id = item(1).id;
+    let passed = decided(&mut scene, HOSPITAL_IG, id, QueueVerdict::Escalate, start());
+    let mut told_to = written(&passed);
+    told_to.retain(|of| matches!(of, Aggregate::Queue(_)));
+    assert_eq!(
+        told_to,
+        [
+            Aggregate::Queue(org("reviewer")),
+            Aggregate::Queue(org("hospital"))
+        ]
+    );
+    scene.known.queue.retain(|item, _| *item == id);
+    assert_eq!(
+        shown(&mut scene, HOSPITAL_IG)[0].state,
+        QueueState::Escalated
+    );
+    // Who passed it on does not settle it after all.
+    let again = decided(&mut scene, HOSPITAL_IG, id, QueueVerdict::Accept, start());
+    assert_eq!(told(&again), "role-not-allowed");
+    let hospital = scene.known.organisations.get_mut(&org("hospital")).unwrap();
+    hospital
+        .certificates
+        .push(certificate("hospital", "nc1", Role::Caldicott));
+    let guardian = ("hospital", "nc1", Role::Caldicott);
+    scene
+        .known
+        .users
+        .insert((org("hospital"), "nc1".to_owned()), user());
+    let settled = decided(&mut scene, guardian, id, QueueVerdict::Accept, start());
+    assert_eq!(told(&settled), "queue-decided");
+}
+
+#[test]
+fn what_nobody_decides_in_time_goes_up_by_itself() {
+    let mut scene = with_items(&[item(1)]);
+    let hospital = scene.known.organisations.get_mut(&org("hospital")).unwrap();
+    hospital
+        .certificates
+        .push(certificate("hospital", "nc1", Role::Caldicott));
+    let late = start().plus_hours(72);
+    let too_late = decided(
+        &mut scene,
+        HOSPITAL_IG,
+        item(1).id,
+        QueueVerdict::Accept,
+        late,
+    );
+    assert_eq!(told(&too_late), "role-not-allowed");
+    let in_time = late.plus_millis(-1);
+    let asked = decided(
+        &mut scene,
+        HOSPITAL_IG,
+        item(1).id,
+        QueueVerdict::Ask,
+        in_time,
+    );
+    assert_eq!(told(&asked), "queue-decided");
+    // She is given time for what she asks, once more and no longer.
+    let answered = late.plus_hours(71);
+    let settled = decided(
+        &mut scene,
+        HOSPITAL_IG,
+        item(1).id,
+        QueueVerdict::Accept,
+        answered,
+    );
+    assert_eq!(told(&settled), "queue-decided");
+}
+
+#[test]
+fn an_item_is_opened_by_those_alone_whose_it_is() {
+    let mut scene = with_items(&[item(1)]);
+    let open = |scene: &mut Scene, id: Id| {
+        let attempt = scene.attempt(HAVEN_IG, Action::ReadAuditQueue, start());
+        let alias = scene
+            .rules
+            .aliases
+            .outward(&org("haven"), AliasKind::Entry, id);
+        scene.run(&attempt, |rules, attempt, known, keys| {
+            super::item(rules, attempt, known, keys, alias, &[9, 4])
+        })
+    };
+    let opened = open(&mut scene, item(1).id);
+    let Answer::QueueItem(seen, reading) = &opened.value.answer else {
+        panic!("{}", told(&opened));
+    };
+    assert_eq!((seen.count, &reading.indices[..]), (3, &[9, 4][..]));
+    assert_eq!(told(&open(&mut scene, item(2).id)), "route-absent");
 }
 
 #[test]
@@ -188,6 +314,7 @@ fn what_was_settled_long_ago_is_left_to_the_log() {
         at: start().plus_days(-DECIDED_DAYS),
         by: "hi1".to_owned(),
         decision: QueueVerdict::Accept,
+        count: 3,
     });
     let mut scene = with_items(&[old, item(2)]);
     assert_eq!(shown(&mut scene, HAVEN_IG).len(), 1);
@@ -202,7 +329,8 @@ fn what_was_settled_long_ago_is_left_to_the_log() {
         Write::Remove { item, .. } => Some(*item),
         _ => None,
     });
-    assert_eq!(removed.collect::<Vec<_>>(), [item(1).id]);
+    let id = item(1).id;
+    assert_eq!(removed.collect::<Vec<_>>(), [id, tally_item(id)]);
 }
 
 #[test]

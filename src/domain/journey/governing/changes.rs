@@ -98,10 +98,8 @@ pub fn names_immigration_enforcement(widening: &Widening) -> bool {
         Widening::AddAgreement { agreement, .. } => texts.agreement(agreement),
         Widening::AddCertificate { certificate, .. } => texts.certificate(certificate),
         Widening::OpenService(service) => texts.service(service),
-        Widening::Resume { .. }
-        | Widening::GoOnWithout { .. }
-        | Widening::Hold(_)
-        | Widening::OpenSeal(_) => {}
+        Widening::Resume { .. } | Widening::GoOnWithout { .. } => {}
+        Widening::Hold(_) | Widening::OpenSeal(_) => {}
     }
     texts.add(widening.organisation().as_str());
     texts.any_enforcement()
@@ -207,8 +205,7 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             "this organisation is not suspended",
         ),
         (Widening::Hold(hold), Some(_)) => holding::check(&mut wrong, hold, known, now),
-        // Whether she may see the entry is looked at when it is opened: to refuse here would tell.
-        (Widening::OpenSeal(_), Some(_)) => {}
+        (Widening::OpenSeal(_), Some(_)) => {} // Judged when it is opened: see `sealing`.
     }
     wrong.finish()
 }
@@ -505,10 +502,8 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
     };
     match widening {
         // What a hold writes is not only facts: see `holding`.
-        Widening::Enrol(_)
-        | Widening::GoOnWithout { .. }
-        | Widening::Hold(_)
-        | Widening::OpenSeal(_) => Vec::new(),
+        Widening::Enrol(_) | Widening::GoOnWithout { .. } => Vec::new(),
+        Widening::Hold(_) | Widening::OpenSeal(_) => Vec::new(),
         Widening::AddTeam { team, .. } => {
             organisation.teams.push(team.clone());
             vec![organisation_fact(organisation)]

@@ -6,7 +6,9 @@ use super::super::withdrawing::{Wish, withdraw};
 use super::*;
 use crate::domain::codes::{Role, WithdrawalScope};
 use crate::domain::counterfoil::Counterfoil;
+use crate::domain::decision::Write;
 use crate::domain::governance::Widening;
+use crate::domain::id::OrgId;
 use crate::domain::leaf::LeafClass;
 use crate::domain::restoration::Copied;
 use crate::domain::ruling::Ruling;
@@ -73,6 +75,7 @@ fn no_kind_of_attempt_gets_past_but_those_that_say_nothing_of_a_person() {
     break_glass
     read_audit_subject
     report_subject
+    open_seal
     ");
     for action in Action::ALL.iter().filter(|action| goes_on(**action)) {
         // Even these tell nothing of a person, whatever a journey may come to.

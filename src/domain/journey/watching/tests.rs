@@ -104,7 +104,8 @@ fn a_tainted_team_that_asks_is_an_amber_item_an_hour_whoever_it_asks_about() {
     town.now = town.now.plus_hours(2);
     ask(&mut town);
     for name in ["council", "reviewer"] {
-        let items = town.queue(name);
+        let mut items = town.queue(name);
+        items.retain(|item| item.rule == RuleCode::Tainted);
         assert_eq!(items.len(), 2, "{name}");
         assert!(items.iter().all(|item| item.severity == Severity::Amber));
     }
@@ -156,4 +157,134 @@ fn a_closed_referral_read_again_is_one_amber_item_at_the_readers_own_officer() {
         (RuleCode::Reread, Severity::Amber)
     );
     assert!(town.queue("lantern").is_empty() && town.queue("reviewer").is_empty());
+}
+
+fn ask(town: &mut Town, at: &str, names: Names<'_>) {
+    let rules = Rules::for_tests();
+    let today = rules.clock.date(town.now).unwrap();
+    let (person, _) = crate::domain::person::resolve(identity(names), &rules.tokens, today)
+        .ok()
+        .unwrap();
+    let query = Query {
+        subject: Subject::Tokens(person.tokens().to_vec(), person.household()),
+        consent: None,
+    };
+    town.run(
+        attempt(at, Action::QueryAssessments),
+        |rules, attempt, known, keys| querying::query(rules, attempt, known, keys, &query),
+    );
+}
+
+/// Rule and count of what an officer finds, with what was counted since.
+fn found(town: &Town, name: &str) -> Vec<(RuleCode, u32)> {
+    let known = town.known();
+    let items = town.queue(name).into_iter();
+    let mut found: Vec<(RuleCode, u32)> = items
+        .map(|item| (item.rule, item.total(known.more(item.id))))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+const SISTER: Names<'static> = [
+    "Sana",
+    "Khan",
+    "1994-07-12",
+    "9990000042",
+    "E8 1DY",
+    "07700 900789",
+];
+
+#[test]
+fn two_people_of_one_surname_and_postcode_are_noticed_without_a_name() {
+    let mut town = Town::in_order();
+    ask(&mut town, "trust", AMINA);
+    ask(&mut town, "trust", AMINA);
+    assert!(!found(&town, "trust").contains(&(RuleCode::Household, 2)));
+    ask(&mut town, "trust", SISTER);
+    assert!(found(&town, "trust").contains(&(RuleCode::Household, 2)));
+    assert!(town.queue("reviewer").is_empty());
+}
+
+#[test]
+fn questions_without_a_referral_make_one_item_whose_count_rises() {
+    let mut town = Town::in_order();
+    for _ in 0..2 {
+        ask(&mut town, "council", AMINA);
+        assert!(town.queue("council").is_empty());
+    }
+    for count in 3..=5 {
+        ask(&mut town, "council", AMINA);
+        assert_eq!(found(&town, "council"), [(RuleCode::NoRelationship, count)]);
+    }
+}
+
+#[test]
+fn many_people_in_a_day_and_many_refusals_are_noticed() {
+    let mut town = Town::in_order();
+    let council = town
+        .facts()
+        .keys()
+        .find(|(of, _)| *of == Aggregate::Organisation(org("council")));
+    let (of, item) = council.unwrap().clone();
+    let mut council = town.known().organisations[&org("council")].clone();
+    council.agreements[0].people_a_day = 30;
+    town.put(of, item, &Record::Organisation(council));
+    let named = |n: u32| format!("Ada{n:04}").replace(|c: char| c.is_ascii_digit(), "a");
+    for n in 0..20_u32 {
+        let name = format!("{}{}", named(n), "b".repeat(usize::try_from(n).unwrap()));
+        ask(
+            &mut town,
+            "council",
+            [&name, "Okoro", "1980-01-01", "", "", ""],
+        );
+    }
+    assert!(found(&town, "council").contains(&(RuleCode::Bulk, 20)));
+    for _ in 0..6 {
+        refused(&mut town, "trust", Action::RecordAssessment, &ROLE);
+    }
+    assert_eq!(found(&town, "trust"), [(RuleCode::Denied, 6)]);
+}
+
+fn flagged(town: &mut Town, organisation: &str, names: Names<'_>, user: Option<&str>) {
+    let rules = Rules::for_tests();
+    let today = rules.clock.date(town.now).unwrap();
+    let (person, _) = crate::domain::person::resolve(identity(names), &rules.tokens, today)
+        .ok()
+        .unwrap();
+    let flag = Flag {
+        organisation: org(organisation),
+        tokens: person.tokens().to_vec(),
+        household: person.household().filter(|_| user.is_some()),
+        user: user.map(str::to_owned),
+        until: town.now.plus_days(1),
+    };
+    let tokens = person.tokens().iter().map(|tagged| tagged.token);
+    for token in tokens.chain(flag.household) {
+        let item = singleton(&format!("flag of {organisation}"));
+        town.put(Aggregate::Token(token), item, &Record::Flag(flag.clone()));
+    }
+}
+
+#[test]
+fn a_flag_is_for_the_organisation_that_set_it_and_ends() {
+    let mut town = Town::in_order();
+    flagged(&mut town, "trust", AMINA, None);
+    ask(&mut town, "council", AMINA);
+    assert!(town.queue("council").is_empty() && town.queue("trust").is_empty());
+    ask(&mut town, "trust", AMINA);
+    assert_eq!(found(&town, "trust"), [(RuleCode::Flagged, 1)]);
+    town.now = town.now.plus_days(2);
+    ask(&mut town, "trust", AMINA);
+    assert_eq!(found(&town, "trust"), [(RuleCode::Flagged, 1)]);
+}
+
+#[test]
+fn a_worker_who_asks_about_her_own_family_is_noticed() {
+    let mut town = Town::in_order();
+    flagged(&mut town, "trust", AMINA, Some("worker"));
+    ask(&mut town, "trust", SISTER);
+    assert_eq!(found(&town, "trust"), [(RuleCode::OwnRecord, 1)]);
+    ask(&mut town, "trust", AMINA);
+    assert!(found(&town, "trust").contains(&(RuleCode::OwnRecord, 2)));
 }

@@ -166,6 +166,12 @@ fn who_may_do_what_for_which_purpose() {
     report_subject
       reviewer, ig_officer, caldicott, dpo
         for audit
+    flag_person
+      ig_officer
+        for audit
+    open_seal
+      ig_officer
+        for audit
     ");
 }
 

@@ -1,0 +1,101 @@
+//! Entries of the log that were opened for a reading, cut down to what its reader may see.
+
+use std::collections::BTreeSet;
+
+use crate::domain::answer::Answer;
+use crate::domain::audit::{Figures, VisibleEntry, visible};
+use crate::domain::journey::sealing::{Behind, OwnName, behind};
+use crate::domain::leaf::Leaf;
+use crate::domain::logged::Logged;
+use crate::domain::opening::Opening;
+use crate::domain::receipt::Receipt;
+use crate::domain::ruling::Ruled;
+use crate::domain::time::When;
+use crate::store::Fault;
+
+use super::Gateway;
+
+/// What is made of entries after they were opened, beside the entries themselves.
+#[derive(Default)]
+pub struct More {
+    /// For the first page of an officer's day.
+    pub figures: Figures,
+    /// What the seal on whom an entry is about hid, under her own organisation's name.
+    pub behind: Option<OwnName>,
+    /// Entries of the page whose accounts were erased.
+    pub erased: Vec<Erased>,
+    /// The thing that the sealed entry names; never told.
+    pub(super) sealed: Option<Behind>,
+}
+
+/// A log entry, as far as its reader may see it; her reading is itself logged.
+pub struct Entry {
+    pub index: u64,
+    /// Rounded down to ten seconds, as in the leaf.
+    pub at: When,
+    pub seen: VisibleEntry,
+    /// If it was asked for: its proof, and what of it this reader may open.
+    pub evidence: Option<Receipt>,
+}
+
+/// A log entry that its reader's own list names, and whose account was erased when its time was
+/// over.
+pub struct Erased {
+    pub index: u64,
+    /// As of an [`Entry`].
+    pub at: When,
+}
+
+impl Gateway {
+    /// What a logged reading of the log makes of the entries that it names. No opening leaves here:
+    /// only what this reader may see of it.
+    pub(super) async fn open_entries(
+        &self,
+        logged: &Logged<Ruled>,
+    ) -> Result<(Vec<Entry>, More), Fault> {
+        let mut more = More::default();
+        let answer = &logged.value().answer;
+        let Some(reading) = answer.reading() else {
+            return Ok((Vec::new(), more));
+        };
+        let opened = self.store.entries(logged).await?;
+        let rules = self.rules.load();
+        let there: BTreeSet<u64> = opened.iter().map(|(index, _, _)| *index).collect();
+        let gone = reading
+            .indices
+            .iter()
+            .filter(|index| !there.contains(index));
+        for index in gone.copied() {
+            let leaves = self.store.leaves(index, index.saturating_add(1)).await?;
+            let at = leaves.first().map(Leaf::when);
+            let kept = at.filter(|at| reading.filter.keeps_erased(&reading.viewer, *at));
+            more.erased.extend(kept.map(|at| Erased { index, at }));
+        }
+        let mut entries = Vec::new();
+        for (index, leaf, bytes) in opened {
+            let opening =
+                Opening::parse(&bytes).map_err(|_| Fault::Unreadable("a log entry's opening"))?;
+            let at = leaf.when();
+            let seen = visible(&reading.viewer, &rules.aliases, &opening)
+                .filter(|seen| reading.filter.keeps(at, seen));
+            let Some(seen) = seen else { continue };
+            match answer {
+                Answer::Queue(_) => more.figures.add(&seen, &opening),
+                Answer::SealOpened(_) => more.sealed = behind(&opening),
+                _ => {
+                    let evidence = match reading.filter.evidence {
+                        true => self.evidence(leaf, &opening, index, seen.side).await?,
+                        false => None,
+                    };
+                    entries.push(Entry {
+                        index,
+                        at,
+                        seen,
+                        evidence,
+                    });
+                }
+            }
+        }
+        Ok((entries, more))
+    }
+}
