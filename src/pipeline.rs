@@ -66,7 +66,7 @@ use crate::store::{Discloses, Outcome, ReadsLog, Store};
 pub use crate::store::{Fault, OpenedItem};
 
 /// A decision whose facts moved is made again this often.
-const TRIES_MAX: u32 = 3;
+const TRIES_MAX: u32 = 8;
 /// Item keys for the largest decision: a withdrawal that reaches many records.
 const KEYS_A_DECISION: usize = 192;
 
@@ -571,6 +571,9 @@ impl Gateway {
                     let window = window(attempt.when);
                     let counter = subject.same_person(&rules, attempt, &known, window);
                     self.count(&mut known, counter).await?;
+                    if let Some(counter) = subject.household_counter(attempt, window) {
+                        self.count(&mut known, counter).await?;
+                    }
                     self.count_days(&mut known, attempt).await?;
                 }
             }

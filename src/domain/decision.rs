@@ -182,6 +182,13 @@ pub enum Counter {
         person: [u8; 16],
         window: Window,
     },
+    /// Different people of one surname and postcode whom one worker asked about in a window.
+    Household {
+        organisation: OrgId,
+        user: String,
+        household: [u8; 16],
+        window: Window,
+    },
     /// Signs after those with which an item of a queue began.
     Signs { item: Id },
 }

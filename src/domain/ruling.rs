@@ -52,9 +52,9 @@ pub struct Ruled {
 /// Whom a question is about, so that the watch can tell people apart without knowing who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedAbout {
-    /// The log's own pseudonym of her, or of the name by which she was asked for.
-    pub person: [u8; 16],
     pub household: Option<Token>,
+    /// Different people of that household whom this user asked about lately, with her.
+    pub together: u32,
     /// This user had not asked about her in this day.
     pub first: bool,
 }

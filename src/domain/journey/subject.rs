@@ -139,19 +139,29 @@ impl Subject {
         }
     }
 
+    /// How many people of her surname and postcode this worker asked about in a window.
+    pub fn household_counter(&self, attempt: &Attempt, window: Window) -> Option<Counter> {
+        Some(Counter::Household {
+            organisation: attempt.organisation().clone(),
+            user: attempt.user.as_str().to_owned(),
+            household: *self.household()?.bytes(),
+            window,
+        })
+    }
+
     /// Counts her among the different people of a window, once; found or not, it counts alike.
     pub fn count(&self, ruling: &mut Ruling<'_>, window: Window, max: u32) {
         let attempt = ruling.attempt();
         let known = ruling.known();
         let same = self.same_person(ruling.rules(), attempt, known, window);
         let first = known.count(&same) == 0;
-        if let Counter::SamePerson { person, .. } = &same {
-            ruling.asks_about(AskedAbout {
-                person: *person,
-                household: self.household(),
-                first,
-            });
-        }
+        let household = self.household_counter(attempt, window);
+        let together = household.as_ref().map_or(0, |counter| known.count(counter));
+        ruling.asks_about(AskedAbout {
+            household: self.household(),
+            together: together.saturating_add(u32::from(first)),
+            first,
+        });
         if !first {
             return;
         }
@@ -174,11 +184,13 @@ impl Subject {
             by: 1,
             max,
         });
-        ruling.write(Write::Count {
-            counter: same,
-            by: 1,
-            max: u32::MAX,
-        });
+        for counter in [Some(same), household].into_iter().flatten() {
+            ruling.write(Write::Count {
+                counter,
+                by: 1,
+                max: u32::MAX,
+            });
+        }
     }
 }
 

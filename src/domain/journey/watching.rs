@@ -174,13 +174,13 @@ impl Watching<'_, '_> {
                 }
             }
         }
-        if let Some(household) = asked.household {
-            let one = Sign {
-                about: Some(*household.bytes()),
-                which: Some(asked.person),
-                ..Sign::plain(now)
-            };
-            self.sign(RuleCode::Household, one);
+        if let Some(rule) = self.rule(RuleCode::Household)
+            && asked.first
+            && asked.household.is_some()
+            && asked.together >= rule.threshold
+        {
+            let figures = Some((asked.together, 0));
+            self.sign_with(&rule.at_once(), Sign::plain(now), figures);
         }
     }
 

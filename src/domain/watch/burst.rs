@@ -9,8 +9,8 @@ use super::{RuleCode, WatchRule};
 use crate::domain::id::{Id, OrgId};
 use crate::domain::time::When;
 
-/// Signs kept for one rule and user.
-const SIGNS_MAX: usize = 64;
+/// Signs kept for one rule and user: no rule needs more.
+pub(super) const SIGNS_MAX: usize = 64;
 /// While it goes on, a new item begins after so long.
 const ITEM_HOURS_MAX: i64 = 24;
 const MINUTE_MILLIS: i64 = 60_000;
@@ -21,8 +21,6 @@ pub struct Sign {
     pub at: When,
     /// Only signs of the same thing belong together; nothing for most rules.
     pub about: Option<[u8; 16]>,
-    /// Where different ones count, not repeated ones.
-    pub which: Option<[u8; 16]>,
     /// The organisations that an item about it would also concern.
     pub concerned: Vec<OrgId>,
 }
@@ -32,7 +30,6 @@ impl Sign {
         Self {
             at,
             about: None,
-            which: None,
             concerned: Vec::new(),
         }
     }
@@ -148,7 +145,7 @@ impl Open {
             about: signs.first().and_then(|sign| sign.about),
             first: first.unwrap_or(When::from_millis(0)),
             latest: latest.unwrap_or(When::from_millis(0)),
-            count: different(signs),
+            count: count(signs),
             concerned,
         }
     }
@@ -162,13 +159,8 @@ impl Open {
     }
 }
 
-/// How many signs count: different ones where they say which.
-fn different(signs: &[&Sign]) -> u32 {
-    let mut which: Vec<[u8; 16]> = signs.iter().filter_map(|sign| sign.which).collect();
-    let plain = signs.len() - which.len();
-    which.sort_unstable();
-    which.dedup();
-    u32::try_from(plain + which.len()).unwrap_or(u32::MAX)
+fn count(signs: &[&Sign]) -> u32 {
+    u32::try_from(signs.len()).unwrap_or(u32::MAX)
 }
 
 impl Burst {
@@ -182,15 +174,11 @@ impl Burst {
         {
             self.open = None;
         }
-        if self.is_repeated(&sign, window) {
-            return Came::Quiet;
-        }
         let of_open = self
             .open
             .as_ref()
             .is_some_and(|open| open.about == sign.about);
-        // What is told apart is remembered, so that it counts once; the rest is only counted.
-        if of_open && sign.which.is_none() {
+        if of_open {
             return self.raise(&sign);
         }
         self.signs.retain(|kept| now < kept.at.plus_millis(window));
@@ -203,8 +191,7 @@ impl Burst {
             .iter()
             .filter(|kept| kept.about == sign.about)
             .collect();
-        let enough = different(&same) >= rule.threshold;
-        if !enough {
+        if count(&same) < rule.threshold {
             return Came::Quiet;
         }
         if self.open.is_some() {
@@ -214,18 +201,8 @@ impl Burst {
         let tally = open.tally();
         self.open = Some(open);
         // Whatever follows is of this item.
-        self.signs
-            .retain(|kept| kept.about != sign.about || kept.which.is_some());
+        self.signs.retain(|kept| kept.about != sign.about);
         Came::Opened(tally)
-    }
-
-    fn is_repeated(&self, sign: &Sign, window: i64) -> bool {
-        sign.which.is_some()
-            && self.signs.iter().any(|kept| {
-                kept.about == sign.about
-                    && kept.which == sign.which
-                    && sign.at < kept.at.plus_millis(window)
-            })
     }
 
     fn raise(&mut self, sign: &Sign) -> Came {

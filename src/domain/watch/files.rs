@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::burst::SIGNS_MAX;
 use super::{RuleCode, Tell, Watch, WatchRule};
 use crate::domain::audit::Severity;
 
@@ -88,7 +89,18 @@ fn read(table: &Table, code: RuleCode) -> Result<WatchRule, String> {
         RuleCode::Sample => SAMPLE_MAX,
         // Of a hundred.
         RuleCode::Hours => 100,
-        _ => THRESHOLD_MAX,
+        // Counted by themselves.
+        RuleCode::Bulk | RuleCode::Household => THRESHOLD_MAX,
+        RuleCode::GlassBroken
+        | RuleCode::StatusShaped
+        | RuleCode::Reread
+        | RuleCode::Tainted
+        | RuleCode::AfterClosure
+        | RuleCode::NoRelationship
+        | RuleCode::Flagged
+        | RuleCode::OwnRecord
+        | RuleCode::Denied
+        | RuleCode::Operator => u32::try_from(SIGNS_MAX).unwrap_or(1),
     };
     let due_hours = count_of(table, "due_hours", 1, DUE_HOURS_MAX)?;
     let window_minutes = count_of(table, "window_minutes", 0, WINDOW_MINUTES_MAX)?;

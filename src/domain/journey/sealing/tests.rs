@@ -62,7 +62,7 @@ fn a_second_body_lets_an_officer_look_once_within_a_week() {
     let word = |scene: &mut Scene, by, entry, at| told(&opened(scene, by, entry, at));
     assert_eq!(word(&mut scene, HAVEN_IG, 8, start()), "route-absent");
     assert_eq!(word(&mut scene, POLICE_IG, 7, start()), "route-absent");
-    assert_eq!(word(&mut scene, HAVEN, 7, start()), "purpose-not-allowed");
+    assert_eq!(word(&mut scene, HAVEN, 7, start()), "role-not-allowed");
     assert_eq!(word(&mut scene, HAVEN_IG, 7, week), "already-answered");
     let found = opened(&mut scene, HAVEN_IG, 7, week.plus_millis(-1));
     let Answer::SealOpened(reading) = &found.value.answer else {

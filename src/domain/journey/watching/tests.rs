@@ -230,16 +230,13 @@ fn many_people_in_a_day_and_many_refusals_are_noticed() {
     let mut council = town.known().organisations[&org("council")].clone();
     council.agreements[0].people_a_day = 30;
     town.put(of, item, &Record::Organisation(council));
-    let named = |n: u32| format!("Ada{n:04}").replace(|c: char| c.is_ascii_digit(), "a");
-    for n in 0..20_u32 {
-        let name = format!("{}{}", named(n), "b".repeat(usize::try_from(n).unwrap()));
-        ask(
-            &mut town,
-            "council",
-            [&name, "Okoro", "1980-01-01", "", "", ""],
-        );
+    for letter in 'a'..='t' {
+        let name = format!("{letter}delina");
+        let names = [&name, "Okoro", "1980-01-01", "", "", ""];
+        ask(&mut town, "council", names);
     }
-    assert!(found(&town, "council").contains(&(RuleCode::Bulk, 20)));
+    let seen = found(&town, "council");
+    assert!(seen.contains(&(RuleCode::Bulk, 20)), "{seen:?}");
     for _ in 0..6 {
         refused(&mut town, "trust", Action::RecordAssessment, &ROLE);
     }
