@@ -142,7 +142,7 @@ impl Open {
             open.things.insert(held.referral.id());
             open.subjects.extend(&held.subjects);
         }
-        let closed = |item: &&QueueItem| item.is_closed(known.tallies.get(&item.id));
+        let closed = |item: &&QueueItem| item.is_closed(known.more(item.id));
         for item in known.queue.values().filter(|item| !closed(item)) {
             open.things.insert(item.id);
             open.users

@@ -186,8 +186,8 @@ impl QueueItem {
     }
 
     /// Somebody found it in order, and no sign came since.
-    pub fn is_closed(&self, tally: Option<&QueueTally>) -> bool {
-        self.state(tally, self.at) == QueueState::Closed
+    pub fn is_closed(&self, more: u32) -> bool {
+        self.state(more, self.at) == QueueState::Closed
     }
 
     /// Its time ran out, and nobody has passed it on yet.

@@ -113,7 +113,7 @@ pub fn figures(
         settled: item
             .decided
             .as_ref()
-            .filter(|_| item.is_closed(known.tallies.get(&item.id)))
+            .filter(|_| item.is_closed(known.more(item.id)))
             .map(|decided| decided.at),
     });
     let reviews = reviews
