@@ -255,6 +255,13 @@ impl Gateway {
         Ok(found.map(|(_, note)| note))
     }
 
+    /// The first head of at least `size` entries that had a quorum: who wants all of them goes on
+    /// from each.
+    pub async fn witnessed_from(&self, size: u64) -> Result<Option<String>, Fault> {
+        let next = self.store.witnessed_since(size, 1).await?;
+        Ok(next.into_iter().next().map(|(_, note)| note))
+    }
+
     /// Before a gateway serves: what it kept itself may show that its log has gone back, if the log
     /// was put back to an older state and this was not. `true` if so; the store has stopped then.
     pub async fn has_gone_back(&self) -> Result<bool, Fault> {

@@ -129,7 +129,18 @@ async fn a_head_is_witnessed_when_the_quorum_has_cosigned_it_and_no_stranger_cou
     ] {
         assert_eq!(charity.get(&path).await.whole(), whole, "{path}");
     }
-    for path in ["/log/witnessed/0", "/log/witnessed/01", "/log/witnessed/x"] {
+    for from in [0, 1, leaves] {
+        let path = format!("/log/witnessed/from/{from}");
+        assert_eq!(charity.get(&path).await.whole(), whole, "{path}");
+    }
+    let beyond = format!("/log/witnessed/from/{}", leaves + 1);
+    for path in [
+        "/log/witnessed/0",
+        "/log/witnessed/01",
+        "/log/witnessed/x",
+        "/log/witnessed/from/00",
+        &beyond,
+    ] {
         assert_eq!(charity.get(path).await.status, 404, "{path}");
     }
     // No entry came of all this.
@@ -177,6 +188,54 @@ async fn a_head_is_witnessed_when_the_quorum_has_cosigned_it_and_no_stranger_cou
     let charity = town.desk("larkfield").await;
     assert_eq!(charity.get("/log/witnessed").await.whole(), whole);
     assert_eq!(grade(&charity).await, "whole");
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exported_log_carries_the_heads_that_witnesses_saw_and_its_times_are_checked() {
+    let town = witnessed_town().await;
+    let charity = town.desk("larkfield").await;
+    for by in [["police", "harbour"], ["health", "avalon"]] {
+        asked(&charity).await;
+        let whole = cosigned(&charity, &by, now()).await;
+        assert_eq!(hand_in(&charity, whole).await.status, 200);
+    }
+    asked(&charity).await;
+
+    let (copy, policy_file) = (town.dir.path().join("copy"), town.dir.path().join("pinned"));
+    let url = format!("https://localhost:{}", town.address().port());
+    let mut export = Command::new(env!("CARGO_BIN_EXE_firedoor"));
+    export
+        .args(["audit", "export", "--url", &url, "--log"])
+        .arg(&copy);
+    export.arg("--bundle").arg(town.bundle("larkfield"));
+    let done = tokio::task::spawn_blocking(move || export.output().unwrap());
+    let done = done.await.unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    assert_eq!(fs::read_dir(copy.join("witnessed")).unwrap().count(), 2);
+
+    let log = format!("log {}\n", town.running.app.gateway.vkey());
+    fs::write(&policy_file, log + &policy()).unwrap();
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_firedoor-verify"));
+    verify
+        .arg("log")
+        .arg(&copy)
+        .arg("--witnesses")
+        .arg(&policy_file);
+    let done = verify.output().unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{said}");
+    let (_, witnessed) = said.split_once("\nWitnessed: ").unwrap();
+    let leaves = town.leaves();
+    assert!(
+        witnessed.starts_with(&format!("{} of {leaves} entries", leaves - 1)),
+        "{said}"
+    );
+    assert!(witnessed.contains("seen by health and avalon"), "{said}");
     town.stop().await;
 }
 

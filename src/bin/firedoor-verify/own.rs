@@ -1,8 +1,9 @@
 //! Which entries are an organisation's own, and is one missing?
 //!
-//! Each entry carries a mark that says, to who has the organisation's key, which entry of it came
-//! before: HMAC-SHA256 over that entry's index + 1 as eight bytes, big-endian, or over 0 for its
-//! first. To anyone else it is random. So the entries of one key form a chain, and a hole shows.
+//! Each entry carries a mark that says, to who has the organisation's key (`firedoor audit trail`),
+//! which entry of it came before: HMAC-SHA256 over a label and that entry's index + 1 as eight bytes,
+//! big-endian, or 0 for its first. To anyone else it is random. So the entries of one key form a
+//! chain, and a hole shows.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,6 +17,7 @@ use super::report::{Report, changed, misused, needed};
 pub const MARK_AT: usize = 154;
 pub const MARK_BYTES: usize = 32;
 
+const LABEL: &[u8] = b"firedoor trail v1\n";
 const KEY_BYTES: usize = 32;
 const FILE_BYTES_MAX: usize = 4 * 1024;
 /// Most entries that are named one by one.
@@ -44,7 +46,8 @@ impl Own {
     }
 
     fn mark(&self, before: u64) -> Mark {
-        let mac = self.0.clone().chain_update(before.to_be_bytes());
+        let mac = self.0.clone().chain_update(LABEL);
+        let mac = mac.chain_update(before.to_be_bytes());
         mac.finalize().into_bytes().into()
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The log's own times are only what the gateway says. A head without an entry bounds its time from
 //! below, a head with it from above. Too late a cosignature must never make an honest log look
-//! back-dated, so the earliest counts below; above counts the moment by which a quorum had seen it.
+//! back-dated: below counts the earliest, and that a head waits for its witnesses while the log
+//! grows. Above counts the moment by which a quorum had seen it.
 
 use std::path::Path;
 
@@ -16,6 +17,8 @@ use super::witnesses::Witnesses;
 /// Witnesses give whole seconds, the log's entries ten.
 const WITNESS_STEP_MS: i64 = 999;
 const ENTRY_STEP_MS: i64 = 9_999;
+/// A gateway holds one head for its witnesses so long, while the log grows.
+const HEAD_WAITS_MS: i64 = 5 * 60_000;
 /// How far clocks may be apart, unless the caller says otherwise.
 pub const SKEW_MINUTES: u16 = 5;
 
@@ -111,6 +114,7 @@ impl Brackets {
             let tightest = above.last().filter(|later| later.by <= head.by);
             above.push(tightest.copied().unwrap_or(head));
         }
+        let late = (ENTRY_STEP_MS + HEAD_WAITS_MS).saturating_add(skew_ms);
         let mut below: Option<&SeenHead> = None;
         let mut next = self.heads.iter().peekable();
         for (index, own) in times.iter().enumerate() {
@@ -122,7 +126,7 @@ impl Brackets {
                     .or(Some(head));
             }
             if let Some(head) = below
-                && own.plus_millis(ENTRY_STEP_MS.saturating_add(skew_ms)) < head.first
+                && own.plus_millis(late) < head.first
             {
                 return Err(changed(format!(
                     "Entry {index} was back-dated: it says {}, but at {} witnesses saw the log \
@@ -196,8 +200,8 @@ impl Brackets {
                     listed(&last.names)
                 ));
                 report.lines.push(format!(
-                    "The time of each lies between what witnesses saw before and after it, to \
-                     {minutes} minutes"
+                    "The time of each fits what witnesses saw before and after it, their clocks \
+                     {minutes} minutes off at most"
                 ));
             }
         }

@@ -30,6 +30,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/log/cosignatures", get(to_cosign).post(hand_in))
         .route("/log/witnessed", get(witnessed))
         .route("/log/witnessed/{size}", get(witnessed_size))
+        .route("/log/witnessed/from/{size}", get(witnessed_from))
         .route("/log/{*path}", get(tile))
 }
 
@@ -49,12 +50,24 @@ async fn witnessed(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn witnessed_size(State(app): State<Arc<App>>, Path(size): Path<String>) -> Response {
-    match size.parse::<u64>() {
-        Ok(number) if number.to_string() == size => {
-            note(app.gateway.witnessed_head(Some(number)).await)
-        }
-        Ok(_) | Err(_) => StatusCode::NOT_FOUND.into_response(),
+    match size_in(&size) {
+        Some(size) => note(app.gateway.witnessed_head(Some(size)).await),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// The first of at least so many entries that a quorum cosigned.
+async fn witnessed_from(State(app): State<Arc<App>>, Path(size): Path<String>) -> Response {
+    match size_in(&size) {
+        Some(size) => note(app.gateway.witnessed_from(size).await),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// In the one spelling.
+fn size_in(text: &str) -> Option<u64> {
+    let size: u64 = text.parse().ok()?;
+    (size.to_string() == text).then_some(size)
 }
 
 fn note(found: Result<Option<String>, Fault>) -> Response {

@@ -13,19 +13,17 @@ use crate::domain::tiles::{CHECKPOINT_PATH, TilePath};
 /// Entries of a log that is exported; more would not fit the time of one command.
 pub const ENTRIES_MAX: u64 = 10_000_000;
 
-/// Fetches checkpoint, tiles and entries into `dir`; returns how many entries.
+/// Fetches checkpoint, tiles, entries and the heads that witnesses saw into `dir`; returns how many
+/// entries.
 ///
 /// # Errors
 /// [`ClientFault::Log`] if the gateway does not give what its checkpoint names.
 pub async fn log(caller: &mut Caller, dir: &Path) -> Result<u64, ClientFault> {
+    // Before the checkpoint, so that none of them is of a larger log than this copy.
+    witnessed(caller, dir).await?;
     let checkpoint = fetch(caller, CHECKPOINT_PATH).await?;
-    let text = String::from_utf8_lossy(&checkpoint).into_owned();
-    let size: u64 = text
-        .lines()
-        .nth(1)
-        .and_then(|line| line.parse().ok())
-        .filter(|size| *size <= ENTRIES_MAX)
-        .ok_or(ClientFault::Log)?;
+    let size = size_of(&checkpoint).filter(|size| *size <= ENTRIES_MAX);
+    let size = size.ok_or(ClientFault::Log)?;
     for tile in TilePath::all(size) {
         let path = tile.to_string();
         let bytes = fetch(caller, &path).await?;
@@ -34,6 +32,28 @@ pub async fn log(caller: &mut Caller, dir: &Path) -> Result<u64, ClientFault> {
     // Last: a folder with a checkpoint is whole.
     write(dir, CHECKPOINT_PATH, &checkpoint)?;
     Ok(size)
+}
+
+/// Every head that a quorum cosigned, as `witnessed/<size>`.
+async fn witnessed(caller: &mut Caller, dir: &Path) -> Result<(), ClientFault> {
+    let mut from = 0;
+    while from <= ENTRIES_MAX {
+        let said = caller.get(&format!("/log/witnessed/from/{from}")).await?;
+        if said.status == 404 {
+            break;
+        }
+        let size = size_of(&said.bytes).filter(|size| !said.refused() && *size >= from);
+        let size = size.ok_or(ClientFault::Log)?;
+        write(dir, &format!("witnessed/{size}"), &said.bytes)?;
+        from = size.saturating_add(1);
+    }
+    Ok(())
+}
+
+/// The second line of a checkpoint.
+fn size_of(checkpoint: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(checkpoint).ok()?;
+    text.lines().nth(1)?.parse().ok()
 }
 
 pub(super) async fn fetch(caller: &mut Caller, path: &str) -> Result<Vec<u8>, ClientFault> {
