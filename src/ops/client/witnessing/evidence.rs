@@ -33,27 +33,29 @@ pub struct Contradiction<'a> {
 }
 
 impl Contradiction<'_> {
-    /// The folder's name: the same contradiction is kept once.
+    /// The folder's name. A log that went on another way grows, and shows a new head each time; the
+    /// first of them is kept for each known head, and of two heads of one size each.
     fn name(&self) -> String {
-        let start = |head: &Head| {
+        let of = |head: &Head| {
             let root = head.root().iter().take(4);
             let hex: String = root.map(|byte| format!("{byte:02x}")).collect();
             format!("{}-{hex}", head.size())
         };
-        let kind = match self.judgement {
-            Judgement::Smaller => "smaller",
-            Judgement::TwoHeads => "two-heads",
-            Judgement::Rewritten => "rewritten",
-            Judgement::Unproven | Judgement::Grown | Judgement::Same => "unproven",
-        };
-        format!(
-            "{kind}-{}-{}",
-            start(self.known_head),
-            start(self.shown_head)
-        )
+        let (known, shown) = (of(self.known_head), of(self.shown_head));
+        match self.judgement {
+            Judgement::Smaller => format!("smaller-{known}"),
+            Judgement::TwoHeads => format!("two-heads-{known}-{shown}"),
+            Judgement::Rewritten => format!("rewritten-{known}"),
+            Judgement::Unproven | Judgement::Grown | Judgement::Same => format!("unproven-{known}"),
+        }
     }
 
-    /// Keeps it below `dir`, with files of the log's tiles. Returns the folder, and whether it is new.
+    /// Whether it is kept below `dir` already. Its page is written last: a folder with it is whole.
+    pub fn is_kept(&self, dir: &Path) -> bool {
+        dir.join(self.name()).join(README).exists()
+    }
+
+    /// Keeps it below `dir`, with files of the log's tiles, and returns the folder.
     ///
     /// # Errors
     /// [`ClientFault::File`].
@@ -63,12 +65,8 @@ impl Contradiction<'_> {
         log: &LogVerifier,
         at: When,
         tiles: &[(String, Vec<u8>)],
-    ) -> Result<(PathBuf, bool), ClientFault> {
+    ) -> Result<PathBuf, ClientFault> {
         let folder = dir.join(self.name());
-        // Written last: a folder with it is whole.
-        if folder.join(README).exists() {
-            return Ok((folder, false));
-        }
         let fault = |error| ClientFault::File(folder.clone(), error);
         make_dir(&folder).map_err(fault)?;
         for (path, bytes) in tiles {
@@ -86,7 +84,7 @@ impl Contradiction<'_> {
         File::open(dir)
             .and_then(|dir| dir.sync_all())
             .map_err(fault)?;
-        Ok((folder, true))
+        Ok(folder)
     }
 
     /// What the two files are, what they prove, and how to check that without asking anybody.

@@ -62,7 +62,9 @@ impl Told {
 
     fn undone(&mut self, why: String) {
         self.undone = true;
-        self.news.push(why);
+        if !self.news.contains(&why) {
+            self.news.push(why);
+        }
     }
 }
 
@@ -255,17 +257,6 @@ impl Watch {
         now: When,
         told: &mut Told,
     ) -> Result<(), ClientFault> {
-        if judgement == Judgement::Rewritten && shown.size() <= KEPT_ENTRIES_MAX {
-            // Enough for anyone to compute both roots anew.
-            let leaves = |path: &TilePath| path.kind == TileKind::Hashes { level: 0 };
-            for path in TilePath::all(shown.size()).filter(leaves) {
-                tile(gateway, &mut tiles, &path).await?;
-            }
-        }
-        let mut files: Vec<(String, Vec<u8>)> = tiles.into_iter().collect();
-        if judgement == Judgement::Rewritten {
-            files.push((CHECKPOINT_PATH.to_owned(), shown_note.as_bytes().to_vec()));
-        }
         let found = Contradiction {
             judgement,
             known: known_note,
@@ -275,9 +266,20 @@ impl Watch {
             source,
         };
         let dir = self.state.evidence();
-        let (folder, new) = found.keep(&dir, &self.state.log, now, &files)?;
         let mut says = words::alarm(judgement, known, source, shown);
-        if new {
+        if !found.is_kept(&dir) {
+            if judgement == Judgement::Rewritten && shown.size() <= KEPT_ENTRIES_MAX {
+                // Enough for anyone to compute both roots anew.
+                let leaves = |path: &TilePath| path.kind == TileKind::Hashes { level: 0 };
+                for path in TilePath::all(shown.size()).filter(leaves) {
+                    tile(gateway, &mut tiles, &path).await?;
+                }
+            }
+            let mut files: Vec<(String, Vec<u8>)> = tiles.into_iter().collect();
+            if judgement == Judgement::Rewritten {
+                files.push((CHECKPOINT_PATH.to_owned(), shown_note.as_bytes().to_vec()));
+            }
+            let folder = found.keep(&dir, &self.state.log, now, &files)?;
             let last = self.state.last.as_ref();
             let vouched = last.is_some_and(|last| last.head == *shown);
             let advice = words::advice(judgement, vouched, &folder);

@@ -1,7 +1,10 @@
 //! What a witness says: the first line of each is one plain sentence for an information-governance
 //! officer, what follows says what to do.
 
+use std::borrow::Cow;
 use std::path::Path;
+
+use serde_json::Value;
 
 use crate::domain::checkpoint::BadCheckpoint;
 use crate::domain::time::When;
@@ -173,12 +176,17 @@ pub fn not_taken(status: u16, said: &[u8]) -> String {
     )
 }
 
-/// What came from elsewhere, without anything that could fool a terminal.
+/// What came from elsewhere, without anything that could fool a terminal; of a problem (RFC 9457) its
+/// detail alone.
 fn repeated(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
+    let problem: Value = serde_json::from_slice(text).unwrap_or_default();
+    let detail = problem.get("detail").and_then(Value::as_str);
+    let text = match detail {
+        Some(detail) => Cow::Borrowed(detail),
+        None => String::from_utf8_lossy(text),
+    };
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let text: String = text.trim().chars().take(REPEATED_MAX).map(plain).collect();
-    text
+    text.trim().chars().take(REPEATED_MAX).map(plain).collect()
 }
 
 pub fn new_witness(state: &State) -> String {

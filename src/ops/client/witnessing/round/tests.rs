@@ -204,7 +204,7 @@ fn after_a_start_the_last_head_is_handed_in_before_anything_else() {
         The gateway answered: entries that were acknowledged are missing here
         ALARM: the log has become smaller: this witness signed 300 entries, the gateway now shows 200 entries.
         Either entries that were acknowledged are missing, or an old copy was shown to you.
-        The head that is shown was not signed. Both heads are kept in DIR/witness/evidence/smaller-300-909729a9-200-d5401061
+        The head that is shown was not signed. Both heads are kept in DIR/witness/evidence/smaller-300-909729a9
         Tell the independent reviewer and the other agencies, not only the operator; README.txt there says how anyone can check it.
         => 1
         ");
@@ -234,21 +234,23 @@ fn a_fork_a_rewritten_log_and_a_forged_head_are_told_in_words_and_kept() {
         => 1
         ALARM: the log was rewritten: its first 300 entries are no longer those that this witness signed.
         Somebody was shown another history than you. This cannot happen by accident in a gateway that works.
-        The head that is shown was not signed. Both heads are kept in DIR/witness/evidence/rewritten-300-909729a9-400-0f6b09dd
+        The head that is shown was not signed. Both heads are kept in DIR/witness/evidence/rewritten-300-909729a9
         Tell the independent reviewer and the other agencies, not only the operator; README.txt there says how anyone can check it.
         => 1
         ALARM: the gateway cannot show that its log of 400 entries continues the 300 entries that this witness signed.
         Its log may be damaged, or its head was made up.
-        The head that is shown was not signed. Both heads are kept in DIR/witness/evidence/unproven-300-909729a9-400-0f6b09dd
+        The head that is shown was not signed. Both heads are kept in DIR/witness/evidence/unproven-300-909729a9
         Tell the independent reviewer and the other agencies, not only the operator; README.txt there says how anyone can check it.
         => 1
         ");
     assert_eq!(place.size(), Some(300));
     assert_eq!(place.evidence().len(), 3);
 
-    // The same again is kept once, and alarms again in one line.
-    let again = place.said(&mut Served::new(tree(300, 299)));
-    assert_eq!((again.lines().count(), place.evidence().len()), (2, 3));
+    // The same again, or the other log grown further, is kept once and alarms again in one line.
+    for other in [tree(300, 299), tree(401, 12)] {
+        let again = place.said(&mut Served::new(other));
+        assert_eq!((again.lines().count(), place.evidence().len()), (2, 3));
+    }
     // It was another's lie: the true log goes on.
     assert!(place.round(&mut Served::new(tree(500, NEVER))).good());
 }
@@ -372,11 +374,14 @@ fn a_signature_that_was_not_taken_is_handed_in_again() {
         The gateway did not take the signature (status 422: this witness is not named by the policy [2J). It is kept here, and is handed in with the next look.
         => 1
         ");
+    gateway.answer = (405, "{\"title\":\"x\",\"detail\":\"Not that method.\"}");
+    let said = place.said(&mut gateway);
+    assert!(said.contains("(status 405: Not that method.)"), "{said}");
     gateway.answer = (200, "");
     assert!(place.round(&mut gateway).good());
-    assert_eq!(gateway.handed.len(), 2);
+    assert_eq!(gateway.handed.len(), 3);
     assert!(place.round(&mut gateway).good());
-    assert_eq!(gateway.handed.len(), 2);
+    assert_eq!(gateway.handed.len(), 3);
 }
 
 #[test]
