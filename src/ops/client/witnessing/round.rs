@@ -98,10 +98,11 @@ impl Watch {
         now: impl Fn() -> When,
     ) -> Result<Told, ClientFault> {
         let mut told = Told::default();
-        self.hand_in(gateway, &mut told).await?;
-        let signing = self.sign(gateway, &now, &mut told).await?;
-        if signing {
-            self.watch(gateway, receipt, &now, &mut told).await?;
+        match self.steps(gateway, receipt, &now, &mut told).await {
+            Ok(()) => {}
+            // A gateway that falls silent after that does not make it unsaid.
+            Err(error) if !told.alarms.is_empty() => told.undone(error.to_string()),
+            Err(error) => return Err(error),
         }
         if let (true, Some(last)) = (
             told.alarms.is_empty() && told.news.is_empty(),
@@ -114,6 +115,20 @@ impl Watch {
             self.handed = false;
         }
         Ok(told)
+    }
+
+    async fn steps(
+        &mut self,
+        gateway: &mut impl Gateway,
+        receipt: Option<&Head>,
+        now: &impl Fn() -> When,
+        told: &mut Told,
+    ) -> Result<(), ClientFault> {
+        self.hand_in(gateway, told).await?;
+        if self.sign(gateway, now, told).await? {
+            self.watch(gateway, receipt, now, told).await?;
+        }
+        Ok(())
     }
 
     /// The last signature, if the gateway may not have it.
@@ -272,7 +287,10 @@ impl Watch {
                 // Enough for anyone to compute both roots anew.
                 let leaves = |path: &TilePath| path.kind == TileKind::Hashes { level: 0 };
                 for path in TilePath::all(shown.size()).filter(leaves) {
-                    tile(gateway, &mut tiles, &path).await?;
+                    // Without them the heads are kept all the same.
+                    if tile(gateway, &mut tiles, &path).await.is_err() {
+                        break;
+                    }
                 }
             }
             let mut files: Vec<(String, Vec<u8>)> = tiles.into_iter().collect();

@@ -216,6 +216,37 @@ fn after_a_start_the_last_head_is_handed_in_before_anything_else() {
 }
 
 #[test]
+fn a_gateway_that_falls_silent_does_not_make_an_alarm_unsaid() {
+    struct Silent(u16);
+    impl Gateway for Silent {
+        async fn fetch(&mut self, _: &str) -> Result<Fetched, ClientFault> {
+            Err(ClientFault::Log)
+        }
+        async fn hand_in(&mut self, _: &str) -> Result<Fetched, ClientFault> {
+            Ok(Fetched {
+                status: self.0,
+                bytes: Vec::new(),
+                date: None,
+            })
+        }
+        async fn pause(&mut self) {}
+    }
+    let mut place = Place::new();
+    place.round(&mut Served::new(tree(300, NEVER)));
+    let mut place = place.again();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let mut round = |status| {
+        let mut gateway = Silent(status);
+        runtime.block_on(place.watch.round(&mut gateway, None, || NOW))
+    };
+    let told = round(409).unwrap();
+    assert_eq!((told.alarms.len(), told.good()), (1, false));
+    assert!(round(200).is_err());
+}
+
+#[test]
 fn a_fork_a_rewritten_log_and_a_forged_head_are_told_in_words_and_kept() {
     let mut place = Place::new();
     place.round(&mut Served::new(tree(300, NEVER)));
