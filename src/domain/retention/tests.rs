@@ -1,3 +1,5 @@
+//! How long accounts are kept, what keeps them longer, and that every night goes on where the last ended.
+
 use super::*;
 use crate::domain::codes::{Action, Purpose};
 use crate::domain::journey::trial::{org, start};
