@@ -400,7 +400,7 @@ impl World {
         }
         // As little does this, which those seeds did not have.
         let entries = self.model.decisions.len() as u64;
-        if self.made % 4 == 0 && entries > 0 && !FOUND.contains(&self.name.seed) {
+        if self.made.is_multiple_of(4) && entries > 0 && !FOUND.contains(&self.name.seed) {
             let index = self.made.wrapping_mul(0x9e37_79b9) % entries;
             attempt = attempt.write(Write::Forget { index });
             effects.push(Effect::Forget { index });
