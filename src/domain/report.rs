@@ -7,6 +7,7 @@
 
 mod figures;
 mod held;
+mod sheet;
 mod words;
 
 pub use figures::{
@@ -15,7 +16,6 @@ pub use figures::{
 pub use held::{Held, hers};
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::audit::{Reach, Reading, Side, SomeOrganisation, Viewer, VisibleEntry};
 use super::clock::CodeClock;
@@ -24,12 +24,11 @@ use super::consent::{Consent, Tombstone};
 use super::id::OrgId;
 use super::organisation::Organisation;
 use super::time::When;
+use sheet::{Sheet, capital};
 use words::{Deed, deed};
 
 /// Entries of one report, the newest; more would not be read by anyone.
 pub const REPORT_ENTRIES_MAX: usize = 2_000;
-/// Characters of a line.
-const LINE_CHARS: usize = 72;
 
 /// What was settled before the report was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +70,7 @@ pub fn write(
         organisations,
         clock,
         entries: oldest_first,
-        out: String::new(),
+        sheet: Sheet::default(),
     };
     page.write(made_at)
 }
@@ -81,7 +80,7 @@ struct Page<'a> {
     organisations: &'a BTreeMap<OrgId, Organisation>,
     clock: &'a CodeClock,
     entries: Vec<Seen<'a>>,
-    out: String,
+    sheet: Sheet,
 }
 
 impl Page<'_> {
@@ -95,7 +94,7 @@ impl Page<'_> {
         self.watched();
         self.missing();
         self.complain();
-        self.out
+        self.sheet.text()
     }
 
     fn viewer(&self) -> &Viewer {
@@ -103,11 +102,11 @@ impl Page<'_> {
     }
 
     fn head(&mut self, made_at: When) {
-        self.out.push_str("WHAT WE HOLD ABOUT YOU\n\n");
+        self.sheet.head("WHAT WE HOLD ABOUT YOU");
         let maker = self.maker();
         let day = self.day(made_at);
-        self.line(&format!("Made on {day} by {maker}."));
-        self.line(match self.commission.terms.handed_to {
+        self.sheet.line(&format!("Made on {day} by {maker}."));
+        self.sheet.line(match self.commission.terms.handed_to {
             HandedTo::Herself => {
                 "To be given to you in person. Nobody may post it, email it or leave it for you. \
                  Keep it only where it is safe. You can ask us to keep it for you."
@@ -117,7 +116,7 @@ impl Page<'_> {
                  services that can tell where you get help. Keep it only where it is safe."
             }
         });
-        self.line(
+        self.sheet.line(
             "Services that help people use a shared system. With it they ask each other to help \
              you. The system writes down each time someone uses it about you. This page says what \
              is written there. It does not say where you live. It does not say what you told \
@@ -126,11 +125,12 @@ impl Page<'_> {
     }
 
     fn held(&mut self) {
-        self.title("What is held about you");
+        self.sheet.title("What is held about you");
         let held = &self.commission.held;
         let (referrals, assessments) = (held.referrals.clone(), held.assessments.clone());
         if held.is_empty() {
-            self.line("We found no file about you. We found only the lines below.");
+            self.sheet
+                .line("We found no file about you. We found only the lines below.");
             return;
         }
         for (at, organisation, sent) in referrals {
@@ -140,11 +140,11 @@ impl Page<'_> {
             } else {
                 "was asked to help you"
             };
-            self.item(&format!("{who} {what}, on {day}."));
+            self.sheet.item(&format!("{who} {what}, on {day}."));
         }
         for (at, organisation) in assessments {
             let (who, day) = (self.name_of(&organisation), self.day(at));
-            self.item(&format!(
+            self.sheet.item(&format!(
                 "{who} wrote down answers you gave about your safety and your needs, on {day}. \
                  They are locked. Ask {who} to read them with you."
             ));
@@ -152,7 +152,7 @@ impl Page<'_> {
     }
 
     fn told(&mut self) {
-        self.title("Who did what, and who was told something");
+        self.sheet.title("Who did what, and who was told something");
         let mut any = false;
         for (at, entry) in self.entries.clone() {
             let Deed::Work(what) = deed(entry) else {
@@ -160,11 +160,11 @@ impl Page<'_> {
             };
             any = true;
             let (day, who) = (self.day(at), self.who(entry));
-            self.item(&format!("{day}: {who} {what}"));
+            self.sheet.item(&format!("{day}: {who} {what}"));
             self.details(entry);
         }
         if !any {
-            self.line("Nobody was told anything about you.");
+            self.sheet.line("Nobody was told anything about you.");
         }
     }
 
@@ -172,18 +172,20 @@ impl Page<'_> {
     fn details(&mut self, entry: &VisibleEntry) {
         let classes = words::told(entry);
         if !classes.is_empty() {
-            self.under(&format!("It was told: {}.", words::list(&classes)));
+            self.sheet
+                .under(&format!("It was told: {}.", words::list(&classes)));
         }
         if let Some(why) = words::purpose(&entry.purpose) {
-            self.under(&format!("Why: {why}."));
+            self.sheet.under(&format!("Why: {why}."));
         }
         if let Some(basis) = words::right(entry) {
-            self.under(&format!("What gave it the right: {basis}."));
+            self.sheet
+                .under(&format!("What gave it the right: {basis}."));
         }
     }
 
     fn emergencies(&mut self) {
-        self.title("Emergencies");
+        self.sheet.title("Emergencies");
         let mut any = false;
         for (at, entry) in self.entries.clone() {
             if deed(entry) != Deed::Emergency {
@@ -191,27 +193,28 @@ impl Page<'_> {
             }
             any = true;
             let (day, who) = (self.day(at), self.who(entry));
-            self.item(&format!(
+            self.sheet.item(&format!(
                 "{day}: {who} opened some of your details without asking you first."
             ));
             let why = entry.reason.as_deref().and_then(words::emergency);
             if let Some(why) = why {
-                self.under(&format!("It said: {why}."));
+                self.sheet.under(&format!("It said: {why}."));
             }
             self.details(entry);
-            self.under(
+            self.sheet.under(
                 "This is only for danger. Someone else must check each time, within three days, \
                  if it was right.",
             );
         }
         if !any {
-            self.line("Nobody opened your details in an emergency.");
+            self.sheet
+                .line("Nobody opened your details in an emergency.");
         }
     }
 
     /// By kind, never by name: who was turned down may be looking for her.
     fn turned_down(&mut self) {
-        self.title("Who asked and was told nothing");
+        self.sheet.title("Who asked and was told nothing");
         let mut kinds: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for (at, entry) in self.entries.clone() {
             if deed(entry) == Deed::TurnedDown {
@@ -223,38 +226,40 @@ impl Page<'_> {
             }
         }
         if kinds.is_empty() {
-            self.line("Nobody.");
+            self.sheet.line("Nobody.");
         }
         for (kind, days) in kinds {
             let days: Vec<&str> = days.iter().map(String::as_str).collect();
-            self.item(&format!("{}: {}.", capital(kind), words::list(&days)));
+            self.sheet
+                .item(&format!("{}: {}.", capital(kind), words::list(&days)));
         }
     }
 
     fn her_word(&mut self) {
-        self.title("What you agreed to, and what you stopped");
+        self.sheet.title("What you agreed to, and what you stopped");
         let held = self.commission.held.clone();
         for consent in &held.consents {
             self.consent(consent, &held.stops);
         }
         for stop in &held.stops {
             let (who, day) = (self.name_of(&stop.taken_by), self.day(stop.at));
-            self.item(&format!(
+            self.sheet.item(&format!(
                 "{day}: you told {who} to stop {}. From that moment it was stopped.",
                 words::stopped(stop)
             ));
         }
         if held.consents.is_empty() && held.stops.is_empty() {
-            self.line("Nothing is written down here.");
+            self.sheet.line("Nothing is written down here.");
         }
-        self.line("You can change your mind at any time. You need no reason.");
+        self.sheet
+            .line("You can change your mind at any time. You need no reason.");
     }
 
     fn consent(&mut self, consent: &Consent, stops: &[Tombstone]) {
         let who = capital(&self.name_of(&consent.recorded_by));
         let day = self.day(consent.given_at);
         if consent.decision == ConsentDecision::Deny {
-            self.item(&format!(
+            self.sheet.item(&format!(
                 "{day}: you said no to sharing. {who} wrote it down."
             ));
             return;
@@ -268,13 +273,13 @@ impl Page<'_> {
         } else {
             words::list(&what)
         };
-        self.item(&format!(
+        self.sheet.item(&format!(
             "{day}: you agreed to sharing {what}. {who} wrote it down."
         ));
         let until = self.day(consent.until);
         let stopped = consent.withdrawn_at.map(|at| self.day(at));
         let later = stops.iter().any(|stop| stop.at >= consent.given_at);
-        self.under(&match stopped {
+        self.sheet.under(&match stopped {
             Some(day) => format!("You stopped this on {day}."),
             None if later => format!("It ends on {until}, or where you stopped it: see below."),
             None => format!("It ends on {until}. You can stop it sooner."),
@@ -293,9 +298,9 @@ impl Page<'_> {
         if days.is_empty() {
             return;
         }
-        self.title("Who checked this record");
+        self.sheet.title("Who checked this record");
         let days: Vec<&str> = days.iter().map(String::as_str).collect();
-        self.line(&format!(
+        self.sheet.line(&format!(
             "People whose job is to see that your details are used fairly looked at this record \
              on {}.",
             words::list(&days)
@@ -303,53 +308,55 @@ impl Page<'_> {
     }
 
     fn missing(&mut self) {
-        self.title("What is not on this page");
-        self.line(match self.commission.terms.staff_names {
+        self.sheet.title("What is not on this page");
+        self.sheet.line(match self.commission.terms.staff_names {
             None => {
                 "The names of workers are left out. You can ask for one, and say why you need it."
             }
             Some(_) => "Only workers of the service that made this page are named.",
         });
         if self.commission.terms.handed_to == HandedTo::Herself {
-            self.line(
+            self.sheet.line(
                 "Some services are called 'a specialist service', so that nobody who finds this \
                  page can tell where you get help.",
             );
         }
         for name in self.unanswered() {
-            self.line(&format!(
+            self.sheet.line(&format!(
                 "{} has its own file. It has not answered.",
                 capital(&name)
             ));
         }
         match self.viewer().reach() {
             Reach::All => {}
-            Reach::OwnAndConcerned | Reach::Own => self.line(
+            Reach::OwnAndConcerned | Reach::Own => self.sheet.line(
                 "Others may hold something about you too. This page cannot say who. You can ask \
                  each of them the same question.",
             ),
         }
         if !self.commission.whole {
-            self.line("There is more. Only the newest lines are on this page.");
+            self.sheet
+                .line("There is more. Only the newest lines are on this page.");
         }
-        self.line(
+        self.sheet.line(
             "Counts are made from this system, such as how many people asked for help. \
                    Nobody can see you in them.",
         );
     }
 
     fn complain(&mut self) {
-        self.title("If you think something is wrong");
+        self.sheet.title("If you think something is wrong");
         let first = self.maker();
-        self.item(&format!(
+        self.sheet.item(&format!(
             "Tell {first} first. It must tell you within 30 days that it has your complaint."
         ));
-        self.item(
+        self.sheet.item(
             "You can also tell the Information Commissioner's Office. It checks how people's \
              details are used, and it is free. Phone 0303 123 1113, or see \
              ico.org.uk/make-a-complaint.",
         );
-        self.item("You can ask a support worker or a solicitor to do this for you.");
+        self.sheet
+            .item("You can ask a support worker or a solicitor to do this for you.");
     }
 
     /// Who is on this page, other than its maker, and has not given her its own answer.
@@ -441,56 +448,9 @@ impl Page<'_> {
             |date| date.strftime("%-d %B %Y").to_string(),
         )
     }
-
-    fn title(&mut self, text: &str) {
-        // A String takes everything.
-        let _ = write!(self.out, "\n\n{}\n{}\n\n", text, "-".repeat(text.len()));
-    }
-
-    fn line(&mut self, text: &str) {
-        if !self.out.ends_with("\n\n") {
-            self.out.push('\n');
-        }
-        wrap(&mut self.out, text, "", "");
-    }
-
-    fn item(&mut self, text: &str) {
-        wrap(&mut self.out, &capital(text), "* ", "  ");
-    }
-
-    fn under(&mut self, text: &str) {
-        wrap(&mut self.out, text, "  ", "  ");
-    }
 }
 
 const OPERATOR_WORDS: &str = "The people who run the shared system";
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
-}
-
-fn wrap(out: &mut String, text: &str, first: &str, rest: &str) {
-    let mut line = first.to_owned();
-    let mut begun = false;
-    for word in text.split_whitespace() {
-        if begun && line.chars().count() + 1 + word.chars().count() > LINE_CHARS {
-            out.push_str(line.trim_end());
-            out.push('\n');
-            line = rest.to_owned();
-            begun = false;
-        }
-        if begun {
-            line.push(' ');
-        }
-        line.push_str(word);
-        begun = true;
-    }
-    out.push_str(line.trim_end());
-    out.push('\n');
-}
 
 #[cfg(test)]
 mod tests;

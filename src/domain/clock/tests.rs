@@ -227,3 +227,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_month_begins_and_ends_at_midnight_in_london() {
+    let clock = clock();
+    let month = |text: &str| {
+        let (from, to) = clock.month(text)?;
+        Some((from.rfc3339(), to.rfc3339()))
+    };
+    let october = ("2026-09-30T23:00:00.000Z", "2026-11-01T00:00:00.000Z");
+    let october = (october.0.to_owned(), october.1.to_owned());
+    assert_eq!(month("2026-10"), Some(october));
+    for bad in ["2026-13", "2026-1", "2026-10-01", "26-10", "", "october"] {
+        assert_eq!(month(bad), None, "{bad}");
+    }
+}

@@ -1,7 +1,8 @@
 //! What a month came to, for the board of one organisation: counts, and how fast was reviewed.
 //!
 //! Counts of what its own staff did are exact. Counts of people, and of what others did, are told
-//! from [`SMALL`] on and without their sum, so that none that is left out can be reckoned.
+//! from [`SMALL`] on and rounded down to its multiples: from exact ones, the sum of one table would
+//! give away what is left out of another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +39,7 @@ pub struct Reviewed {
 /// A count as it may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    Exactly(u32),
+    Count(u32),
     /// Fewer than [`SMALL`], and more than none.
     Few,
 }
@@ -48,7 +49,7 @@ impl Shown {
         if (1..SMALL).contains(&count) {
             Self::Few
         } else {
-            Self::Exactly(count)
+            Self::Count(count - count % SMALL)
         }
     }
 }
@@ -97,7 +98,7 @@ pub fn figures(counting: &Counting, entries: &[&VisibleEntry], now: When) -> Fig
             .copied()
             .filter(move |entry| (entry.side == Side::Asking) == own)
     };
-    let own = |by: fn(&VisibleEntry) -> &str| table(of(true), by, Shown::Exactly);
+    let own = |by: fn(&VisibleEntry) -> &str| table(of(true), by, Shown::Count);
     let others = |by: fn(&VisibleEntry) -> &str| table(of(false), by, Shown::of_others);
     let people: BTreeSet<Id> = of(false)
         .filter_map(|entry| entry.decided.as_ref()?.person)
@@ -263,11 +264,12 @@ mod tests {
                 .iter()
                 .all(|row| row.count == Shown::Few)
         );
-        assert_eq!(found.people_concerned, Shown::Exactly(0));
-        let many = some(Side::Holding, 5);
+        assert_eq!(found.people_concerned, Shown::Count(0));
+        // Of the seven, two are not told.
+        let many = some(Side::Holding, 7);
         let many: Vec<&VisibleEntry> = many.iter().collect();
         let found = figures(&counting(Vec::new()), &many, start());
-        assert_eq!(found.others_emergencies, Shown::Exactly(5));
+        assert_eq!(found.others_emergencies, Shown::Count(5));
     }
 
     #[test]

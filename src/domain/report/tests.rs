@@ -1,5 +1,6 @@
 //! The report as a person reads it, and what it must never say.
 
+use super::sheet::LINE_CHARS;
 use super::*;
 use crate::domain::audit::{Filter, VisibleDecision, VisibleOutcome};
 use crate::domain::codes::Action;
@@ -232,7 +233,122 @@ fn whole() -> String {
 
 #[test]
 fn the_report_of_the_woman_of_the_demonstration() {
-    insta::assert_snapshot!(whole(), @"");
+    insta::assert_snapshot!(whole(), @"
+    WHAT WE HOLD ABOUT YOU
+
+    Made on 13 April 2026 by Independent Reviewer.
+
+    To be given to you in person. Nobody may post it, email it or leave it
+    for you. Keep it only where it is safe. You can ask us to keep it for
+    you.
+
+    Services that help people use a shared system. With it they ask each
+    other to help you. The system writes down each time someone uses it
+    about you. This page says what is written there. It does not say where
+    you live. It does not say what you told anyone.
+
+
+    What is held about you
+    ----------------------
+
+    * Metropolitan Police asked a service to help you, on 2 April 2026.
+    * Larkfield Support was asked to help you, on 2 April 2026.
+    * Larkfield Support wrote down answers you gave about your safety and
+      your needs, on 4 April 2026. They are locked. Ask Larkfield Support to
+      read them with you.
+
+
+    Who did what, and who was told something
+    ----------------------------------------
+
+    * 2 April 2026: Metropolitan Police asked a service to help you. It did
+      not say who you are.
+      Why: to support you.
+      What gave it the right: you agreed.
+    * 3 April 2026: Larkfield Support agreed to help you.
+      It was told: your name and date of birth and how to reach you safely.
+      Why: to support you.
+      What gave it the right: you agreed.
+    * 4 April 2026: Larkfield Support wrote down answers you gave about your
+      safety and your needs.
+      Why: to support you.
+      What gave it the right: you agreed.
+    * 8 April 2026: A specialist service read answers you gave before, so
+      that you need not say it all again.
+      It was told: what kind of help you need and answers about your health
+      and safety.
+      Why: to support you.
+      What gave it the right: you agreed.
+
+
+    Emergencies
+    -----------
+
+    * 6 April 2026: St Hilda's Hospital opened some of your details without
+      asking you first.
+      It said: a life was in danger.
+      It was told: answers about your health and safety and how to reach you
+      safely.
+      Why: someone may have been in danger.
+      What gave it the right: it was to save a life.
+      This is only for danger. Someone else must check each time, within
+      three days, if it was right.
+
+
+    Who asked and was told nothing
+    ------------------------------
+
+    * A police force: 9 April 2026 and 10 April 2026.
+
+
+    What you agreed to, and what you stopped
+    ----------------------------------------
+
+    * 2 April 2026: you agreed to sharing your name and date of birth and
+      how to reach you safely. Larkfield Support wrote it down.
+      You stopped this on 11 April 2026.
+    * 11 April 2026: you told Larkfield Support to stop all sharing. From
+      that moment it was stopped.
+
+    You can change your mind at any time. You need no reason.
+
+
+    Who checked this record
+    -----------------------
+
+    People whose job is to see that your details are used fairly looked at
+    this record on 12 April 2026.
+
+
+    What is not on this page
+    ------------------------
+
+    The names of workers are left out. You can ask for one, and say why you
+    need it.
+
+    Some services are called 'a specialist service', so that nobody who
+    finds this page can tell where you get help.
+
+    Metropolitan Police has its own file. It has not answered.
+
+    St Hilda's Hospital has its own file. It has not answered.
+
+    A specialist service has its own file. It has not answered.
+
+    Counts are made from this system, such as how many people asked for
+    help. Nobody can see you in them.
+
+
+    If you think something is wrong
+    -------------------------------
+
+    * Tell Independent Reviewer first. It must tell you within 30 days that
+      it has your complaint.
+    * You can also tell the Information Commissioner's Office. It checks how
+      people's details are used, and it is free. Phone 0303 123 1113, or see
+      ico.org.uk/make-a-complaint.
+    * You can ask a support worker or a solicitor to do this for you.
+    ");
 }
 
 /// Words that mean something to us only, or that give a place or a person away.

@@ -44,7 +44,7 @@ pub async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// What a month came to: counts of your organisation's own staff, how fast was reviewed, and what
-/// others did, where that is not too few to tell.
+/// others did, rounded down to fives, where that is not too few to tell.
 #[utoipa::path(get, path = "/v1/audit/figures", tag = "audit",
     params(("month" = String, Query, description = "as 2026-10")),
     responses((status = 200, description = "the figures", body = Reply)))]
@@ -107,7 +107,7 @@ fn table_json(table: &Table) -> Value {
 
 fn shown(count: Shown) -> Value {
     match count {
-        Shown::Exactly(count) => json!(count),
+        Shown::Count(count) => json!(count),
         Shown::Few => json!("<5"),
     }
 }
