@@ -232,7 +232,7 @@ fn many_people_in_a_day_and_many_refusals_are_noticed() {
     town.put(of, item, &Record::Organisation(council));
     for letter in 'a'..='t' {
         let name = format!("{letter}delina");
-        let names = [&name, "Okoro", "1980-01-01", "", "", ""];
+        let names = [&name, "Okoro", "1980-03-04", "", "", ""];
         ask(&mut town, "council", names);
     }
     let seen = found(&town, "council");
