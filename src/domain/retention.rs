@@ -214,10 +214,22 @@ impl Progress {
         }
     }
 
-    /// Goes on to `end` from the mark of `class`, by what was said of the accounts on the way that
-    /// are left, in the order of the log, and of those that were held.
-    pub fn look(&self, class: &Class, judged: &[(u64, Verdict)], end: u64) -> Looked {
+    /// Goes on to `end` from the mark of `class`, by what was said of the accounts that are left of
+    /// those `asked` for: some that were held, and then those on the way, in the order of the log.
+    pub fn look(
+        &self,
+        class: &Class,
+        asked: &[u64],
+        judged: &[(u64, Verdict)],
+        end: u64,
+    ) -> Looked {
         let (mut progress, mark) = (self.clone(), self.mark(class));
+        let left: BTreeSet<u64> = judged.iter().map(|(index, _)| *index).collect();
+        // Another node has erased these.
+        let gone = asked.iter().filter(|index| !left.contains(index));
+        for index in gone {
+            progress.held.remove(index);
+        }
         let (mut due, mut next, mut ended) = (Vec::new(), end, false);
         let (before, behind): (Vec<_>, Vec<_>) =
             judged.iter().partition(|(index, _)| *index < mark);

@@ -71,7 +71,7 @@ impl Gateway {
             let by = (&rules.retention, class);
             let open = Open::of(&known);
             let judged = self.store.judge(&indices, by, now, &open).await?;
-            let looked = progress.look(class, &judged, end);
+            let looked = progress.look(class, &indices, &judged, end);
             let passed = looked.progress.mark(class) - mark;
             let last = looked.ended || end == size;
             let noted = !looked.due.is_empty() || night.unnoted + passed >= NOTED_AFTER;

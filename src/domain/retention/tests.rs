@@ -1,4 +1,5 @@
-//! How long accounts are kept, what keeps them longer, and that every night goes on where the last ended.
+//! How long accounts are kept, what keeps them longer, and that each night goes on where the last
+//! ended.
 
 use super::*;
 use crate::domain::codes::{Action, Purpose};
@@ -174,11 +175,10 @@ fn night_after_night_everything_due_is_found_once_and_what_was_held_later() {
             let mark = progress.mark(class);
             let end = (mark + 256).min(1000);
             let held = progress.held().filter(|index| first && *index < mark);
-            let left = held
-                .chain(mark..end)
-                .filter(|index| !erased.contains(index));
-            let judged: Vec<_> = left.map(|index| (index, word(index, holding))).collect();
-            let looked = progress.look(class, &judged, end);
+            let asked: Vec<u64> = held.chain(mark..end).collect();
+            let left = asked.iter().filter(|index| !erased.contains(*index));
+            let judged: Vec<_> = left.map(|index| (*index, word(*index, holding))).collect();
+            let looked = progress.look(class, &asked, &judged, end);
             assert!(looked.due.len() <= FORGOTTEN_AT_ONCE);
             for index in looked.due {
                 assert!(erased.insert(index), "{index} twice");
@@ -213,10 +213,16 @@ fn night_after_night_everything_due_is_found_once_and_what_was_held_later() {
 fn a_class_waits_when_more_is_held_than_can_be_remembered() {
     let policy = policy();
     let class = policy.classes().last().unwrap();
-    let all: Vec<_> = (0..2000).map(|index| (index, Verdict::Held)).collect();
+    let asked: Vec<u64> = (0..2000).collect();
+    let all: Vec<_> = asked.iter().map(|index| (*index, Verdict::Held)).collect();
     let progress = Progress::default().under(&policy);
-    let looked = progress.look(class, &all, 2000);
+    let looked = progress.look(class, &asked, &all, 2000);
     assert!(looked.ended && looked.due.is_empty());
     assert_eq!(looked.progress.mark(class), HELD_MAX as u64);
     assert_eq!(looked.progress.held().count(), HELD_MAX);
+    // What another node erased meanwhile is not remembered for ever.
+    let held: Vec<u64> = looked.progress.held().collect();
+    let (kept, _) = all.split_at(1000);
+    let again = looked.progress.look(class, &held, kept, HELD_MAX as u64);
+    assert_eq!(again.progress.held().count(), 1000);
 }
