@@ -171,7 +171,7 @@ mod tests {
         let before = super::tests::log();
         let kept = kept.iter().map(|index| {
             let leaf = before.get(*index as usize).copied();
-            receipt(*index, leaf.unwrap_or_else(|| leaf_after()))
+            receipt(*index, leaf.unwrap_or_else(leaf_after))
         });
         let mut tally = Tally::new(Some(key()), kept);
         log.iter().for_each(|leaf| tally.see(leaf));

@@ -60,7 +60,7 @@ enum Command {
     Agreement(GroupArgs<AgreementCommand>),
     /// Read the log as an information-governance officer; the reading is logged
     #[command(after_help = "Example: firedoor audit queue --bundle bundles/ig")]
-    Audit(GroupArgs<AuditCommand>),
+    Audit(Box<GroupArgs<AuditCommand>>),
     /// Watch over the log, as a witness that the gateway does not control; give it a new name after a loss
     #[command(after_help = "Example: firedoor log witness --bundle bundles/larkfield")]
     Log(GroupArgs<LogCommand>),

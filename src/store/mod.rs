@@ -76,6 +76,10 @@ pub enum Fault {
 const NO_ENTRY: Fault = Fault::Unreadable("an entry that is to be forgotten is not in the log");
 
 /// What a backend reports when a commit is durable; only [`Store::commit`] turns it into `Logged`.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every commit is the large one"
+)]
 pub(crate) enum Committed {
     /// With the leaf as it is in the log.
     Durable(Leaf, Inclusion),

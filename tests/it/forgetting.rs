@@ -49,8 +49,11 @@ async fn accounts_go_when_their_time_is_over_and_what_is_held_stays() {
     let second = town.signed_in("st-hildas-ig").await;
     let proposals = second.get("/v1/proposals").await;
     let waiting = proposals.list("/proposals").iter();
-    let waiting = waiting.filter(|one| one["approved"].is_null());
-    let id = waiting.last().unwrap()["id"].as_str().unwrap().to_owned();
+    let mut waiting = waiting.filter(|one| one["approved"].is_null());
+    let id = waiting.next_back().unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let approved = second
         .post(&format!("/v1/approvals/{id}"), &json!({}))
         .await;
@@ -94,8 +97,11 @@ async fn accounts_go_when_their_time_is_over_and_what_is_held_stays() {
     assert_eq!(officer.post("/v1/proposals", &end).await.status, 201);
     let proposals = second.get("/v1/proposals").await;
     let waiting = proposals.list("/proposals").iter();
-    let waiting = waiting.filter(|one| one["approved"].is_null());
-    let id = waiting.last().unwrap()["id"].as_str().unwrap().to_owned();
+    let mut waiting = waiting.filter(|one| one["approved"].is_null());
+    let id = waiting.next_back().unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let approved = second
         .post(&format!("/v1/approvals/{id}"), &json!({}))
         .await;

@@ -1,5 +1,13 @@
 //! What is written about the log: the report that a woman asks for about herself, end to end.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "the lints spare tests, but not the functions that tests share"
+)]
+
 use std::fs;
 use std::process::Command;
 

@@ -40,6 +40,10 @@ pub struct Job {
 }
 
 /// What a caller is told.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is the large one"
+)]
 pub enum Answer {
     /// With its leaf as it is in the log.
     Durable(Leaf, crate::domain::logged::Inclusion),

@@ -161,7 +161,13 @@ fn having_looked_for_someone_is_not_something_held() {
         reading: true,
         ..listed(7, &TokenKind::ALL)
     };
-    let decision = ask(&mut scene, HAVEN_IG, &amina(), &[looked.clone()], &terms());
+    let decision = ask(
+        &mut scene,
+        HAVEN_IG,
+        &amina(),
+        std::slice::from_ref(&looked),
+        &terms(),
+    );
     assert_eq!(told(&decision), "nothing-to-show");
     // Where something is held, she learns of the readings too.
     let entries = [looked, listed(3, &TokenKind::ALL)];
