@@ -3,6 +3,8 @@
 //! Every attempt ends in [`Ruling::finish`], whatever was found, so that one attempt makes exactly
 //! one leaf (P2).
 
+mod listing;
+
 use sha2::{Digest, Sha256};
 
 use super::answer::Answer;
@@ -23,9 +25,10 @@ use super::opening::{
 use super::person::{TaggedToken, Tier, Token};
 use super::record::Record;
 use super::refusal::Refusal;
-use super::rules::{Entries, Rules};
+use super::rules::Rules;
 use super::seal::{Keys, OutOfKeys, Payload};
 use super::witnessing;
+use listing::{Place, list_entry};
 
 /// An idempotency record is kept this long.
 pub const REPLAY_DAYS: i64 = 7;
@@ -549,55 +552,6 @@ const fn urgent(action: Action, refused: bool) -> bool {
                 | Action::Narrow
                 | Action::Reconcile
         )
-}
-
-/// Whom an entry is about, and whose officers see it.
-struct Place<'a> {
-    concerned: &'a [OrgId],
-    subjects: &'a [[u8; 16]],
-    looks_up: bool,
-}
-
-fn list_entry(
-    writes: &mut Vec<Write>,
-    rules: &Rules,
-    attempt: &Attempt,
-    place: &Place<'_>,
-    entry: Id,
-) {
-    let Place {
-        concerned,
-        subjects,
-        looks_up,
-    } = *place;
-    let of = if looks_up {
-        Entries::Readings
-    } else {
-        Entries::OwnStaff
-    };
-    let own = attempt.organisation();
-    let user = attempt.user.as_str().to_owned();
-    let mut lists = vec![List::Audit(own.clone()), List::AuditUser(own.clone(), user)];
-    let of_own = subjects
-        .iter()
-        .map(|subject| rules.subject_list(own, of, subject));
-    lists.extend(of_own);
-    for organisation in concerned.iter().filter(|concerned| *concerned != own) {
-        lists.push(List::AuditConcerned(organisation.clone()));
-        let of_others = subjects
-            .iter()
-            .map(|subject| rules.subject_list(organisation, Entries::Others, subject));
-        lists.extend(of_others);
-    }
-    lists.extend(subjects.iter().map(|subject| match looks_up {
-        true => rules.readings(subject),
-        false => List::AuditSubject(*subject),
-    }));
-    writes.extend(lists.into_iter().map(|list| Write::List {
-        list,
-        at: 0,
-        item: entry,
-    }));
 }
 
 fn clip(text: &str) -> String {

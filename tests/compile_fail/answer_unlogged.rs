@@ -7,5 +7,6 @@ use firedoor::pipeline::Answered;
 
 pub fn answer(answer: Answer, receipt: Receipt, at: When) -> Answered {
     let (opened, entries, counterfoil) = (Vec::new(), Vec::new(), None);
-    Answered { answer, opened, entries, receipt, at, counterfoil, _logged: () }
+    let more = Default::default();
+    Answered { answer, opened, entries, more, receipt, at, counterfoil, _logged: () }
 }

@@ -123,7 +123,7 @@ fn what_is_wrong_with_the_caller_is_told_first_and_the_rest_is_the_same_for_ever
         inbox
             .writes
             .iter()
-            .all(|write| matches!(write, Write::List { .. }))
+            .all(|write| matches!(write, Write::List { .. } | Write::Follow { .. }))
     );
     assert!(inbox.replay.is_none() && inbox.urgent);
     assert_eq!(inbox.value.opening.decided.disclosed, Vec::<String>::new());
