@@ -6,19 +6,29 @@
 
 use std::collections::BTreeMap;
 
+use super::id::OrgId;
 use super::leaf::Leaf;
 use super::merkle::{Hash, leaf_hash, node_hash};
+use super::opening::{Opened, Part};
 use super::receipt::Receipt;
 use super::trail::{Trail, TrailKey};
 
 /// Entries without a receipt that are named; more are counted.
 const NAMED_MAX: usize = 1_000;
 
+/// A receipt that was kept.
+struct Kept {
+    name: String,
+    leaf: Leaf,
+    /// It is of the organisation whose trail is followed.
+    own: bool,
+}
+
 /// A comparison in the making.
 pub struct Tally {
     trail: Option<Trail>,
     /// Receipts by index, with the names under which they were kept.
-    kept: BTreeMap<u64, Vec<(String, Leaf)>>,
+    kept: BTreeMap<u64, Vec<Kept>>,
     size: u64,
     /// Complete subtrees seen so far, the largest first, each with its level.
     subtrees: Vec<(u32, Hash)>,
@@ -53,8 +63,13 @@ impl Found {
 }
 
 impl Tally {
-    /// `kept` are an organisation's receipts, each under a name to call it by.
-    pub fn new(key: Option<TrailKey>, kept: impl IntoIterator<Item = (String, Receipt)>) -> Self {
+    /// `kept` are receipts, each under a name to call it by. The key, if there is one, is that of
+    /// `own`; receipts of others are compared with the log, and not looked for on its trail.
+    pub fn new(
+        own: &str,
+        key: Option<TrailKey>,
+        kept: impl IntoIterator<Item = (String, Receipt)>,
+    ) -> Self {
         let mut tally = Self {
             trail: key.map(Trail::new),
             kept: BTreeMap::new(),
@@ -64,8 +79,16 @@ impl Tally {
         };
         for (name, receipt) in kept {
             tally.found.receipts += 1;
-            let of = tally.kept.entry(receipt.proof.index).or_default();
-            of.push((name, receipt.leaf));
+            let kept = Kept {
+                name,
+                leaf: receipt.leaf,
+                own: organisation(&receipt).is_some_and(|id| id.as_str() == own),
+            };
+            tally
+                .kept
+                .entry(receipt.proof.index)
+                .or_default()
+                .push(kept);
         }
         tally
     }
@@ -82,11 +105,11 @@ impl Tally {
                 self.found.more_without_receipt += 1;
             }
         }
-        for (name, receipt) in kept.into_iter().flatten() {
-            if receipt != *leaf {
-                self.found.other.push(name);
-            } else if own == Some(false) {
-                self.found.off_trail.push(name);
+        for kept in kept.into_iter().flatten() {
+            if kept.leaf != *leaf {
+                self.found.other.push(kept.name);
+            } else if own == Some(false) && kept.own {
+                self.found.off_trail.push(kept.name);
             }
         }
         self.append(leaf_hash(leaf.bytes()));
@@ -115,9 +138,18 @@ impl Tally {
     pub fn finish(self) -> Found {
         let mut found = self.found;
         let missing = self.kept.into_values().flatten();
-        found.missing = missing.map(|(name, _)| name).collect();
+        found.missing = missing.map(|kept| kept.name).collect();
         found.own = self.trail.map(|trail| trail.count());
         found
+    }
+}
+
+/// Whose attempt a receipt is of, as its leaf has it.
+fn organisation(receipt: &Receipt) -> Option<OrgId> {
+    let opened = receipt.opened.iter().find(|part| part.part == Part::Who)?;
+    match opened.read() {
+        Ok(Opened::Who(who)) if opened.verify(&receipt.leaf) => Some(who.organisation),
+        Ok(_) | Err(_) => None,
     }
 }
 
@@ -126,6 +158,7 @@ mod tests {
     use super::*;
     use crate::domain::leaf::{LeafClass, LeafDraft};
     use crate::domain::merkle::Tree;
+    use crate::domain::opening::Opening;
     use crate::domain::opening::tests::account;
     use crate::domain::receipt::Proof;
     use crate::domain::time::When;
@@ -135,10 +168,17 @@ mod tests {
         TrailKey::new([3; 32])
     }
 
-    fn leaf(seed: u8) -> Leaf {
+    /// Whose the account in the tests is.
+    const OWN: &str = "met-police";
+
+    fn made(seed: u8) -> (LeafDraft, Opening) {
         let when = When::from_millis(0);
         let made = LeafDraft::new(when, LeafClass::Attempt, account(), b"{}", |_| [seed; 32]);
-        made.unwrap().0.with_sealed(&[0; 32])
+        made.unwrap()
+    }
+
+    fn leaf(seed: u8) -> Leaf {
+        made(seed).0.with_sealed(&[0; 32])
     }
 
     /// Ten entries; ours are 1, 4 and 7.
@@ -162,7 +202,7 @@ mod tests {
             leaf,
             proof,
             request_salt: Some([0; 32]),
-            opened: Vec::new(),
+            opened: vec![made(index as u8).1.open(Part::Who)],
         };
         (format!("{index}.receipt"), receipt)
     }
@@ -173,7 +213,7 @@ mod tests {
             let leaf = before.get(*index as usize).copied();
             receipt(*index, leaf.unwrap_or_else(leaf_after))
         });
-        let mut tally = Tally::new(Some(key()), kept);
+        let mut tally = Tally::new(OWN, Some(key()), kept);
         log.iter().for_each(|leaf| tally.see(leaf));
         tally.finish()
     }
@@ -212,15 +252,21 @@ mod tests {
         hidden[4] = leaf(4);
         hidden[7] = leaf(7).following(&key(), Some(1));
         let kept = [receipt(1, hidden[1]), receipt(4, hidden[4])];
-        let mut tally = Tally::new(Some(key()), kept);
+        let mut tally = Tally::new(OWN, Some(key()), kept);
         hidden.iter().for_each(|leaf| tally.see(leaf));
         assert_eq!(tally.finish().off_trail, ["4.receipt"]);
+
+        // What another organisation did is not looked for on this one's trail.
+        let kept = [receipt(1, hidden[1]), receipt(4, hidden[4])];
+        let mut tally = Tally::new("haven", Some(key()), kept);
+        hidden.iter().for_each(|leaf| tally.see(leaf));
+        assert!(tally.finish().is_whole());
     }
 
     #[test]
     fn without_a_key_receipts_alone_are_compared() {
         let log = log();
-        let mut tally = Tally::new(None, [receipt(4, log[4])]);
+        let mut tally = Tally::new(OWN, None, [receipt(4, log[4])]);
         log.iter().for_each(|leaf| tally.see(leaf));
         let found = tally.finish();
         assert!(found.is_whole());
@@ -230,7 +276,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_root_is_that_of_the_tree(size in 0..300_u64) {
-            let (mut tree, mut tally) = (Tree::new(), Tally::new(None, []));
+            let (mut tree, mut tally) = (Tree::new(), Tally::new(OWN, None, []));
             for index in 0..size {
                 let leaf = leaf(index as u8);
                 tree.append(&leaf);

@@ -10,6 +10,7 @@ mod proof;
 mod responder;
 mod story;
 mod transcript;
+mod witnesses;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::edge::tls::TlsError;
 use crate::ops::cli::CommandResult;
 use crate::ops::client::ClientFault;
 use crate::ops::client::caller::GatewayUrl;
+use crate::ops::client::witnessing::state::StateFault;
 use crate::ops::config::{Config, ConfigError};
 use crate::ops::keys::{KeyError, RootKey, log_key};
 use crate::ops::pki::PkiError;
@@ -33,6 +35,7 @@ use people::{TEST_PEOPLE, referral};
 use proof::{KEY_FILE, Verifier};
 use story::{LAST_LINE, Story};
 use transcript::Transcript;
+use witnesses::POLICY_FILE;
 
 const ORIGIN: &str = "demo.firedoor.example/log";
 const CONFIG_FILE: &str = "firedoor.toml";
@@ -89,6 +92,8 @@ pub enum DemoError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Fault(#[from] ClientFault),
+    #[error(transparent)]
+    Witness(#[from] StateFault),
 }
 
 /// The folder of one demo. Unless it is kept, it goes when the demo ends.
@@ -193,6 +198,7 @@ pub(super) async fn prepare(dir: &Path, port: u16) -> Result<(Config, u16), Demo
     let root = RootKey::create(&dir.join("keys/root.key"))?;
     let vkey = log_key(&root, ORIGIN)?.verifier().vkey();
     write(&dir.join(KEY_FILE), format!("{vkey}\n").as_bytes())?;
+    witnesses::make(dir, &dir.join(KEY_FILE))?;
     // Taken and given back: it is taken again in a moment.
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let found = tokio::net::TcpListener::bind(address).await;
@@ -208,7 +214,7 @@ pub(super) async fn prepare(dir: &Path, port: u16) -> Result<(Config, u16), Demo
          [tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server.key\"\n\
          client_ca = \"ca/ca.pem\"\ncrl = \"ca/crl.pem\"\ntrust_domain = \"{TRUST_DOMAIN}\"\n\n\
          [keys]\npath = \"keys/root.key\"\nslots = \"keys/slots\"\n\n\
-         [log]\norigin = \"{ORIGIN}\"\n"
+         [log]\norigin = \"{ORIGIN}\"\npolicy = \"{POLICY_FILE}\"\n"
     );
     let file = dir.join(CONFIG_FILE);
     write(&file, text.as_bytes())?;

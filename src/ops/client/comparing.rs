@@ -52,6 +52,7 @@ pub struct Compared {
 /// [`ClientFault`] if a file or the log cannot be read.
 pub async fn compare(
     caller: &mut Caller,
+    own: &str,
     receipts_dir: &Path,
     bundle: Option<&Path>,
     args: &CompareArgs,
@@ -68,7 +69,7 @@ pub async fn compare(
     let note = fetch(caller, CHECKPOINT_PATH).await?;
     let note = String::from_utf8(note).map_err(|_| ClientFault::Log)?;
     let (size, root) = head(&note, log.as_ref())?;
-    let mut tally = Tally::new(key, kept);
+    let mut tally = Tally::new(own, key, kept);
     let bundles = TilePath::all(size).take_while(|path| path.entries().is_some());
     for path in bundles {
         let bytes = fetch(caller, &path.to_string()).await?;

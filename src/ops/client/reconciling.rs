@@ -70,12 +70,13 @@ pub(super) async fn reconcile(
         }
         done.hear(&said);
     }
-    let bundle = connection.bundle.as_deref();
-    done.compared = compare(caller, &dir, bundle, &args.compare).await?;
     let me = caller.get("/v1/me").await?;
     if me.refused() {
         return refused(connection, &me, out);
     }
+    let own = me.text("/organisation").unwrap_or_default();
+    let bundle = connection.bundle.as_deref();
+    done.compared = compare(caller, own, &dir, bundle, &args.compare).await?;
     let Some(since) = me.text("/restoration/since").map(str::to_owned) else {
         return done.tell(connection, args, out);
     };

@@ -6,8 +6,8 @@
 //! receipts in the bundle show; what must not happen is silence for twice its interval.
 
 mod evidence;
-mod round;
-mod state;
+pub mod round;
+pub mod state;
 mod words;
 
 use std::fs;

@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 
 use super::DemoError;
 use super::borough::{folder, write};
+use super::witnesses::POLICY_FILE;
 use crate::domain::leaf::LEAF_BYTES;
 use crate::domain::receipt::Receipt;
 use crate::domain::tiles::{TILE_WIDTH, TileKind, TilePath};
@@ -100,7 +101,8 @@ pub async fn check(
     verifier: &Verifier,
 ) -> Result<Found, DemoError> {
     let program = verifier.ready().await?;
-    let key = dir.join(KEY_FILE);
+    let (key, policy) = (dir.join(KEY_FILE), dir.join(POLICY_FILE));
+    let seen = Path::new("--witnesses");
     let log = dir.join("export");
     folder(&dir.join("receipts"))?;
     let file = dir.join("receipts/step-2.receipt");
@@ -111,18 +113,29 @@ pub async fn check(
     copy_folder(&log, &copy)?;
     flip(&copy, entries, flipped)?;
     Ok(Found {
-        receipt: run(program, "receipt", &file, &key).await?,
-        log: run(program, "log", &log, &key).await?,
-        tampered: run(program, "log", &copy, &key).await?,
+        receipt: run(
+            program,
+            &[
+                "receipt".as_ref(),
+                &file,
+                seen,
+                &policy,
+                "--log".as_ref(),
+                &log,
+            ],
+            &key,
+        )
+        .await?,
+        log: run(program, &["log".as_ref(), &log, seen, &policy], &key).await?,
+        tampered: run(program, &["log".as_ref(), &copy], &key).await?,
         entries,
         flipped,
     })
 }
 
-async fn run(program: &Path, what: &str, of: &Path, key: &Path) -> Result<Verdict, DemoError> {
+async fn run(program: &Path, what: &[&Path], key: &Path) -> Result<Verdict, DemoError> {
     let output = Command::new(program)
-        .arg(what)
-        .arg(of)
+        .args(what)
         .arg("--key")
         .arg(key)
         .output()

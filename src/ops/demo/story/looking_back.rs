@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Story, find};
 use crate::domain::time::When;
 use crate::ops::demo::transcript::time_of_day;
+use crate::ops::demo::witnesses;
 use crate::ops::demo::{DemoError, proof};
 
 impl<W: Write> Story<'_, W> {
@@ -83,6 +84,19 @@ impl<W: Write> Story<'_, W> {
         self.begin("Anyone can check: a receipt and the whole log, offline")?;
         let mut person = self.signed_in("reviewer").await?;
         let dir = &self.borough.dir;
+        self.told.does(
+            "Three agencies look at the log with their own programs and sign its head, each with \
+             its own key and clock: police, hospital and charity.",
+        )?;
+        let mut seen = true;
+        for bundle in witnesses::LOOKING {
+            let mut agency = self.client(bundle, None).await?;
+            seen &= witnesses::look(&mut agency, dir, bundle).await?;
+        }
+        self.told.so(
+            seen,
+            "Each found that the log had only grown, and the gateway keeps their word with it.",
+        )?;
         let found = proof::check(&mut person, dir, &self.receipt, verifier).await?;
         self.told
             .does("The reviewer runs firedoor-verify on the receipt of step 2.")?;
