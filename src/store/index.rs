@@ -4,26 +4,40 @@
 //! power cut and a miss cannot be checked. The index says up to which frame it is complete, and is
 //! deleted and rebuilt from the journal whenever that cannot be trusted. It holds keyed names and
 //! random ids only.
+//!
+//! An insert costs sled about the same for one entry as for many, so entries lie in blocks, and
+//! what queued meanwhile is written at once. A block covers what is in order from its own key on to
+//! the key of the next block. Whatever else lies in it is left over from before it was divided: a
+//! process that was killed had written the new blocks and not yet the old one, which goes last.
+//! So it is nowhere seen, and goes when the block is next written.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use self::block::{ENTRY_BYTES, Entry, ListChanges, by_list, entries, entry, listed};
 use super::Fault;
 use crate::domain::decision::Listed;
 use crate::domain::id::Id;
+
+mod block;
 
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 const FLUSH_EVERY_MS: u64 = 500;
 /// The most entries one call returns.
 pub const LIST_ENTRIES_MAX: usize = 1024;
-const WATERMARK: &[u8] = b"watermark";
+/// Another name for another layout: an index without it is made anew.
+const WATERMARK: &[u8] = b"watermark 2";
 
 /// The keyed name of a list.
 pub type ListKey = [u8; 16];
+
+/// list 16 | the first entry that may lie in the block 32.
+type BlockKey = [u8; 16 + ENTRY_BYTES];
 
 /// One change of a list, at the leaf `index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,18 +57,21 @@ pub struct Watermark {
 
 pub struct Index {
     dir: PathBuf,
+    /// By [`BlockKey`], the entries of a block; and the watermark.
     db: sled::Db,
-    /// list 16 | at 8 | index 8 | item 16, all big-endian: the order of the list.
-    entries: sled::Tree,
-    /// list 16 | item 16 | at 8 | index 8: to find what `RemoveAll` must remove.
-    places: sled::Tree,
+    /// Held by readers, and while a list is changed: several of its blocks change together.
+    showing: RwLock<()>,
     failed: AtomicBool,
 }
 
 impl Index {
-    /// Opens the index if it may be `trusted`, and otherwise, or if it is damaged, a new one.
+    /// Opens the index if it may be `trusted`, and otherwise, or if it is damaged or cannot say how
+    /// far it goes, a new one.
     pub fn open(dir: &Path, trusted: bool) -> Result<Self, Fault> {
-        if trusted && let Some(index) = guarded(|| Self::open_as_is(dir)) {
+        if trusted
+            && let Some(index) = guarded(|| Self::open_as_is(dir))
+            && index.watermark().is_some()
+        {
             return Ok(index);
         }
         Self::create(dir)
@@ -93,9 +110,8 @@ impl Index {
             .open()?;
         Ok(Self {
             dir: dir.to_owned(),
-            entries: db.open_tree("entries")?,
-            places: db.open_tree("places")?,
             db,
+            showing: RwLock::new(()),
             failed: AtomicBool::new(false),
         })
     }
@@ -106,18 +122,16 @@ impl Index {
         Watermark::try_from_slice(&bytes).ok()
     }
 
-    /// Applies the changes of one frame, in order. They are visible when this returns. A failure
-    /// loses nothing: the lists answer with a fault until they are rebuilt at the next start.
+    /// Applies the changes of one frame or of several, in order. They are visible when this
+    /// returns; if it is interrupted, doing it again makes it good. A failure loses nothing: the
+    /// lists answer with a fault until they are rebuilt at the next start. One caller at a time.
     pub fn apply(&self, changes: &[(u64, ListChange)], watermark: Watermark) {
         if self.failed.load(Ordering::Acquire) {
             return;
         }
         let done = guarded(|| {
-            for (index, change) in changes {
-                match change {
-                    ListChange::Add { list, at, item } => self.add(list, *at, *index, *item)?,
-                    ListChange::RemoveAll { list, item } => self.remove_all(list, *item)?,
-                }
+            for (list, changes) in by_list(changes) {
+                self.change(&list, &changes)?;
             }
             let mark = borsh::to_vec(&watermark).map_err(sled::Error::Io)?;
             self.db.insert(WATERMARK, mark).map(|_| ())
@@ -140,18 +154,25 @@ impl Index {
         max: u16,
     ) -> Result<Vec<Listed>, Fault> {
         self.check()?;
-        let start = match after {
-            // The next key of the same length.
-            Some(after) => [&entry_key(list, &after)[..], &[0]].concat(),
-            None => list.to_vec(),
-        };
+        let after = after.as_ref().map(entry);
+        let max = usize::from(max).min(LIST_ENTRIES_MAX);
+        let mut found: Vec<Entry> = Vec::new();
+        let _shown = self.showing.read().unwrap_or_else(PoisonError::into_inner);
         guarded(|| {
-            self.entries
-                .range(start..)
-                .take_while(|found| in_list(found, list))
-                .take(usize::from(max).min(LIST_ENTRIES_MAX))
-                .map(|found| found.map(|(key, _)| listed(&key)))
-                .collect()
+            let (from, _) = self.covering(list, &after.unwrap_or_default())?;
+            for block in self.db.range(from..) {
+                let (key, stored) = block?;
+                let Some(first) = first_of(list, &key) else {
+                    break;
+                };
+                found.truncate(found.partition_point(|entry| *entry < first));
+                if found.len() >= max {
+                    break;
+                }
+                let later = entries(&stored).iter();
+                found.extend(later.filter(|entry| after.is_none_or(|after| **entry > after)));
+            }
+            Ok(found.iter().take(max).map(listed).collect())
         })
         .ok_or_else(|| self.fail())
     }
@@ -164,19 +185,26 @@ impl Index {
         max: u16,
     ) -> Result<Vec<Listed>, Fault> {
         self.check()?;
-        let end = match before {
-            Some(before) => entry_key(list, &before).to_vec(),
-            // Longer than any key of the list and not less than any of them.
-            None => [&list[..], &[0xff; 33]].concat(),
-        };
+        let before = before.as_ref().map(entry);
+        let max = usize::from(max).min(LIST_ENTRIES_MAX);
+        let mut found = Vec::new();
+        let _shown = self.showing.read().unwrap_or_else(PoisonError::into_inner);
         guarded(|| {
-            self.entries
-                .range(..end)
-                .rev()
-                .take_while(|found| in_list(found, list))
-                .take(usize::from(max).min(LIST_ENTRIES_MAX))
-                .map(|found| found.map(|(key, _)| listed(&key)))
-                .collect()
+            let mut end = before;
+            let first = block_key(list, &Entry::default());
+            let last = block_key(list, &before.unwrap_or([0xff; ENTRY_BYTES]));
+            for block in self.db.range(first..=last).rev() {
+                let (key, stored) = block?;
+                let earlier = entries(&stored).iter().rev();
+                let earlier = earlier.filter(|entry| end.is_none_or(|end| **entry < end));
+                found.extend(earlier.map(listed));
+                if found.len() >= max {
+                    break;
+                }
+                end = first_of(list, &key);
+            }
+            found.truncate(max);
+            Ok(found)
         })
         .ok_or_else(|| self.fail())
     }
@@ -189,30 +217,64 @@ impl Index {
         sync_all(&self.dir).map_err(|_| Fault::CannotRecord("the list index cannot be synced"))
     }
 
-    fn add(&self, list: &ListKey, at: u64, index: u64, item: Id) -> sled::Result<()> {
-        self.entries
-            .insert(entry_key(list, &Listed { at, index, item }), &[])?;
-        let place = [
-            &list[..],
-            item.bytes(),
-            &at.to_be_bytes(),
-            &index.to_be_bytes(),
-        ];
-        self.places.insert(place.concat(), &[])?;
-        Ok(())
+    /// Writes every block of the list that `changes` change, from the first on.
+    fn change(&self, list: &ListKey, changes: &ListChanges) -> sled::Result<()> {
+        // What is removed may lie anywhere. Lists from which something is taken are short: what
+        // waits in an inbox or a queue.
+        let everywhere = changes.removes();
+        let added = changes.added();
+        let mut added = added.as_slice();
+        let mut at = match added.first() {
+            Some(first) if !everywhere => *first,
+            Some(_) | None => Entry::default(),
+        };
+        let _hidden = self.showing.write().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let (key, stored) = self.covering(list, &at)?;
+            let next = self.next_block(list, &key)?;
+            let mine = added.partition_point(|entry| next.is_none_or(|next| *entry < next));
+            let (mine, later) = added.split_at_checked(mine).unwrap_or_default();
+            if let Some(blocks) = changes.rewrite(&stored, next.as_ref(), mine) {
+                self.divide(list, key, &blocks)?;
+            }
+            added = later;
+            at = match (next, later.first()) {
+                (Some(next), _) if everywhere => next,
+                (Some(_) | None, Some(first)) => *first,
+                (Some(_) | None, None) => return Ok(()),
+            };
+        }
     }
 
-    fn remove_all(&self, list: &ListKey, item: Id) -> sled::Result<()> {
-        let prefix = [&list[..], item.bytes()].concat();
-        for found in self.places.scan_prefix(prefix) {
-            let (place, _) = found?;
-            let at = number(&place, 32);
-            let index = number(&place, 40);
-            self.entries
-                .remove(entry_key(list, &Listed { at, index, item }))?;
-            self.places.remove(place)?;
+    /// Puts these blocks in the place of one, whose key the first of them takes, last of all.
+    fn divide(&self, list: &ListKey, key: BlockKey, blocks: &[Vec<Entry>]) -> sled::Result<()> {
+        let Some((block, further)) = blocks.split_first() else {
+            return self.db.remove(key).map(|_| ());
+        };
+        for block in further.iter().rev() {
+            let first = block.first().copied().unwrap_or_default();
+            self.db
+                .insert(block_key(list, &first), block.as_flattened())?;
         }
-        Ok(())
+        self.db.insert(key, block.as_flattened()).map(|_| ())
+    }
+
+    /// The key of the block in which `entry` lies or would lie, and what is stored there.
+    fn covering(&self, list: &ListKey, entry: &Entry) -> sled::Result<(BlockKey, sled::IVec)> {
+        let first = block_key(list, &Entry::default());
+        let found = self.db.range(first..=block_key(list, entry)).next_back();
+        Ok(match found.transpose()? {
+            Some((key, stored)) => (BlockKey::try_from(&*key).unwrap_or(first), stored),
+            None => (first, sled::IVec::default()),
+        })
+    }
+
+    /// Where the block after this one begins.
+    fn next_block(&self, list: &ListKey, key: &BlockKey) -> sled::Result<Option<Entry>> {
+        let Some((next, _)) = self.db.get_gt(key)? else {
+            return Ok(None);
+        };
+        Ok(first_of(list, &next))
     }
 
     fn check(&self) -> Result<(), Fault> {
@@ -235,39 +297,16 @@ fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()?.ok()
 }
 
-fn entry_key(list: &ListKey, entry: &Listed) -> [u8; 48] {
-    let parts = [
-        &list[..],
-        &entry.at.to_be_bytes(),
-        &entry.index.to_be_bytes(),
-        entry.item.bytes(),
-    ];
-    let mut key = [0; 48];
-    for (byte, value) in key.iter_mut().zip(parts.concat()) {
-        *byte = value;
-    }
+fn block_key(list: &ListKey, first: &Entry) -> BlockKey {
+    let mut key = [0; 16 + ENTRY_BYTES];
+    let bytes = list.iter().chain(first);
+    key.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     key
 }
 
-fn in_list(found: &sled::Result<(sled::IVec, sled::IVec)>, list: &ListKey) -> bool {
-    // An error must reach the caller, so it does not end the list.
-    found
-        .as_ref()
-        .map_or(true, |(key, _)| key.starts_with(list))
-}
-
-fn listed(key: &[u8]) -> Listed {
-    let item = key.get(32..48).and_then(|bytes| bytes.try_into().ok());
-    Listed {
-        at: number(key, 16),
-        index: number(key, 24),
-        item: Id::from_bytes(item.unwrap_or_default()),
-    }
-}
-
-fn number(key: &[u8], at: usize) -> u64 {
-    let bytes = key.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
-    u64::from_be_bytes(bytes.unwrap_or_default())
+/// The first entry that the block covers; `None` for a key that is not of this list.
+fn first_of(list: &ListKey, key: &[u8]) -> Option<Entry> {
+    key.strip_prefix(list)?.try_into().ok()
 }
 
 fn sync_all(dir: &Path) -> std::io::Result<()> {
@@ -284,6 +323,11 @@ fn sync_all(dir: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     const INBOX: ListKey = [0xff; 16];
@@ -374,5 +418,125 @@ mod tests {
         let index = Index::open(&path, true).unwrap();
         assert_eq!(index.watermark(), None);
         assert!(index.list(&INBOX, None, 9).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_list_longer_than_a_block_is_read_in_order_however_it_was_filled() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(&dir.path().join("index"), false).unwrap();
+        let mut all = Vec::new();
+        for batch in 0..12_u64 {
+            let changes: Vec<_> = (batch * 40..batch * 40 + 40).collect();
+            // Forwards, backwards, and all over the place.
+            let at = |n: u64| match batch / 4 {
+                0 => 1_000 + n,
+                1 => 1_000 - n,
+                _ => n * 7_919 % 2_003,
+            };
+            let changes = changes.into_iter().map(|n| (n, add(INBOX, at(n), n as u8)));
+            let changes: Vec<_> = changes.collect();
+            all.extend(changes.iter().map(|(index, change)| match *change {
+                ListChange::Add { at, item, .. } => Listed {
+                    at,
+                    index: *index,
+                    item,
+                },
+                ListChange::RemoveAll { .. } => unreachable!(),
+            }));
+            index.apply(&changes, mark(batch));
+        }
+        all.sort();
+        let (mut read, mut after) = (Vec::new(), None);
+        while let Some(last) = {
+            let page = index.list(&INBOX, after, 37).unwrap();
+            read.extend_from_slice(&page);
+            page.last().copied()
+        } {
+            after = Some(last);
+        }
+        assert_eq!(read, all);
+        let (mut back, mut before) = (Vec::new(), None);
+        while let Some(last) = {
+            let page = index.newest(&INBOX, before, 41).unwrap();
+            back.extend_from_slice(&page);
+            page.last().copied()
+        } {
+            before = Some(last);
+        }
+        back.reverse();
+        assert_eq!(back, all);
+        assert!(index.list(&SENT, None, 9).unwrap().is_empty());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn whatever_is_listed_and_unlisted_the_lists_are_those_of_one_change_after_another(
+            batches in vec(vec((0_u8..8, 0_u8..3, 0_u64..50, 0_u8..12), 1..150), 1..12),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let index = Index::open(&dir.path().join("index"), false).unwrap();
+            let mut model = BTreeSet::new();
+            let mut leaf = 0;
+            for batch in batches {
+                let mut changes = Vec::new();
+                for (kind, list, at, n) in batch {
+                    leaf += u64::from(at % 2);
+                    let list: ListKey = [list; 16];
+                    let item = item(n);
+                    if kind == 0 {
+                        model.retain(|(in_list, entry): &(ListKey, Listed)| {
+                            (in_list, entry.item) != (&list, item)
+                        });
+                        changes.push((leaf, ListChange::RemoveAll { list, item }));
+                    } else {
+                        let index = leaf;
+                        model.insert((list, Listed { at, index, item }));
+                        changes.push((leaf, ListChange::Add { list, at, item }));
+                    }
+                }
+                index.apply(&changes, mark(leaf));
+                for list in [[0; 16], [1; 16], [2; 16]] {
+                    let entries = model.iter().filter(|(of, _)| *of == list);
+                    let mut entries: Vec<Listed> = entries.map(|(_, entry)| *entry).collect();
+                    prop_assert_eq!(&index.list(&list, None, u16::MAX).unwrap(), &entries);
+                    entries.reverse();
+                    prop_assert_eq!(index.newest(&list, None, u16::MAX).unwrap(), entries);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_kill_left_of_a_divided_block_is_not_seen_and_does_not_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(&dir.path().join("index"), false).unwrap();
+        let changes: Vec<_> = (0..60).map(|n| (n, add(INBOX, n, n as u8))).collect();
+        index.apply(&changes, mark(60));
+        let whole = index.db.get(block_key(&INBOX, &Entry::default())).unwrap();
+        // These do not go at the end, so the block is divided; then the old one comes back.
+        let more: Vec<_> = (60..70).map(|n| (n, add(INBOX, n - 60, n as u8))).collect();
+        index.apply(&more, mark(70));
+        index
+            .db
+            .insert(block_key(&INBOX, &Entry::default()), whole.unwrap())
+            .unwrap();
+        let all = index.list(&INBOX, None, 100).unwrap();
+        let mut back = index.newest(&INBOX, None, 100).unwrap();
+        back.reverse();
+        assert_eq!(all, back);
+        assert!(items(all).is_sorted_by_key(|n| n % 60));
+        index.apply(&more, mark(70));
+        let mut all = items(index.list(&INBOX, None, 100).unwrap());
+        all.sort_unstable();
+        assert_eq!(all, (0..70).collect::<Vec<u8>>());
+        let gone = (20..70).map(|n| {
+            let (list, item) = (INBOX, item(n));
+            (70, ListChange::RemoveAll { list, item })
+        });
+        index.apply(&gone.collect::<Vec<_>>(), mark(71));
+        let left = items(index.list(&INBOX, None, 100).unwrap());
+        assert_eq!(left, (0..20).collect::<Vec<u8>>());
     }
 }

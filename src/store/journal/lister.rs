@@ -17,6 +17,8 @@ use crate::store::index::{Index, ListChange, Watermark};
 
 /// Frames that may wait for the lists; more make commits wait.
 pub const LISTINGS_MAX: usize = 1024;
+/// About as many changes of lists are applied at once, if as many wait: readers wait meanwhile.
+const CHANGES_AT_ONCE: usize = 1024;
 const YIELD_TO_COMMITS: i32 = 5;
 /// How many steps of a rebuild are told of.
 const PROGRESS_STEPS: usize = 10;
@@ -27,6 +29,14 @@ const PROGRESS_FRAMES_MIN: usize = 5_000;
 pub struct Listing {
     pub changes: Vec<(u64, ListChange)>,
     pub watermark: Watermark,
+}
+
+impl Listing {
+    /// With what the frame behind it changes.
+    fn join(&mut self, next: Self) {
+        self.changes.extend(next.changes);
+        self.watermark = next.watermark;
+    }
 }
 
 pub struct Lister {
@@ -59,22 +69,21 @@ impl Lister {
             if !complete {
                 continue;
             }
-            let Listing {
-                mut changes,
-                mut watermark,
-            } = first;
-            for next in self.listings.try_iter() {
-                changes.extend(next.changes);
-                watermark = next.watermark;
+            let mut all = first;
+            while all.changes.len() < CHANGES_AT_ONCE {
+                let Ok(next) = self.listings.try_recv() else {
+                    break;
+                };
+                all.join(next);
             }
-            self.apply(&changes, watermark);
+            self.apply(&all);
         }
     }
 
-    fn apply(&self, changes: &[(u64, ListChange)], watermark: Watermark) {
+    fn apply(&self, all: &Listing) {
         if let Some(index) = self.shared.index.get() {
-            index.apply(changes, watermark);
-            self.shared.listed.send_replace(Some(watermark.leaves));
+            index.apply(&all.changes, all.watermark);
+            self.shared.listed.send_replace(Some(all.watermark.leaves));
         }
     }
 
@@ -124,6 +133,7 @@ impl Lister {
         if todo >= PROGRESS_FRAMES_MIN {
             tracing::info!(frames = todo, "bringing the list index up to the journal");
         }
+        let mut waiting: Option<Listing> = None;
         for number in next..self.frames {
             if self.shared.closing.load(Ordering::Acquire) {
                 return false;
@@ -131,23 +141,32 @@ impl Lister {
             let Some(at) = self.shared.state().frames.get(number).copied() else {
                 return false;
             };
-            let Some((changes, watermark)) = self.changes_of(at) else {
+            let Some(listing) = self.listing_of(at) else {
                 let what = "the frame here cannot be read any more";
                 self.shared.stop_damaged(at.segment, at.offset, what);
                 return false;
             };
-            self.apply(&changes, watermark);
+            match &mut waiting {
+                Some(all) => all.join(listing),
+                None => waiting = Some(listing),
+            }
+            if let Some(all) = waiting.take_if(|all| all.changes.len() >= CHANGES_AT_ONCE) {
+                self.apply(&all);
+            }
             let done = number + 1 - next;
             if done.is_multiple_of(step) {
                 let percent = done * 100 / todo;
                 tracing::info!(percent, "bringing the list index up to the journal");
             }
         }
+        if let Some(all) = waiting {
+            self.apply(&all);
+        }
         self.shared.listed.send_replace(Some(self.leaves));
         true
     }
 
-    fn changes_of(&self, at: FrameAt) -> Option<(Vec<(u64, ListChange)>, Watermark)> {
+    fn listing_of(&self, at: FrameAt) -> Option<Listing> {
         let bytes = self.shared.segments.read(at.segment, at.offset, at.length);
         let bytes = bytes.ok()?;
         let frame = Frame::read(&bytes)?;
@@ -162,6 +181,6 @@ impl Lister {
             offset: at.offset,
             frame: frame.hash(),
         };
-        Some((changes, watermark))
+        Some(Listing { changes, watermark })
     }
 }
