@@ -730,7 +730,7 @@ fn receipt(leaf: Leaf, inclusion: Inclusion, opening: &Opening) -> Receipt {
         proof: Proof {
             index: inclusion.index,
             path: inclusion.hashes,
-            checkpoint: inclusion.checkpoint,
+            checkpoint: inclusion.checkpoint.as_ref().to_owned(),
         },
         request_salt: Some(opening.request_salt),
         opened: vec![

@@ -100,11 +100,19 @@ impl SealedFact {
     pub fn sealed(&self) -> &Sealed {
         &self.0
     }
+
+    pub fn into_sealed(self) -> Sealed {
+        self.0
+    }
 }
 
 impl SealedPart {
     pub fn sealed(&self) -> &Sealed {
         &self.0
+    }
+
+    pub fn into_sealed(self) -> Sealed {
+        self.0
     }
 }
 

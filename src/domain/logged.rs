@@ -1,5 +1,7 @@
 //! Proof, as a type, that an attempt's leaf is durable. Only a logged thing can become a reply.
 
+use std::sync::Arc;
+
 use super::leaf::Leaf;
 
 /// Where a leaf is in the log, and the proof: everything a receipt needs.
@@ -8,8 +10,8 @@ pub struct Inclusion {
     pub index: u64,
     /// The inclusion proof in the tree that `checkpoint` signs (RFC 6962 2.1.1).
     pub hashes: Vec<[u8; 32]>,
-    /// The signed note of the tree head that includes the leaf.
-    pub checkpoint: String,
+    /// The signed note of the tree head that includes the leaf: one for all of its commit.
+    pub checkpoint: Arc<str>,
 }
 
 /// A value whose leaf is durable. Made only by the store, one for each commit; not `Clone`.

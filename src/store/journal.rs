@@ -139,7 +139,7 @@ struct State {
     frames: Vec<FrameAt>,
     /// Leaves that are durable.
     leaves: u64,
-    note: String,
+    note: Arc<str>,
     last_time: When,
     written: Written,
 }
@@ -300,7 +300,7 @@ impl Journal {
                 table: found.table,
                 frames: found.frames,
                 leaves,
-                note,
+                note: note.into(),
                 last_time: found.last_time,
                 written: Written::default(),
             }),

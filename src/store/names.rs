@@ -28,14 +28,17 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
+/// Both keys are scheduled once: a decision names half a dozen things.
 pub(super) struct Names {
-    index_key: Zeroizing<[u8; 32]>,
-    replies: Zeroizing<[u8; 32]>,
+    index_key: Hmac<Sha256>,
+    replies: Aes256Gcm,
 }
 
 impl Names {
     pub(super) fn new(index_key: Zeroizing<[u8; 32]>) -> Self {
-        let replies = Zeroizing::new(mac(&index_key, b"firedoor reply key v1", &[]));
+        let index_key = keyed(&index_key);
+        let replies = Zeroizing::new(finish(index_key.clone(), b"firedoor reply key v1", &[]));
+        let replies = Aes256Gcm::new((&*replies).into());
         Self { index_key, replies }
     }
 
@@ -53,39 +56,50 @@ impl Names {
 
     /// Says whether two index keys are the same, and nothing else.
     pub(super) fn check(&self) -> [u8; 32] {
-        mac(&self.index_key, b"firedoor index key check v1", &[])
+        self.mac(b"firedoor index key check v1", &[])
     }
 
     /// Says that a copy's manifest is one that this gateway wrote.
     pub(super) fn copy_mac(&self, manifest: &[u8]) -> [u8; 32] {
-        mac(&self.index_key, b"firedoor copy v1", manifest)
+        self.mac(b"firedoor copy v1", manifest)
     }
 
     pub(super) fn seal_reply(&self, key: &Name, reply: &[u8]) -> Result<Vec<u8>, NoRandomness> {
-        seal(&self.replies, reply, key)
+        seal_with(&self.replies, reply, key)
     }
 
     pub(super) fn open_reply(&self, key: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        open(&self.replies, sealed, key).map(|plain| plain.to_vec())
+        open_with(&self.replies, sealed, key).map(|plain| plain.to_vec())
     }
 
     fn name(&self, label: &[u8], of: &impl BorshSerialize) -> Name {
         let mut bytes = Vec::with_capacity(64);
         // Writing to a Vec cannot fail.
         let _ = of.serialize(&mut bytes);
-        let full = mac(&self.index_key, label, &bytes);
+        let full = self.mac(label, &bytes);
         let mut name = Name::default();
         name.iter_mut().zip(full).for_each(|(to, from)| *to = from);
         name
+    }
+
+    fn mac(&self, label: &[u8], bytes: &[u8]) -> [u8; 32] {
+        finish(self.index_key.clone(), label, bytes)
     }
 }
 
 /// HMAC-SHA256 over a label, its end, and `bytes`.
 pub(super) fn mac(key: &[u8; 32], label: &[u8], bytes: &[u8]) -> [u8; 32] {
+    finish(keyed(key), label, bytes)
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     // HMAC pads its key to the block with zeros (RFC 2104), so this is HMAC under the 32 bytes.
     let mut block = Zeroizing::new([0_u8; 64]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
+    <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into())
+}
+
+fn finish(mut mac: Hmac<Sha256>, label: &[u8], bytes: &[u8]) -> [u8; 32] {
     mac.update(label);
     mac.update(&[0]);
     mac.update(bytes);
@@ -94,22 +108,30 @@ pub(super) fn mac(key: &[u8; 32], label: &[u8], bytes: &[u8]) -> [u8; 32] {
 
 /// AES-256-GCM with a random nonce before the ciphertext.
 pub(super) fn seal(key: &[u8; 32], plain: &[u8], place: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+    seal_with(&Aes256Gcm::new(key.into()), plain, place)
+}
+
+fn seal_with(cipher: &Aes256Gcm, plain: &[u8], place: &[u8]) -> Result<Vec<u8>, NoRandomness> {
     let nonce: [u8; NONCE_BYTES] = random()?;
     let payload = Payload {
         msg: plain,
         aad: place,
     };
     // AES-GCM refuses only messages over 64 GiB; an empty ciphertext never opens.
-    let sealed = Aes256Gcm::new(key.into())
+    let sealed = cipher
         .encrypt(&Nonce::from(nonce), payload)
         .unwrap_or_default();
     Ok([&nonce[..], &sealed].concat())
 }
 
 pub(super) fn open(key: &[u8; 32], sealed: &[u8], place: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    open_with(&Aes256Gcm::new(key.into()), sealed, place)
+}
+
+fn open_with(cipher: &Aes256Gcm, sealed: &[u8], place: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, msg) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let payload = Payload { msg, aad: place };
-    Aes256Gcm::new(key.into())
+    cipher
         .decrypt(&Nonce::from(*nonce), payload)
         .ok()
         .map(Zeroizing::new)

@@ -86,7 +86,7 @@ impl Store {
         Ok(Some(Inclusion {
             index,
             hashes,
-            checkpoint,
+            checkpoint: checkpoint.into(),
         }))
     }
 

@@ -28,6 +28,7 @@
 //! is the epoch in the making and `<file>.old` the one to be destroyed; neither outlives a start.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -76,7 +77,7 @@ struct State {
     /// Durable and not handed out.
     ready: Vec<u64>,
     /// Handed out, and when. A commit may only name these, each once.
-    lent: HashMap<u64, Instant>,
+    lent: HashMap<u64, Instant, BuildHasherDefault<SlotHasher>>,
     /// The same in order of time; entries no longer in `lent` are stale.
     lent_order: VecDeque<(Instant, u64)>,
 }
@@ -129,7 +130,7 @@ impl Slots {
             rewrapping: Mutex::default(),
             state: Mutex::new(State {
                 ready: Vec::new(),
-                lent: HashMap::new(),
+                lent: HashMap::default(),
                 lent_order: VecDeque::new(),
             }),
             writing: Mutex::new(Writing {
@@ -283,6 +284,9 @@ impl Slots {
     /// Takes back what was handed out and not needed, so that the file does not grow with every
     /// attempt.
     pub fn give_back(&self, slots: &[Slot]) {
+        if slots.is_empty() {
+            return;
+        }
         let mut state = self.state();
         for Slot(slot) in slots {
             if state.lent.remove(slot).is_some() {
@@ -402,6 +406,26 @@ impl Slots {
 
     fn epoch(&self) -> RwLockReadGuard<'_, Epoch> {
         self.epoch.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Slots are numbered one after another, so they serve as they are and lie side by side. The table
+/// tells neighbours apart by the highest bits.
+#[derive(Default)]
+struct SlotHasher(u64);
+
+impl Hasher for SlotHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let number = bytes.iter().rev();
+        self.write_u64(number.fold(0, |number, byte| number << 8 | u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, slot: u64) {
+        self.0 = slot ^ (slot << 57);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

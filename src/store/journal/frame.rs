@@ -113,7 +113,8 @@ impl Entry {
     /// # Errors
     /// Writing to memory does not fail; a part longer than 4 GiB would.
     pub fn encode(&self) -> std::io::Result<(Vec<u8>, Vec<Span>)> {
-        let mut bytes = vec![0; 4];
+        let mut bytes = Vec::with_capacity(self.bytes_about());
+        bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(self.leaf.bytes());
         self.opening.serialize(&mut bytes)?;
         u32::try_from(self.changes.len())
@@ -132,6 +133,26 @@ impl Entry {
             *byte = value;
         }
         Ok((bytes, spans))
+    }
+
+    /// Hardly less than it comes to, encoded.
+    fn bytes_about(&self) -> usize {
+        /// Names, ids, lengths and nonce of one change.
+        const CHANGE_BYTES: usize = 64;
+        let sealed = self.changes.iter().map(|change| match change {
+            Change::Fact { sealed, .. } | Change::Part { sealed, .. } => sealed.ciphertext().len(),
+            Change::Remove { .. }
+            | Change::List { .. }
+            | Change::Unlist { .. }
+            | Change::Count { .. }
+            | Change::Hold { .. }
+            | Change::Release { .. }
+            | Change::Follow { .. } => 0,
+        });
+        let sealed: usize = sealed.map(|bytes| bytes + CHANGE_BYTES).sum();
+        let replay = self.replay.as_ref().map_or(0, |replay| replay.reply.len());
+        let opening = self.opening.ciphertext().len();
+        LEAF_BYTES + opening + sealed + replay + 2 * CHANGE_BYTES
     }
 
     /// The idempotency record ends an entry of `length` bytes.

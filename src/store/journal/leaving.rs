@@ -129,7 +129,7 @@ impl Leaving {
         Ok(Origin {
             id: self.id,
             size,
-            note,
+            note: note.as_ref().to_owned(),
             next_slot: self.journal.shared.slots.made() + 1,
             accounts: opened.iter().map(|(index, _, _)| *index).collect(),
         })

@@ -60,12 +60,13 @@ impl Journal {
         let closed = || Fault::CannotRecord(self.shared.stopped().unwrap_or("the store is closed"));
         let (answer, answered) = oneshot::channel();
         let queue = queue.ok_or_else(closed)?;
+        let decision = Box::new(decision);
         let sent = queue.send(Job { decision, answer }).await;
         drop(queue);
         sent.map_err(|_| closed())?;
         let answer = answered.await.unwrap_or_else(|_| Err(closed()))?;
         Ok(match answer {
-            Answer::Durable(leaf, inclusion) => Committed::Durable(leaf, inclusion),
+            Answer::Durable(decision, inclusion) => Committed::Durable(decision.leaf, inclusion),
             Answer::Other(Verdict::Moved) => Committed::Moved,
             Answer::Other(Verdict::Limited) => Committed::Limited,
             Answer::Other(Verdict::Replayed {
@@ -121,7 +122,7 @@ impl Shared {
         for write in draft.writes {
             changes.push(match write {
                 Write::Fact { of, item, sealed } => {
-                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
+                    let (of, sealed) = (names.aggregate(&of), sealed.into_sealed());
                     Change::Fact { of, item, sealed }
                 }
                 Write::Part {
@@ -130,7 +131,7 @@ impl Shared {
                     class,
                     sealed,
                 } => {
-                    let (of, sealed) = (names.aggregate(&of), sealed.sealed().clone());
+                    let (of, sealed) = (names.aggregate(&of), sealed.into_sealed());
                     Change::Part {
                         of,
                         item,
@@ -188,7 +189,7 @@ impl Shared {
                 })
             }
         };
-        let opening = draft.opening.sealed().clone();
+        let opening = draft.opening.into_sealed();
         let entry = Entry {
             leaf: draft.leaf,
             opening,

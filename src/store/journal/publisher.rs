@@ -38,7 +38,7 @@ pub struct Flight {
     pub bytes: Arc<Vec<u8>>,
     /// Leaves, with those of the frame.
     pub size: u64,
-    pub note: String,
+    pub note: Arc<str>,
     pub newest: When,
     /// Wanted by the next frame.
     pub hash: oneshot::Sender<Hash>,
@@ -80,7 +80,7 @@ impl Publisher {
         for (job, verdict) in jobs.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Accepted => {
-                    waiting.push((job.decision.leaf, job.answer));
+                    waiting.push(job.answer);
                     accepted.push(job.decision);
                 }
                 Verdict::Refused(fault) => others.push((job.answer, Err(fault))),
@@ -89,37 +89,41 @@ impl Publisher {
                 }
             }
         }
-        let inclusions = match flight {
-            Some(flight) => self.publish(flight, accepted),
-            None => Ok(Vec::new()),
+        let published = match flight {
+            Some(flight) => self.publish(flight, &mut accepted).map(Some),
+            None => Ok(None),
         };
         // Whoever asked may be gone; the commit stands.
-        match inclusions {
-            Ok(inclusions) => {
-                for ((leaf, answer), inclusion) in waiting.into_iter().zip(inclusions) {
-                    let _ = answer.send(Ok(Answer::Durable(leaf, inclusion)));
+        match published {
+            Ok(published) => {
+                let (inclusions, behind) = published.unzip();
+                let told = accepted.into_iter().zip(inclusions.unwrap_or_default());
+                for (answer, (decision, inclusion)) in waiting.into_iter().zip(told) {
+                    let _ = answer.send(Ok(Answer::Durable(decision, inclusion)));
                 }
                 for (answer, other) in others {
                     let _ = answer.send(other);
+                }
+                if let Some(behind) = behind {
+                    self.go_on(behind);
                 }
             }
             Err(fault) => {
                 // What the others rest on may not be durable either.
                 let others = others.into_iter().map(|(answer, _)| answer);
-                let waiting = waiting.into_iter().map(|(_, answer)| answer);
-                for answer in waiting.chain(others) {
+                for answer in waiting.into_iter().chain(others) {
                     let _ = answer.send(Err(fault.again()));
                 }
             }
         }
     }
 
-    /// Returns when the frame is durable and can be read.
+    /// Returns when the frame is durable and can be read, with what is left to do for it.
     fn publish(
         &mut self,
         flight: Flight,
-        mut accepted: Vec<Prepared>,
-    ) -> Result<Vec<Inclusion>, Fault> {
+        accepted: &mut [Box<Prepared>],
+    ) -> Result<(Vec<Inclusion>, Behind), Fault> {
         let Flight {
             at,
             bytes,
@@ -133,7 +137,10 @@ impl Publisher {
         drop(bytes);
         let _ = tell_hash.send(hash);
         let inclusions = self.inclusions(at.first, size, &note);
-        self.place(at, &mut accepted);
+        self.place(at, accepted);
+        // Nothing is ever written of it, or of what comes after it, if the sync fails.
+        self.remember(at, hash, accepted);
+        let listing = listing(at, hash, size, accepted);
         let synced = synced.blocking_recv();
         let synced = synced.unwrap_or_else(|_| Err(self.shared.stop("the writer died")));
         if let Err(fault) = synced {
@@ -141,29 +148,34 @@ impl Publisher {
             claimed.for_each(|slots| self.shared.slots.unclaim(slots));
             return Err(fault);
         }
-        let dead = self.show(at, &accepted, size, note, newest);
+        let dead = self.show(at, accepted, size, note, newest);
         self.shared.committed.send_replace(size);
-        self.remember(at, hash, &accepted);
-        self.list(at, hash, size, accepted);
+        Ok((inclusions, Behind { listing, dead }))
+    }
+
+    /// What follows the answers.
+    fn go_on(&self, Behind { listing, dead }: Behind) {
+        if self.lists.send(listing).is_err() {
+            self.shared.stop("the lists are no longer kept");
+        }
         if !dead.is_empty() && self.eraser.send(dead).is_err() {
             self.shared.stop("keys can no longer be erased");
         }
-        Ok(inclusions)
     }
 
-    fn inclusions(&self, first: u64, size: u64, note: &str) -> Vec<Inclusion> {
+    fn inclusions(&self, first: u64, size: u64, note: &Arc<str>) -> Vec<Inclusion> {
         let tree = self.shared.tree();
         let paths = tree.inclusions(first..size, size).unwrap_or_default();
         let inclusions = (first..).zip(paths).map(|(index, hashes)| Inclusion {
             index,
             hashes,
-            checkpoint: note.to_owned(),
+            checkpoint: Arc::clone(note),
         });
         inclusions.collect()
     }
 
     /// Says where in the journal each change lies.
-    fn place(&self, at: FrameAt, accepted: &mut [Prepared]) {
+    fn place(&self, at: FrameAt, accepted: &mut [Box<Prepared>]) {
         let mut offset = at.offset.saturating_add(ENTRIES_AT as u32);
         for decision in accepted {
             for op in &mut decision.changes.ops {
@@ -177,9 +189,9 @@ impl Publisher {
     fn show(
         &self,
         at: FrameAt,
-        accepted: &[Prepared],
+        accepted: &[Box<Prepared>],
         size: u64,
-        note: String,
+        note: Arc<str>,
         newest: When,
     ) -> Vec<u64> {
         let mut dead = Vec::new();
@@ -202,7 +214,7 @@ impl Publisher {
     }
 
     /// Adds the frame to the sidecar of its segment.
-    fn remember(&mut self, at: FrameAt, hash: Hash, accepted: &[Prepared]) {
+    fn remember(&mut self, at: FrameAt, hash: Hash, accepted: &[Box<Prepared>]) {
         if at.segment != self.part.segment {
             let next = Sidecar::new(at.segment, self.part.last_frame, at.first);
             let full = std::mem::replace(&mut self.part, next);
@@ -212,26 +224,6 @@ impl Publisher {
             self.part.add_entry(decision.hash, &decision.changes);
         }
         self.part.add_frame(at, hash);
-    }
-
-    fn list(&self, at: FrameAt, frame: Hash, leaves: u64, accepted: Vec<Prepared>) {
-        let numbered = (at.first..).zip(accepted);
-        let changes = numbered.flat_map(|(index, decision)| {
-            let lists = decision.lists.into_iter();
-            lists.map(move |change| (index, change))
-        });
-        let listing = Listing {
-            changes: changes.collect(),
-            watermark: Watermark {
-                leaves,
-                segment: at.segment,
-                offset: at.offset,
-                frame,
-            },
-        };
-        if self.lists.send(listing).is_err() {
-            self.shared.stop("the lists are no longer kept");
-        }
     }
 
     /// Writes the sidecar of a full segment in the background; the next start makes up for it if
@@ -251,5 +243,30 @@ impl Publisher {
             });
         self.sealing.retain(|sealing| !sealing.is_finished());
         self.sealing.extend(spawned);
+    }
+}
+
+/// What is left to do for a frame when it was told that it is durable.
+struct Behind {
+    listing: Listing,
+    /// Slots of items that are gone.
+    dead: Vec<u64>,
+}
+
+/// What the frame changes in lists.
+fn listing(at: FrameAt, frame: Hash, leaves: u64, accepted: &[Box<Prepared>]) -> Listing {
+    let numbered = (at.first..).zip(accepted);
+    let changes = numbered.flat_map(|(index, decision)| {
+        let lists = decision.lists.iter();
+        lists.map(move |change| (index, *change))
+    });
+    Listing {
+        changes: changes.collect(),
+        watermark: Watermark {
+            leaves,
+            segment: at.segment,
+            offset: at.offset,
+            frame,
+        },
     }
 }

@@ -192,7 +192,7 @@ impl Journal {
 
     /// See [`crate::store::Store::checkpoint`].
     pub async fn checkpoint(&self) -> Result<String, Fault> {
-        Ok(self.shared.state().note.clone())
+        Ok(self.shared.state().note.as_ref().to_owned())
     }
 
     /// The lists, once they show every commit that was acknowledged before.

@@ -5,7 +5,7 @@
 //! ```text
 //! caller      prepare    names, encodes and hashes its own decision, then queues
 //! writer      write      checks what queued, signs, one write, one sync
-//! publisher   publish    during the sync: hashes the frame, makes the proofs;
+//! publisher   publish    during the sync: hashes the frame, makes the proofs, notes what it changes;
 //!                        after it: table, then answers
 //! lister      lists      sled, after the answers; whoever reads a list waits for it
 //! ```
@@ -26,7 +26,7 @@ use super::publisher::{Batch, Flight};
 use super::recovery::FrameAt;
 use super::segment::is_full;
 use super::staged::{Known, Staged, Verdict};
-use crate::domain::leaf::Leaf;
+use crate::domain::logged::Inclusion;
 use crate::domain::merkle::Hash;
 use crate::domain::time::When;
 use crate::store::Fault;
@@ -35,7 +35,7 @@ const NEARLY_FULL: Fault = Fault::CannotRecord("the disk is nearly full");
 const NO_ROOM: Fault = Fault::CannotRecord("there is no room for the next segment");
 
 pub struct Job {
-    pub decision: Prepared,
+    pub decision: Box<Prepared>,
     pub answer: oneshot::Sender<Result<Answer, Fault>>,
 }
 
@@ -45,8 +45,8 @@ pub struct Job {
     reason = "nearly every answer is the large one"
 )]
 pub enum Answer {
-    /// With its leaf as it is in the log.
-    Durable(Leaf, crate::domain::logged::Inclusion),
+    /// The decision, with its leaf as it is in the log: whoever made it also lets go of it.
+    Durable(Box<Prepared>, Inclusion),
     Other(Verdict),
 }
 
@@ -125,7 +125,7 @@ impl Writer {
         let accepted = || {
             let all = jobs.iter().zip(&verdicts);
             let accepted = all.filter(|(_, verdict)| matches!(verdict, Verdict::Accepted));
-            accepted.map(|(job, _)| &job.decision)
+            accepted.map(|(job, _)| &*job.decision)
         };
         let entries: Vec<&[u8]> = accepted().map(|one| one.bytes.as_slice()).collect();
         if entries.is_empty() {
@@ -211,7 +211,7 @@ impl Writer {
             });
             (tree.size(), tree.root())
         };
-        let note = shared.log.sign(size, &root);
+        let note: Arc<str> = shared.log.sign(size, &root).into();
         let bytes = assemble(self.size, entries, &note, last_frame)
             .map_err(|_| shared.stop("a frame could not be put together"))?;
         let at = FrameAt {

@@ -446,7 +446,7 @@ fn verdict(ruling: Ruling, proof: Option<Proof<'_>>) -> Result<Verdict, Trouble>
             let inclusion = Inclusion {
                 index,
                 hashes: proof.grown.inclusion(index).ok_or(Trouble::Refused(TREE))?,
-                checkpoint: proof.checkpoint.to_owned(),
+                checkpoint: proof.checkpoint.into(),
             };
             Ok(Committed::Durable(leaf, inclusion))
         }
