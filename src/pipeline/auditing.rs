@@ -91,7 +91,7 @@ impl Gateway {
             proof: Proof {
                 index: inclusion.index,
                 path: inclusion.hashes,
-                checkpoint: inclusion.checkpoint,
+                checkpoint: inclusion.checkpoint.as_ref().to_owned(),
             },
             // Whoever reads the log is not whoever made the request.
             request_salt: None,

@@ -482,7 +482,7 @@ mod tests {
             for batch in batches {
                 let mut changes = Vec::new();
                 for (kind, list, at, n) in batch {
-                    leaf += u64::from(at % 2);
+                    leaf += at % 2;
                     let list: ListKey = [list; 16];
                     let item = item(n);
                     if kind == 0 {

@@ -6,7 +6,7 @@
 //! receipts in the bundle show; what must not happen is silence for twice its interval.
 
 mod evidence;
-pub mod round;
+mod round;
 pub mod state;
 mod words;
 
@@ -169,6 +169,16 @@ async fn watch(
         out.flush()?;
         tokio::time::sleep(Duration::from_secs(args.every)).await;
     }
+}
+
+/// One look at the log by the witness of `state`, over a connection that is there; whether all was
+/// well.
+///
+/// # Errors
+/// [`ClientFault`] if the log cannot be read.
+pub async fn look_once(caller: &mut Caller, state: State) -> Result<bool, ClientFault> {
+    let told = Watch::new(state).round(caller, None, clock::now).await?;
+    Ok(told.good())
 }
 
 async fn look(connection: &ConnectionArgs, watch: &mut Watch) -> Result<Told, ClientFault> {

@@ -9,9 +9,8 @@ use std::path::Path;
 use super::DemoError;
 use super::borough::{folder, write};
 use crate::ops::client::caller::Caller;
-use crate::ops::client::witnessing::round::Watch;
+use crate::ops::client::witnessing::look_once;
 use crate::ops::client::witnessing::state::{Start, State};
-use crate::ops::clock;
 
 /// Who must have seen the log (C2SP tlog-policy).
 pub const POLICY_FILE: &str = "witnesses.policy";
@@ -61,6 +60,5 @@ pub async fn look(caller: &mut Caller, dir: &Path, bundle: &str) -> Result<bool,
         new_log: false,
     };
     let state = State::open(&dir.join(FOLDER).join(bundle), &start)?;
-    let told = Watch::new(state).round(caller, None, clock::now).await?;
-    Ok(told.good())
+    Ok(look_once(caller, state).await?)
 }

@@ -147,7 +147,8 @@ impl Entry {
             | Change::Count { .. }
             | Change::Hold { .. }
             | Change::Release { .. }
-            | Change::Follow { .. } => 0,
+            | Change::Follow { .. }
+            | Change::Forget { .. } => 0,
         });
         let sealed: usize = sealed.map(|bytes| bytes + CHANGE_BYTES).sum();
         let replay = self.replay.as_ref().map_or(0, |replay| replay.reply.len());

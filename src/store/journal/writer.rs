@@ -40,10 +40,6 @@ pub struct Job {
 }
 
 /// What a caller is told.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every answer is the large one"
-)]
 pub enum Answer {
     /// The decision, with its leaf as it is in the log: whoever made it also lets go of it.
     Durable(Box<Prepared>, Inclusion),
