@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use self::lister::{LISTINGS_MAX, Lister};
+use self::lister::{LISTINGS_MAX, Lister, Readers};
 use self::marks::{Left, Mark};
 use self::prepare::frame_bytes_max;
 use self::publisher::Publisher;
@@ -127,6 +127,8 @@ struct Shared {
     committed: watch::Sender<u64>,
     /// Leaves whose changes of lists are all in the index; `None` until it is open.
     listed: watch::Sender<Option<u64>>,
+    /// Of lists.
+    readers: Readers,
     stopped: OnceLock<&'static str>,
     /// What runs in the background ends soon.
     closing: AtomicBool,
@@ -307,6 +309,7 @@ impl Journal {
             tree: RwLock::new(found.tree),
             committed: watch::Sender::new(leaves),
             listed: watch::Sender::new(None),
+            readers: Readers::default(),
             stopped: OnceLock::new(),
             closing: AtomicBool::new(false),
             _lock: lock,

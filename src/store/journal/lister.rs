@@ -2,11 +2,14 @@
 //!
 //! A commit does not wait for its lists; whoever reads a list waits until it shows every commit
 //! that was acknowledged when it asked. So a slow or rebuilt index costs patience and never a wrong
-//! list, and no decision waits for it or rests on it.
+//! list, and no decision waits for it or rests on it. While nobody reads, changes are gathered for a
+//! moment: many that go to one block are written at the price of one.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc as channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, mpsc as channel};
+use std::thread::Thread;
+use std::time::Duration;
 
 use super::Shared;
 use super::frame::Frame;
@@ -18,12 +21,47 @@ use crate::store::index::{Index, ListChange, Watermark};
 /// Frames that may wait for the lists; more make commits wait.
 pub const LISTINGS_MAX: usize = 1024;
 /// About as many changes of lists are applied at once, if as many wait: readers wait meanwhile.
-const CHANGES_AT_ONCE: usize = 1024;
+const CHANGES_AT_ONCE: usize = 4096;
+/// How long changes are gathered, unless somebody reads.
+const GATHERED_FOR: Duration = Duration::from_millis(20);
 const YIELD_TO_COMMITS: i32 = 5;
 /// How many steps of a rebuild are told of.
 const PROGRESS_STEPS: usize = 10;
 /// Fewer than so many frames are listed before anyone could read how far it is.
 const PROGRESS_FRAMES_MIN: usize = 5_000;
+
+/// Who waits for the lists, so that the lister does not wait for more.
+#[derive(Default)]
+pub struct Readers {
+    waiting: AtomicUsize,
+    lister: OnceLock<Thread>,
+}
+
+/// Somebody waits, for as long as this lives.
+pub struct Reading<'a>(&'a Readers);
+
+impl Readers {
+    pub fn wait(&self) -> Reading<'_> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        if let Some(lister) = self.lister.get() {
+            lister.unpark();
+        }
+        Reading(self)
+    }
+
+    /// Called by the lister. Returns early when somebody begins to wait.
+    fn none_for(&self, time: Duration) {
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            std::thread::park_timeout(time);
+        }
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// What one frame changes in lists.
 pub struct Listing {
@@ -56,6 +94,7 @@ impl Lister {
     pub fn run(self) {
         // Commits go first. On Linux this is of the calling thread alone (nice(2)).
         let _ = rustix::process::nice(YIELD_TO_COMMITS);
+        let _ = self.shared.readers.lister.set(std::thread::current());
         // Opening takes sled time that grows with the lists, so no start waits for it.
         let complete = match self.open() {
             Ok(next) => self.catch_up(next),
@@ -69,6 +108,7 @@ impl Lister {
             if !complete {
                 continue;
             }
+            self.shared.readers.none_for(GATHERED_FOR);
             let mut all = first;
             while all.changes.len() < CHANGES_AT_ONCE {
                 let Ok(next) = self.listings.try_recv() else {

@@ -201,6 +201,7 @@ impl Journal {
             "the list index is still being brought up to the journal; try again later",
         );
         let leaves = self.shared.state().leaves;
+        let _reading = self.shared.readers.wait();
         let mut listed = self.shared.listed.subscribe();
         let caught_up = listed.wait_for(|listed| listed.is_some_and(|shown| shown >= leaves));
         let waited = tokio::time::timeout(LISTS_WITHIN, caught_up).await;
