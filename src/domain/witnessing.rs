@@ -55,6 +55,9 @@ pub struct Witnessing {
     pub witnessed_at: Option<When>,
     /// No policy names witnesses, so there is no quorum that could see it.
     pub unnamed: bool,
+    /// No quorum ever saw the log. Then those who are to be its witnesses must still be enrolled,
+    /// or it could never have one.
+    pub never: bool,
     /// More than half of the witnesses say that the clock is wrong: by so much it is ahead, in
     /// milliseconds, or behind if negative.
     pub clock_off: Option<i64>,
@@ -76,6 +79,7 @@ impl Witnessing {
             since,
             witnessed_at,
             unnamed,
+            never: false,
             clock_off: None,
         }
     }
@@ -106,6 +110,14 @@ impl Witnessing {
         let held = match self.lapse {
             Lapse::Whole => "",
             Lapse::Banner => " Everything goes on; tell the operator.",
+            Lapse::NoWidening if self.never => {
+                " Everything goes on; a week after the beginning assessments are no longer shown. \
+                 Tell the operator."
+            }
+            Lapse::NoReads if self.never => {
+                " Until they have, assessments are not shown; everything else goes on. Tell the \
+                 operator."
+            }
             Lapse::NoWidening => {
                 " Nobody can be enrolled and no rule can be changed until they have; everything \
                  else goes on. Tell the operator."
@@ -204,7 +216,18 @@ pub fn held_back(witnessing: &Witnessing, action: Action, answer: &Answer) -> Op
     if witnessing.clock_off.is_some() && shows_data(action) {
         return Some(Refusal::ClockOff);
     }
-    let stops = stops_at(action).is_some_and(|lapse| witnessing.lapse >= lapse);
+    // A certificate for the caller's own staff lets nobody in who was not in already; without it an
+    // agency could fall silent because of others.
+    if matches!(answer, Answer::Issued) {
+        return None;
+    }
+    let stops = stops_at(action).is_some_and(|lapse| match lapse {
+        Lapse::NoWidening => {
+            let enrols = matches!(action, Action::Propose | Action::Approve);
+            witnessing.lapse >= lapse && !(witnessing.never && enrols)
+        }
+        Lapse::Whole | Lapse::Banner | Lapse::NoReads => witnessing.lapse >= lapse,
+    });
     stops.then(|| Refusal::Unwitnessed {
         lapse: witnessing.lapse,
         since: witnessing.since.unwrap_or(When::from_millis(0)),
@@ -287,6 +310,26 @@ mod tests {
         assert_eq!(new.lapse, Lapse::Banner);
         let old = Witnessing::at(at(168), Some(at(0)), None, true);
         assert_eq!(old.lapse, Lapse::NoReads);
+    }
+
+    #[test]
+    fn before_the_first_quorum_those_who_will_make_it_can_be_enrolled() {
+        let never = Witnessing {
+            never: true,
+            ..after(200)
+        };
+        for action in [Action::Propose, Action::Approve] {
+            assert_eq!(held_back(&never, action, &Answer::Nothing), None);
+            assert!(held_back(&after(200), action, &Answer::Nothing).is_some());
+        }
+        for action in [Action::QueryAssessments, Action::OpenSeal] {
+            assert!(held_back(&never, action, &Answer::Nothing).is_some());
+        }
+        // An agency's own staff is renewed whatever others do.
+        assert_eq!(
+            held_back(&after(200), Action::Propose, &Answer::Issued),
+            None
+        );
     }
 
     #[test]

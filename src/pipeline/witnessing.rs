@@ -109,8 +109,11 @@ impl Gateway {
         };
         let witnessed_at = newest.map(|(_, met)| met);
         let unnamed = self.witnesses.quorum.is_none();
+        // Whatever the policy of now says of them, heads that had a quorum once are kept.
+        let never = newest.is_none() && self.store.witnessed().await?.is_none();
         Ok(Witnessing {
             clock_off: off,
+            never,
             ..Witnessing::at(now, since, witnessed_at, unnamed)
         })
     }

@@ -343,6 +343,11 @@ async fn a_log_that_nobody_is_named_to_watch_says_so_from_the_first_day() {
     assert_eq!(asked(&charity).await.result(), "nothing-to-show");
     move_clock(&town, now().plus_hours(169));
     assert_eq!(asked(&charity).await.result(), "unwitnessed");
+    // Who is to be a witness can still be enrolled, or there could never be one.
+    let operator = signed_in(&town, "operator").await;
+    let widening = json!({ "change": "go_on_without", "organisation": "harbour" });
+    let said = operator.post("/v1/proposals", &widening).await;
+    assert_ne!(said.result(), "unwitnessed", "{}", said.body);
     town.stop().await;
 }
 
