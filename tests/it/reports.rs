@@ -406,6 +406,25 @@ async fn an_officer_finds_what_she_looks_for_and_hands_it_on_with_its_proofs() {
     let (done, said) = command(&town, "st-hildas-ig", &["user", "sister-doyle"]).await;
     assert!(done && said.contains("break_glass"), "{said}");
     all.push(said);
+    for page in ["list", "queue"] {
+        let (done, said) = command(&town, "st-hildas-ig", &[page]).await;
+        assert!(done && said.len() > 200, "{page}: {said}");
+        all.push(said);
+    }
+    // The charity holds her name; its officer is told of its workers, not of her.
+    for desk in [&charity, &reviewer, &police] {
+        for path in ["/v1/audit/entries", "/v1/audit/queue"] {
+            let said = desk.get(path).await;
+            assert_eq!(said.status, 200, "{}", said.body);
+            all.push(said.whole());
+        }
+    }
+    let receipts = fs::read_dir(folder.join("entries")).unwrap();
+    let before = all.len();
+    for file in receipts {
+        all.push(fs::read_to_string(file.unwrap().path()).unwrap());
+    }
+    assert!(all.len() > before + 1, "no evidence was looked at");
     let (done, said) = command(&town, "st-hildas-ig", &["subject", her_file]).await;
     assert!(done && said.contains("break_glass"), "{said}");
     all.push(said);
