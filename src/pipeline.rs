@@ -383,7 +383,7 @@ impl Gateway {
             .inward(attempt.organisation(), kind, alias)
     }
 
-    /// Facts, decision, commit: again while the facts move, at most three times.
+    /// Facts, decision, commit: again while the facts move, at most [`TRIES_MAX`] times.
     async fn run(
         &self,
         attempt: Attempt,

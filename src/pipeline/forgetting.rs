@@ -135,6 +135,8 @@ impl Gateway {
                 .map(Aggregate::Queue),
         );
         self.read(&mut known, &of).await?;
+        // An item that was closed is open again if signs came since.
+        self.count_signs(&mut known).await?;
         Ok(known)
     }
 }

@@ -79,7 +79,7 @@ impl Gateway {
     ) -> Result<(Answered, Option<Figures>), Fault> {
         let own = attempt.organisation().clone();
         let reach = self.reach(&attempt).await?;
-        let (first, end) = (self.first_at(from).await?, self.first_at(to).await?);
+        let (first, end) = (self.first_since(from).await?, self.first_since(to).await?);
         let (indices, whole) = self.within(&own, reach, first, end).await?;
         let asked = MonthAsked {
             month,
@@ -92,7 +92,8 @@ impl Gateway {
         let answered = self
             .run(
                 attempt,
-                &[Read::Of(&queue)],
+                // An item that was closed is open again if signs came since.
+                &[Read::Of(&queue), Read::Signs],
                 |rules, attempt, known, keys| counted(rules, attempt, known, keys, &asked),
             )
             .await?;
@@ -103,22 +104,6 @@ impl Gateway {
             answered.entries.iter().map(|entry| &entry.seen).collect();
         let figures = report::figures(counting, &entries, answered.at);
         Ok((answered, Some(figures)))
-    }
-
-    /// The index of the first leaf at `when` or later. Times in the log never go back.
-    async fn first_at(&self, when: When) -> Result<u64, Fault> {
-        let (mut low, mut high) = (0, self.store.health().leaves);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let leaf = self.store.leaves(middle, middle + 1).await?;
-            let earlier = leaf.first().is_some_and(|leaf| leaf.when() < when.coarse());
-            if earlier {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
     }
 
     /// The newest entries from `first` to before `end` that a reader may see, and whether all.

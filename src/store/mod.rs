@@ -61,6 +61,10 @@ pub enum Outcome<T> {
     Limited,
 }
 
+/// A counter is forgotten when it was not touched for so long: longer than any window it counts, and
+/// than an item of a queue may be due, whose signs are counted (720 hours).
+const COUNTERS_KEPT_HOURS: i64 = 31 * 24;
+
 /// The machinery failed; nothing was told to anyone.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {

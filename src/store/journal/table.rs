@@ -12,11 +12,10 @@ use super::frame::{Change, Entry, Key, Span};
 use crate::domain::codes::DataClass;
 use crate::domain::id::Id;
 use crate::domain::time::When;
+use crate::store::COUNTERS_KEPT_HOURS;
 
 /// The class of a fact, as `seal_context` has it.
 pub const FACT: u8 = 255;
-/// A counter is forgotten when it was not touched for so long: longer than any window it counts.
-const COUNTER_KEPT_HOURS: i64 = 48;
 const SWEEP_EVERY_HOURS: i64 = 1;
 
 /// Where the bytes of a change lie.
@@ -382,7 +381,7 @@ impl Table {
             return;
         }
         self.swept = now.millis();
-        let oldest = now.plus_hours(-COUNTER_KEPT_HOURS).millis();
+        let oldest = now.plus_hours(-COUNTERS_KEPT_HOURS).millis();
         self.replays.retain(|_, replay| replay.until > now.millis());
         self.counters.retain(|_, counted| counted.touched >= oldest);
     }
@@ -462,10 +461,11 @@ mod tests {
         table.sweep(start.plus_hours(1));
         assert!(table.replay(&[1; 16], start.plus_hours(1)).is_some());
         assert!(table.replay(&[1; 16], start.plus_hours(2)).is_none());
-        table.sweep(start.plus_hours(48));
+        // The officer who comes a week later still sees how many signs there were.
+        table.sweep(start.plus_hours(COUNTERS_KEPT_HOURS));
         assert!(table.replays.is_empty());
         assert_eq!(table.counted(&[2; 16]), 3);
-        table.sweep(start.plus_hours(50));
+        table.sweep(start.plus_hours(COUNTERS_KEPT_HOURS + 2));
         assert_eq!(table.counted(&[2; 16]), 0);
     }
 

@@ -9,12 +9,10 @@ use std::time::Duration;
 use super::connect::query;
 use super::{Shared, restored};
 use crate::domain::time::When;
-use crate::store::Fault;
+use crate::store::{COUNTERS_KEPT_HOURS, Fault};
 
 /// How often a node looks for erasures that another node did not finish, and drops what expired.
 const SWEEP: Duration = Duration::from_secs(60);
-/// Counters are limits of at most a day.
-const COUNTERS_KEPT_HOURS: i64 = 72;
 const ERASE_SLOTS_MAX: i64 = 1000;
 
 /// Erases right after a commit that removed something, and at start and now and then what others
