@@ -7,10 +7,12 @@
 mod cedar;
 mod denial;
 mod load;
+pub mod proof;
 mod vocabulary;
 
 pub use denial::{Denied, DeniedWhy};
-pub use load::{BadPolicies, Policies, set_hash};
+pub use load::{BadPolicies, PROOF_NAME, Policies, Unproved, set_hash};
+pub use vocabulary::beyond_the_firewall;
 
 use super::codes::{
     Action, Article6, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose, Role,
@@ -122,6 +124,8 @@ pub struct Ask {
     /// The classes about to flow to the recipient (or be written). What is not named here is
     /// dropped by the firewall, whatever the table says.
     pub classes: Vec<DataClass>,
+    /// Everything that flows was supplied by the recipient's own organisation, about this person.
+    pub own: bool,
     pub relationship: Relationship,
     pub offence: Option<OffenceGroup>,
     pub basis: Option<Article6>,
@@ -204,6 +208,8 @@ pub(super) struct Grounds {
     /// The recipient is the asker's own organisation.
     pub(super) to_self: bool,
     pub(super) classes: Vec<DataClass>,
+    /// Policy was asked about what the recipient itself supplied.
+    pub(super) own: bool,
     pub(super) relationship: Relationship,
     /// A consent that is live, covers this flow and is firm enough between these two bodies.
     pub(super) consented: bool,
@@ -261,6 +267,7 @@ pub fn authorise<T>(policies: &Policies, ask: &Ask, value: T) -> Result<Permitte
             recipient: ask.recipient.clone(),
             to_self: ask.recipient.organisation == ask.actor.organisation,
             classes: ask.classes.clone(),
+            own: ask.own,
             relationship: ask.relationship,
             consented: ask.consented(),
             emergency: ask.emergency_confirmed,

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use super::keys::{KeyError, KeySource, domain_keys};
 use crate::domain::clock::{ClockError, CodeClock};
 use crate::domain::firewall::text::{BUILT_IN_LEXICON, BadLexicon, TextScreen};
-use crate::domain::policy::{BadPolicies, Policies};
+use crate::domain::policy::proof::{BadProof, Proof};
+use crate::domain::policy::{BadPolicies, PROOF_NAME, Policies, Unproved};
 use crate::domain::retention::{BUILT_IN_RETENTION, BadRetention, Retention};
 use crate::domain::rules::Rules;
 use crate::domain::watch::{BadWatch, Watch};
@@ -41,6 +42,10 @@ pub enum RulesError {
     TooMany(PathBuf),
     #[error("{0}")]
     Policies(#[from] BadPolicies),
+    #[error("{0} is missing; prove the policies: firedoor policy prove DIR --write")]
+    Unproved(PathBuf),
+    #[error("{0}: {1}")]
+    Proof(PathBuf, #[source] BadProof),
     #[error("the text screen: {0}")]
     Screen(#[from] BadLexicon),
     #[error("the clock: {0}")]
@@ -68,11 +73,23 @@ pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesErr
     })
 }
 
-/// The policies of a folder: its schema and every `.cedar` file directly in it.
+/// The policies of a folder, with the proof that must stand beside them (P3).
 pub fn policies(dir: Option<&Path>) -> Result<Policies, RulesError> {
     let Some(dir) = dir else {
         return Ok(Policies::shipped()?);
     };
+    let set = unproved(dir)?;
+    let path = dir.join(PROOF_NAME);
+    if !path.exists() {
+        return Err(RulesError::Unproved(path));
+    }
+    let proof = Proof::parse(&read(&path)?).map_err(|error| RulesError::Proof(path, error))?;
+    Ok(set.proved(proof)?)
+}
+
+/// The policies of a folder before anything is proved of them: its schema and every `.cedar` file
+/// directly in it.
+pub fn unproved(dir: &Path) -> Result<Unproved, RulesError> {
     let unreadable = |error| RulesError::File(dir.to_owned(), error);
     let schema = read(&dir.join(SCHEMA))?;
     let mut files = Vec::new();
@@ -94,7 +111,7 @@ pub fn policies(dir: Option<&Path>) -> Result<Policies, RulesError> {
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()))
         .collect();
-    Ok(Policies::load(&schema, &files)?)
+    Ok(Unproved::load(&schema, &files)?)
 }
 
 /// The text screen; the built-in list of words unless the folder has one.
@@ -171,7 +188,15 @@ mod tests {
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }
+        assert!(unproved(dir.path()).is_ok());
+        let error = policies(Some(dir.path())).err().unwrap().to_string();
+        assert!(error.contains("policy prove"), "{error}");
+        let proof = policies(None).unwrap().proof().to_text();
+        fs::write(dir.path().join(PROOF_NAME), &proof).unwrap();
         assert!(policies(Some(dir.path())).is_ok());
+        fs::write(dir.path().join("98-more.cedar"), "// dated").unwrap();
+        let error = policies(Some(dir.path())).err().unwrap().to_string();
+        assert!(error.contains("of other policies"), "{error}");
         fs::write(dir.path().join("99-more.cedar"), "permit (principal").unwrap();
         let error = policies(Some(dir.path())).err().unwrap().to_string();
         assert!(error.contains("99-more.cedar"), "{error}");

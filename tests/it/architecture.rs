@@ -49,7 +49,7 @@ const OWNERS: [(&str, &[&str]); 24] = [
     ("utoipa", &["edge/"]),
     ("quick_xml", &["edge/fhir/"]),
     ("serde", &["edge/", "ops/"]),
-    ("serde_json", &["edge/", "ops/"]),
+    ("serde_json", &["edge/", "ops/", "domain/policy/proof.rs"]),
     ("clap", &["ops/", "bin/"]),
     ("ed25519_dalek", &["domain/note.rs"]),
     (

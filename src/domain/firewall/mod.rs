@@ -224,8 +224,9 @@ pub fn screen<T: Screenable>(permitted: Permitted<T>, screening: Screening) -> S
 }
 
 fn circumstances(grounds: &Grounds, screening: Screening) -> Circumstances {
-    // Nothing that is sent to another body was supplied by that body.
-    let supplied = if grounds.to_self {
+    // Nothing that is sent to another body was supplied by that body; and policy must have been
+    // asked about the recipient's own.
+    let supplied = if grounds.to_self && grounds.own {
         screening.supplied
     } else {
         Supplied::ByAnother

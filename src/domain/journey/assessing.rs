@@ -75,6 +75,7 @@ fn decide(
     let caller = caller(known, attempt)?;
     let mut ask = caller.ask(attempt, caller.as_recipient());
     ask.classes = CLASSES.to_vec();
+    ask.own = true;
     // Before anything about the input is said.
     permit(ruling, &ask, ())?;
     check_fields(draft, attempt.when)?;

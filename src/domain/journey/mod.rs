@@ -140,6 +140,7 @@ impl Caller<'_> {
             recipient,
             giver: None,
             classes: vec![DataClass::Op],
+            own: false,
             relationship: Relationship::None,
             offence: None,
             basis: None,

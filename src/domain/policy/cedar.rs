@@ -200,6 +200,7 @@ fn context(names: &Names, ask: &Ask) -> Result<Context, CannotAsk> {
             member(&names.kind, ask.giver_kind().code()),
         ),
         ("classes".to_owned(), RestrictedExpression::new_set(classes)),
+        ("own".to_owned(), flag(ask.own)),
         (
             "relationship".to_owned(),
             member(&names.relationship, ask.relationship.code()),

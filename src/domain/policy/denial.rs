@@ -220,6 +220,7 @@ pub(super) fn plain(ask: &Ask, purpose: Purpose) -> Ask {
         actor,
         giver: None,
         classes: Vec::new(),
+        own: false,
         relationship: Relationship::None,
         offence: None,
         basis: None,

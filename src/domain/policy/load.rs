@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Ask;
 use super::cedar::{self, CannotAsk, Names, Verdict};
 use super::denial::plain;
+use super::proof::Proof;
 use super::vocabulary::{check_lists, full_ask};
 use crate::domain::codes::{Action, Purpose};
 
@@ -23,6 +24,10 @@ const PROBLEMS_A_POLICY_MAX: usize = 3;
 /// Longest policy file or schema, in bytes.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
 
+/// The name of a set's proof, beside its policies.
+pub const PROOF_NAME: &str = "proof.json";
+
+const SHIPPED_PROOF: &str = include_str!("../../../policies/proof.json");
 const SHIPPED_SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
 const SHIPPED: &[(&str, &str)] = &[
     (
@@ -68,15 +73,16 @@ pub struct BadPolicies {
 }
 
 impl BadPolicies {
-    fn one(problem: impl Into<String>) -> Self {
+    pub(super) fn one(problem: impl Into<String>) -> Self {
         Self {
             problems: vec![problem.into()],
         }
     }
 }
 
-/// A validated policy set. Immutable; to change it, load another and swap.
-pub struct Policies {
+/// A validated policy set of which nothing was proved: enough for the prover, never for a gateway,
+/// which takes [`Policies`] alone.
+pub struct Unproved {
     schema: Schema,
     set: PolicySet,
     /// Permits, and the forbids that say `@about("caller")`: asked to word a refusal, never to
@@ -89,7 +95,13 @@ pub struct Policies {
     files: Vec<(String, String)>,
 }
 
-impl Policies {
+/// A validated policy set with its proof. Immutable; to change it, load another and swap.
+pub struct Policies {
+    set: Unproved,
+    proof: Proof,
+}
+
+impl Unproved {
     /// Loads a set from its schema and its files (name, text), in any order.
     ///
     /// # Errors
@@ -144,26 +156,13 @@ impl Policies {
         Ok(policies)
     }
 
-    /// The set that was built into this program, the one to fall back on and to compare with.
-    ///
-    /// # Errors
-    /// Never in a released build: a test loads it.
-    pub fn shipped() -> Result<Self, BadPolicies> {
-        Self::load(SHIPPED_SCHEMA, SHIPPED)
-    }
-
-    /// The schema and files of [`Policies::shipped`], for `init` and `policy diff`.
-    pub const fn shipped_files() -> (&'static str, &'static [(&'static str, &'static str)]) {
-        (SHIPPED_SCHEMA, SHIPPED)
-    }
-
     /// SHA-256 over names and contents, each prefixed with its length, in order of name.
     pub const fn hash(&self) -> [u8; 32] {
         self.hash
     }
 
     /// The names and texts of the set, with its schema, in order of name: what
-    /// [`Policies::hash`] is the hash of.
+    /// [`Unproved::hash`] is the hash of.
     pub fn files(&self) -> &[(String, String)] {
         &self.files
     }
@@ -184,25 +183,35 @@ impl Policies {
         ids
     }
 
+    /// The schema, as the gateway uses it.
+    pub const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The policies, as the gateway uses them, under their `@id`s.
+    pub const fn policies(&self) -> &PolicySet {
+        &self.set
+    }
+
+    /// The set, fit for use, if the proof is of this set, for this program's properties, and
+    /// leaves none open (P3).
+    ///
+    /// # Errors
+    /// [`BadPolicies`], with everything that the proof lacks.
+    pub fn proved(self, proof: Proof) -> Result<Policies, BadPolicies> {
+        proof.lacks(&self)?;
+        Ok(Policies { set: self, proof })
+    }
+
+    /// As if it were proved, to see what the program does with a set that no prover lets through.
+    #[cfg(test)]
+    pub(in crate::domain) fn assume_proved(self) -> Policies {
+        let proof = Policies::shipped().unwrap().proof;
+        Policies { set: self, proof }
+    }
+
     pub(super) fn ask(&self, ask: &Ask) -> Result<Verdict, CannotAsk> {
         cedar::decide(&self.authorizer, &self.names, &self.schema, &self.set, ask)
-    }
-
-    /// Whether the whole set permits; a failure counts as no.
-    pub(super) fn permits(&self, ask: &Ask) -> bool {
-        self.ask(ask).is_ok_and(|verdict| verdict.allowed)
-    }
-
-    /// Whether role and purpose alone would do, for a blanked ask (`denial::plain`).
-    pub(super) fn caller_may(&self, ask: &Ask) -> bool {
-        cedar::decide(
-            &self.authorizer,
-            &self.names,
-            &self.schema,
-            &self.caller_set,
-            ask,
-        )
-        .is_ok_and(|verdict| verdict.allowed)
     }
 
     /// One plain and one full ask for each action: the schema takes what this program sends, and
@@ -223,6 +232,70 @@ impl Policies {
             }
         }
         Ok(())
+    }
+}
+
+impl Policies {
+    /// The set that was built into this program, the one to fall back on and to compare with.
+    ///
+    /// # Errors
+    /// Never in a released build: a test loads it.
+    pub fn shipped() -> Result<Self, BadPolicies> {
+        let proof = Proof::parse(SHIPPED_PROOF)
+            .map_err(|error| BadPolicies::one(format!("{PROOF_NAME}: {error}")))?;
+        Unproved::load(SHIPPED_SCHEMA, SHIPPED)?.proved(proof)
+    }
+
+    /// The schema and files of [`Policies::shipped`], for `init` and `policy diff`.
+    pub const fn shipped_files() -> (&'static str, &'static [(&'static str, &'static str)]) {
+        (SHIPPED_SCHEMA, SHIPPED)
+    }
+
+    /// What was proved of this set.
+    pub const fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// As [`Unproved::hash`].
+    pub const fn hash(&self) -> [u8; 32] {
+        self.set.hash()
+    }
+
+    /// As [`Unproved::files`].
+    pub fn files(&self) -> &[(String, String)] {
+        self.set.files()
+    }
+
+    /// As [`Unproved::says`].
+    pub fn says(&self, id: &str) -> Option<&str> {
+        self.set.says(id)
+    }
+
+    /// As [`Unproved::ids`].
+    pub fn ids(&self) -> Vec<String> {
+        self.set.ids()
+    }
+
+    pub(super) fn ask(&self, ask: &Ask) -> Result<Verdict, CannotAsk> {
+        self.set.ask(ask)
+    }
+
+    /// Whether the whole set permits; a failure counts as no.
+    pub(super) fn permits(&self, ask: &Ask) -> bool {
+        self.ask(ask).is_ok_and(|verdict| verdict.allowed)
+    }
+
+    /// Whether role and purpose alone would do, for a blanked ask (`denial::plain`).
+    pub(super) fn caller_may(&self, ask: &Ask) -> bool {
+        let set = &self.set;
+        cedar::decide(
+            &set.authorizer,
+            &set.names,
+            &set.schema,
+            &set.caller_set,
+            ask,
+        )
+        .is_ok_and(|verdict| verdict.allowed)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn load_with(name: &str, text: &str) -> Result<Policies, BadPolicies> {
+fn load_with(name: &str, text: &str) -> Result<Unproved, BadPolicies> {
     let (schema, files) = Policies::shipped_files();
     let mut files: Vec<(&str, &str)> = files.to_vec();
     files.push((name, text));
-    Policies::load(schema, &files)
+    Unproved::load(schema, &files)
 }
 
-fn problems(outcome: Result<Policies, BadPolicies>) -> String {
+fn problems(outcome: Result<Unproved, BadPolicies>) -> String {
     match outcome {
         Ok(_) => "loaded".to_owned(),
         Err(error) => error.to_string(),
@@ -25,7 +25,8 @@ fn a_policy_that_fails_refuses_even_what_others_permit() {
         forbid (principal, action, resource)
         when { context.purpose == Purpose::"safety_planning" && 9223372036854775807 + 1 > 0 };"#,
     )
-    .unwrap();
+    .unwrap()
+    .assume_proved();
     let mut ask = query();
     assert_eq!(why(&policies, &ask), None);
     ask.purpose = Purpose::SafetyPlanning;
@@ -84,15 +85,15 @@ fn a_schema_that_lists_immigration_enforcement_does_not_load() {
     let (schema, files) = Policies::shipped_files();
     let widened = schema.replacen("[\"police\"", "[\"immigration_enforcement\", \"police\"", 1);
     assert_ne!(schema, widened);
-    insta::assert_snapshot!(problems(Policies::load(&widened, files)), @"
+    insta::assert_snapshot!(problems(Unproved::load(&widened, files)), @"
     the policies do not load:
     schema.cedarschema: OrgKind lists `immigration_enforcement`, which this program does not know
     ");
     let narrowed = schema.replacen("\"nhs_gp\", ", "", 1);
-    assert!(problems(Policies::load(&narrowed, files)).contains("does not list `nhs_gp`"));
+    assert!(problems(Unproved::load(&narrowed, files)).contains("does not list `nhs_gp`"));
     let extra =
         format!("{schema}\naction spy appliesTo {{ principal: [Worker], resource: [Gateway] }};");
-    assert!(problems(Policies::load(&extra, files)).contains("lists `spy`"));
+    assert!(problems(Unproved::load(&extra, files)).contains("lists `spy`"));
 }
 
 #[test]
@@ -177,19 +178,19 @@ fn what_is_not_in_order_does_not_load() {
         .copied()
         .filter(|(name, _)| !name.contains("firewall"))
         .collect();
-    assert!(problems(Policies::load(schema, &without)).contains("no file has `firewall`"));
+    assert!(problems(Unproved::load(schema, &without)).contains("no file has `firewall`"));
 }
 
 #[test]
 fn the_hash_follows_names_and_contents_but_not_order() {
     let (schema, files) = Policies::shipped_files();
-    let base = Policies::load(schema, files).unwrap().hash();
+    let base = Unproved::load(schema, files).unwrap().hash();
     let mut turned = files.to_vec();
     turned.reverse();
-    assert_eq!(Policies::load(schema, &turned).unwrap().hash(), base);
+    assert_eq!(Unproved::load(schema, &turned).unwrap().hash(), base);
     let mut renamed = files.to_vec();
     renamed[0].0 = "11-referral.cedar";
-    assert_ne!(Policies::load(schema, &renamed).unwrap().hash(), base);
+    assert_ne!(Unproved::load(schema, &renamed).unwrap().hash(), base);
     let commented = format!("{schema}\n// dated");
-    assert_ne!(Policies::load(&commented, files).unwrap().hash(), base);
+    assert_ne!(Unproved::load(&commented, files).unwrap().hash(), base);
 }

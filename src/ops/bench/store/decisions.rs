@@ -236,6 +236,7 @@ fn ask(sender: &OrgId, receiver: &OrgId, team: &TeamId) -> Ask {
             agreement_in_date: true,
         },
         giver: None,
+        own: false,
         classes: vec![DataClass::Op],
         relationship: Relationship::None,
         offence: None,
