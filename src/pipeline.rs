@@ -19,6 +19,7 @@ mod governing;
 mod opened;
 mod reporting;
 mod restoring;
+mod sealed_items;
 mod timing;
 mod watching;
 mod withdrawing;
@@ -40,7 +41,7 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy};
 use crate::domain::codes::Action;
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
-use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, ServiceId};
+use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, ServiceId};
 use crate::domain::journey;
 use crate::domain::journey::subject::{Named, Subject};
 use crate::domain::journey::{
@@ -111,6 +112,8 @@ pub enum Read<'a> {
     Counted(&'a Subject, fn(When) -> Window),
     /// How often more, for the items of the queues read so far.
     Signs,
+    /// Both organisations of the sealed items read so far.
+    SealedParties,
 }
 
 /// What may be told to the caller: a logged answer, what it opened, and the receipt.
@@ -236,14 +239,18 @@ impl Gateway {
         max: u16,
     ) -> Result<(Answered, Vec<Listed>), Fault> {
         let entries = self.store.list(&list, after, max).await?;
-        let referrals: Vec<Aggregate> = entries
-            .iter()
-            .map(|entry| Aggregate::Referral(ReferralId(entry.item)))
+        let ids = entries.iter().map(|entry| entry.item);
+        let mut items: Vec<Aggregate> = ids
+            .clone()
+            .map(|id| Aggregate::Referral(ReferralId(id)))
             .collect();
+        if matches!(list, List::Events(_)) {
+            items.extend(ids.map(|id| Aggregate::SealedItem(SealedItemId(id))));
+        }
         let answered = self
             .run(
                 attempt,
-                &[Read::Of(&referrals)],
+                &[Read::Of(&items)],
                 |rules, attempt, known, keys| reading::list(rules, attempt, known, keys, &entries),
             )
             .await?;
@@ -561,6 +568,7 @@ impl Gateway {
                 Read::Subject(subject) => self.read_subject(&mut known, attempt, subject).await?,
                 Read::Withdrawals => self.read_withdrawals(&mut known).await?,
                 Read::Signs => self.count_signs(&mut known).await?,
+                Read::SealedParties => self.read_sealed_parties(&mut known).await?,
                 Read::Receivers => {
                     let receivers = known.referrals.values().map(|sent| sent.recipient.clone());
                     let of: Vec<Aggregate> = receivers.map(Aggregate::Organisation).collect();

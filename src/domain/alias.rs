@@ -22,6 +22,7 @@ pub enum AliasKind {
     Assessment,
     Proposal,
     Entry,
+    SealedItem,
     /// The log's own pseudonym of a person; never shown, used to list her entries.
     LogSubject,
 }
@@ -36,6 +37,7 @@ impl AliasKind {
             Self::Assessment => "assessment",
             Self::Proposal => "proposal",
             Self::Entry => "entry",
+            Self::SealedItem => "sealed-item",
             Self::LogSubject => "log-subject",
         }
     }

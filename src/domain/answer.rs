@@ -7,11 +7,12 @@ use super::codes::{ReferralStatus, SenderStatus};
 use super::decision::PartRef;
 use super::firewall::{Joins, Screenable, Screened};
 use super::governance::Proposal;
-use super::id::{AssessmentId, ConsentId, Id, ProposalId, ReferralId};
+use super::id::{AssessmentId, ConsentId, Id, ProposalId, ReferralId, SealedItemId};
 use super::known::Known;
 use super::referral::{PassOnBy, Referral};
 use super::refusal::Refusal;
 use super::report::{Commission, Counting};
+use super::sealed_item::{AdviserKey, SealedItem};
 use super::time::When;
 use super::trail::TrailKey;
 
@@ -115,6 +116,26 @@ pub enum Answer {
     Watched,
     /// The gateway erased accounts of the log whose time was over.
     Forgot,
+    /// To which key an item for a legal adviser is to be sealed.
+    AdviserKey(AdviserKey),
+    /// A sealed item waits for its adviser.
+    ItemSealed {
+        item: SealedItemId,
+        until: When,
+    },
+    /// What the sender of an item is told of it, whatever became of it.
+    AdviceArranged {
+        item: SealedItemId,
+    },
+    WaitingItems(Vec<WaitingItem>),
+    /// A sealed item, to its adviser, once.
+    ItemCollected {
+        item: SealedItemId,
+        sealed: Box<SealedItem>,
+        service: String,
+        release: Screened<Release>,
+    },
+    ItemDestroyed,
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -155,12 +176,27 @@ pub struct Seen {
     pub pass_on_by: Option<PassOnBy>,
 }
 
-/// Something that happened on an organisation's own referrals.
+/// Something that happened on an organisation's own referrals, or on an item that was sealed to it.
 pub struct Event {
     pub at: u64,
     pub index: u64,
-    pub item: Id,
+    pub on: Happened,
     pub code: String,
+}
+
+/// On what something happened, under the name that the organisation has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happened {
+    Referral(Id),
+    SealedItem(Id),
+}
+
+/// An item that waits for its adviser to collect it.
+pub struct WaitingItem {
+    pub item: SealedItemId,
+    /// Who sealed it.
+    pub service: String,
+    pub until: When,
 }
 
 /// Parts to be opened after the leaf, each of one class.
@@ -234,6 +270,12 @@ impl Answer {
             Self::Reconciling(_) => "reconciling",
             Self::Restored => "restored",
             Self::Forgot => "accounts-erased",
+            Self::AdviserKey(_) => "adviser-key",
+            Self::ItemSealed { .. } => "item-sealed",
+            Self::AdviceArranged { .. } => "advice-arranged",
+            Self::WaitingItems(_) => "waiting-items",
+            Self::ItemCollected { .. } => "item-collected",
+            Self::ItemDestroyed => "item-destroyed",
         }
     }
 
@@ -249,7 +291,10 @@ impl Answer {
             | Self::Inbox(_)
             | Self::Events(_)
             | Self::Report(_)
-            | Self::ReliedOn => true,
+            | Self::ReliedOn
+            | Self::AdviceArranged { .. }
+            | Self::WaitingItems(_)
+            | Self::ItemCollected { .. } => true,
             Self::Refused(_)
             | Self::Nothing
             | Self::Checked
@@ -282,7 +327,10 @@ impl Answer {
             | Self::TakenAgain
             | Self::Reconciling(_)
             | Self::Restored
-            | Self::Forgot => false,
+            | Self::Forgot
+            | Self::AdviserKey(_)
+            | Self::ItemSealed { .. }
+            | Self::ItemDestroyed => false,
         }
     }
 
@@ -291,7 +339,8 @@ impl Answer {
         match self {
             Self::Released(_, release)
             | Self::Assessments(_, release)
-            | Self::Emergency(_, _, release) => &release.value().parts,
+            | Self::Emergency(_, _, release)
+            | Self::ItemCollected { release, .. } => &release.value().parts,
             Self::Refused(_)
             | Self::Nothing
             | Self::Checked
@@ -330,7 +379,12 @@ impl Answer {
             | Self::TakenAgain
             | Self::Reconciling(_)
             | Self::Restored
-            | Self::Forgot => &[],
+            | Self::Forgot
+            | Self::AdviserKey(_)
+            | Self::ItemSealed { .. }
+            | Self::AdviceArranged { .. }
+            | Self::WaitingItems(_)
+            | Self::ItemDestroyed => &[],
         }
     }
 }
@@ -380,7 +434,13 @@ impl Answer {
             | Self::SessionOpened { .. }
             | Self::TakenAgain
             | Self::Reconciling(_)
-            | Self::Restored => None,
+            | Self::Restored
+            | Self::AdviserKey(_)
+            | Self::ItemSealed { .. }
+            | Self::AdviceArranged { .. }
+            | Self::WaitingItems(_)
+            | Self::ItemCollected { .. }
+            | Self::ItemDestroyed => None,
         }
     }
 

@@ -117,6 +117,8 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::Withdraw
         | Action::RecordAssessment
         | Action::RelyOnAssessment
+        | Action::SealItem
+        | Action::CollectItem
         | Action::ReadAudit
         | Action::ReadAuditQueue
         | Action::DecideAuditItem

@@ -152,8 +152,19 @@ codes!(
         Ft = "ft",
         /// Metadata: counts, times, sizes, counterparts.
         Met = "met",
+        /// Sealed by one agency's client for another's; the gateway cannot read it
+        /// ([`super::sealed_item`]).
+        Sealed = "sealed",
     }
 );
+
+impl DataClass {
+    /// No consent that the gateway holds opens these: one never moves, and of the other she says to
+    /// whom inside the box.
+    pub const fn no_consent_opens(self) -> bool {
+        matches!(self, Self::Im | Self::Sealed)
+    }
+}
 
 codes!(
     /// What is attempted. The same words name the Cedar action and the log entry.
@@ -196,6 +207,10 @@ codes!(
         FlagPerson = "flag_person",
         /// Learns which of one's own people a log entry is about, with a second person's approval.
         OpenSeal = "open_seal",
+        /// An agency's client hands in what it sealed to a legal adviser's.
+        SealItem = "seal_item",
+        /// The legal adviser's client fetches it, once; its sender sees that advice is arranged.
+        CollectItem = "collect_item",
     }
 );
 

@@ -1,6 +1,9 @@
 //! Custody `own`: on acceptance identity is re-sealed to the accepting organisation, and the
 //! gateway's own key to it is destroyed (`design.md` 6).
 //!
+//! The same boxes carry the items that one agency's client seals for another's
+//! ([`super::sealed_item`]); those the gateway never has in the clear.
+//!
 //! HPKE base mode (RFC 9180): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. The gateway
 //! holds the public key only, so it cannot open what it has sealed.
 
@@ -15,14 +18,18 @@ use zeroize::Zeroizing;
 
 use super::attempt::Entropy;
 use super::id::Id;
+use super::sealed_item::Binding;
 
-const INFO: &[u8] = b"firedoor release v1";
+const RELEASE: &[u8] = b"firedoor release v1";
+const ITEM: &[u8] = b"firedoor sealed item v1";
 /// The encapsulated key, before the ciphertext.
 const ENCAPPED_BYTES: usize = 32;
+/// By how much a box is longer than what is in it: the encapsulated key, and the tag of AES-GCM.
+pub const BOX_OVER_BYTES: usize = ENCAPPED_BYTES + 16;
 
 /// The box does not open, or the key is not an X25519 key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the box does not open with this key for this referral")]
+#[error("the box does not open with this key, or is bound to something else")]
 pub struct Unopened;
 
 /// An attempt's entropy as the random source that HPKE draws from, so that the same decision gives
@@ -71,21 +78,7 @@ pub fn reseal(
     plain: &[u8],
     entropy: &Entropy,
 ) -> Result<Vec<u8>, Unopened> {
-    let key = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(public_key).map_err(|_| Unopened)?;
-    let mut rng = Drawn { entropy, drawn: 0 };
-    let (encapped, sealed) =
-        hpke::single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
-            &OpModeS::Base,
-            &key,
-            INFO,
-            plain,
-            referral.bytes(),
-            &mut rng,
-        )
-        .map_err(|_| Unopened)?;
-    let mut boxed = encapped.to_bytes().to_vec();
-    boxed.extend_from_slice(&sealed);
-    Ok(boxed)
+    seal(public_key, RELEASE, referral.bytes(), plain, entropy)
 }
 
 /// Opens a box at the organisation's own client.
@@ -97,6 +90,61 @@ pub fn open(
     referral: Id,
     boxed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    unseal(private_key, RELEASE, referral.bytes(), boxed)
+}
+
+/// Seals an item at its sender's client, for a legal adviser's. The box is longer than `plain` by
+/// [`BOX_OVER_BYTES`].
+///
+/// # Errors
+/// The key is not an X25519 public key.
+pub fn seal_item(
+    public_key: &[u8; 32],
+    binding: &Binding<'_>,
+    plain: &[u8],
+    entropy: &Entropy,
+) -> Result<Vec<u8>, Unopened> {
+    seal(public_key, ITEM, &binding.bytes(), plain, entropy)
+}
+
+/// Opens an item at the legal adviser's client.
+///
+/// # Errors
+/// Another key, sender, recipient or commitment, or a changed box.
+pub fn open_item(
+    private_key: &[u8; 32],
+    binding: &Binding<'_>,
+    boxed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    unseal(private_key, ITEM, &binding.bytes(), boxed)
+}
+
+fn seal(
+    public_key: &[u8; 32],
+    info: &[u8],
+    bound_to: &[u8],
+    plain: &[u8],
+    entropy: &Entropy,
+) -> Result<Vec<u8>, Unopened> {
+    let key = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(public_key).map_err(|_| Unopened)?;
+    let mut rng = Drawn { entropy, drawn: 0 };
+    let (encapped, sealed) = hpke::single_shot_seal_with_rng::<
+        AesGcm256,
+        HkdfSha256,
+        X25519HkdfSha256,
+    >(&OpModeS::Base, &key, info, plain, bound_to, &mut rng)
+    .map_err(|_| Unopened)?;
+    let mut boxed = encapped.to_bytes().to_vec();
+    boxed.extend_from_slice(&sealed);
+    Ok(boxed)
+}
+
+fn unseal(
+    private_key: &[u8; 32],
+    info: &[u8],
+    bound_to: &[u8],
+    boxed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Unopened> {
     let key =
         <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(private_key).map_err(|_| Unopened)?;
     let (encapped, sealed) = boxed.split_at_checked(ENCAPPED_BYTES).ok_or(Unopened)?;
@@ -106,12 +154,22 @@ pub fn open(
         &OpModeR::Base,
         &key,
         &encapped,
-        INFO,
+        info,
         sealed,
-        referral.bytes(),
+        bound_to,
     )
     .map(Zeroizing::new)
     .map_err(|_| Unopened)
+}
+
+/// The public key of a private one.
+///
+/// # Errors
+/// It is no X25519 key.
+pub fn public_key(private_key: &[u8; 32]) -> Result<[u8; 32], Unopened> {
+    let key =
+        <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(private_key).map_err(|_| Unopened)?;
+    Ok(X25519HkdfSha256::sk_to_pk(&key).to_bytes().into())
 }
 
 /// A new key pair from 32 random bytes: private, public.
@@ -127,6 +185,37 @@ pub fn key_pair(seed: &[u8; 32]) -> (Zeroizing<[u8; 32]>, [u8; 32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::OrgId;
+    use crate::domain::sealed_item::Commitment;
+
+    #[test]
+    fn an_item_opens_only_for_its_recipient_from_its_sender_as_committed() {
+        let (private, public) = key_pair(&[5; 32]);
+        let (a, b) = (OrgId::parse("aa").unwrap(), OrgId::parse("bb").unwrap());
+        let commitment = Commitment([4; 32]);
+        let binding = |sender, recipient, commitment| Binding {
+            sender,
+            recipient,
+            commitment,
+        };
+        let right = binding(&a, &b, commitment);
+        let boxed = seal_item(&public, &right, b"hers", &Entropy::new([7; 32])).unwrap();
+        assert_eq!(boxed.len(), 4 + BOX_OVER_BYTES);
+        assert_eq!(
+            open_item(&private, &right, &boxed).unwrap().as_slice(),
+            b"hers"
+        );
+        for wrong in [
+            binding(&b, &b, commitment),
+            binding(&a, &a, commitment),
+            binding(&a, &b, Commitment([5; 32])),
+        ] {
+            assert!(open_item(&private, &wrong, &boxed).is_err());
+        }
+        // Nor is it a release, whatever it is bound to.
+        assert!(open(&private, Id::ZERO, &boxed).is_err());
+        assert_eq!(public_key(&private), Ok(public));
+    }
 
     #[test]
     fn only_the_organisation_opens_its_box_and_only_for_its_referral() {

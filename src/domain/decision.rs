@@ -7,7 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::Zeroizing;
 
 use super::codes::DataClass;
-use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId};
+use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
 use super::leaf::Leaf;
 use super::person::Token;
 use super::seal::{Sealed, Slot};
@@ -43,6 +43,8 @@ pub enum Aggregate {
     /// How far the accounts of the log were looked at, whose time may be over. Apart from the
     /// settings, which every decision reads.
     Retention,
+    /// An item that one agency's client sealed for another's.
+    SealedItem(SealedItemId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -157,6 +159,11 @@ pub enum List {
     Alert(OrgId, Id),
     /// Ordinary accesses of an organisation's own staff, from which the weekly sample is drawn.
     Ordinary(OrgId),
+    /// Sealed items that wait for a legal adviser, the oldest first.
+    SealedFor(OrgId),
+    /// All sealed items, each at the moment (milliseconds) from which something of it is to be
+    /// destroyed.
+    SealedDue,
 }
 
 /// Limits that are counted in the commit itself.

@@ -151,6 +151,10 @@ random_id!(ReferralId);
 random_id!(ConsentId);
 random_id!(AssessmentId);
 random_id!(ProposalId);
+random_id!(
+    /// An item that one agency's client sealed for another's.
+    SealedItemId
+);
 
 #[cfg(test)]
 mod tests {

@@ -8,13 +8,14 @@ use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
 use super::governance::{Approvers, InForce, Proposal};
-use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId};
+use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
 use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::{Evidence, TaggedToken, Tier, Token, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::sealed_item::SealedItem;
 use super::time::When;
 use super::witnessing::Witnessing;
 
@@ -50,6 +51,7 @@ pub struct Known {
     pub referrals: BTreeMap<ReferralId, Referral>,
     pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
+    pub sealed_items: BTreeMap<SealedItemId, SealedItem>,
     /// When the seal that a proposal opens was opened.
     pub seals_opened: BTreeMap<ProposalId, When>,
     pub queue: BTreeMap<Id, QueueItem>,
@@ -111,6 +113,9 @@ impl Known {
             (Aggregate::Proposal(id), Record::SealOpened(at)) => {
                 self.seals_opened.insert(id, at);
             }
+            (Aggregate::SealedItem(id), Record::SealedItem(sealed)) => {
+                self.sealed_items.insert(id, sealed);
+            }
             (Aggregate::Queue(_), Record::QueueItem(entry)) => {
                 self.queue.insert(item, entry);
             }
@@ -163,7 +168,8 @@ impl Known {
             | Record::Flag(_)
             | Record::SealOpened(_)
             | Record::Held(_)
-            | Record::Retention(_) => {}
+            | Record::Retention(_)
+            | Record::SealedItem(_) => {}
         }
     }
 

@@ -21,6 +21,7 @@ pub mod referral;
 pub mod refusal;
 pub mod restoration;
 pub mod retention;
+pub mod sealed_item;
 
 pub mod firewall;
 pub mod policy;

@@ -195,6 +195,9 @@ impl Ask {
             | Action::ReadProposals
             | Action::SecondFactor
             | Action::Reconcile
+            // Her consent is inside the box, where only the two clients see it.
+            | Action::SealItem
+            | Action::CollectItem
             | Action::Unknown => serves(self.consent),
         }
     }

@@ -15,6 +15,7 @@ use super::person::TaggedToken;
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::sealed_item::SealedItem;
 use super::time::When;
 
 const VERSION: u8 = 1;
@@ -78,6 +79,7 @@ pub enum Record {
     SealOpened(When),
     Held(Held),
     Retention(Progress),
+    SealedItem(SealedItem),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -164,6 +164,8 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Reconcile
+        | Action::SealItem
+        | Action::CollectItem
         | Action::Unknown => None,
     }
 }
@@ -185,8 +187,10 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::OpenSeal
+        | Action::CollectItem
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
+        | Action::SealItem
         | Action::AddNote
         | Action::UpdateReferral
         | Action::ScreenText

@@ -17,6 +17,7 @@ pub mod reconciliations;
 pub mod referrals;
 pub mod reply;
 pub mod reports;
+pub mod sealed_items;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -121,6 +122,10 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(assessments::query))
         .routes(routes!(assessments::relied_on))
         .routes(routes!(assessments::emergency))
+        .routes(routes!(sealed_items::seal, sealed_items::waiting))
+        .routes(routes!(sealed_items::collect))
+        .routes(routes!(sealed_items::key))
+        .routes(routes!(sealed_items::stop))
         .routes(routes!(governance::propose, governance::proposals))
         .routes(routes!(governance::approve))
         .routes(routes!(governance::narrow))

@@ -376,7 +376,7 @@ impl ConsentIn {
                 },
             );
         let mut classes = wrong.codes("consent.classes", &self.classes, DataClass::parse);
-        if classes.contains(&DataClass::Im) {
+        if classes.iter().any(|class| class.no_consent_opens()) {
             wrong.add(
                 "consent.classes",
                 "no consent opens this class; leave it out",

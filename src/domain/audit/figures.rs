@@ -87,6 +87,8 @@ pub const fn is_access(action: Action) -> bool {
         | Action::ReadReferral
         | Action::QueryAssessments
         | Action::RelyOnAssessment
+        | Action::SealItem
+        | Action::CollectItem
         | Action::BreakGlass => true,
         Action::ReadEvents
         | Action::ScreenText

@@ -333,6 +333,7 @@ fn alias_kind(action: &str) -> AliasKind {
             AliasKind::Assessment
         }
         Action::Propose | Action::Approve | Action::ReadProposals => AliasKind::Proposal,
+        Action::SealItem | Action::CollectItem => AliasKind::SealedItem,
         Action::ScreenText
         | Action::BreakGlass
         | Action::ReadAudit

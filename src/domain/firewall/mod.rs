@@ -101,7 +101,13 @@ pub const fn opens(row: Row, class: DataClass, circumstances: Circumstances) -> 
         DataClass::Op | DataClass::Loc | DataClass::Sp | DataClass::Ip => true,
         // Identity holds addresses and she is already named by the asker; notes, the other party
         // and metadata are no emergency's business; immigration data is nobody's.
-        DataClass::Id | DataClass::Im | DataClass::Perp | DataClass::Ft | DataClass::Met => false,
+        // What was sealed is for one reader, and an emergency's is another (F4).
+        DataClass::Id
+        | DataClass::Im
+        | DataClass::Perp
+        | DataClass::Ft
+        | DataClass::Met
+        | DataClass::Sealed => false,
     };
     let circumstances = Circumstances {
         emergency: circumstances.emergency && in_emergency,
@@ -246,20 +252,24 @@ fn circumstances(grounds: &Grounds, screening: Screening) -> Circumstances {
 const fn reach(action: Action, relationship: Relationship) -> Stage {
     match action {
         // Written to another body: how far *it* has come is not in the asker's relationship.
-        Action::OfferReferral | Action::AddNote | Action::UpdateReferral => Stage::Accept,
+        Action::OfferReferral | Action::AddNote | Action::UpdateReferral | Action::SealItem => {
+            Stage::Accept
+        }
         Action::AcceptReferral => match relationship {
             Relationship::OfferedTo
             | Relationship::AcceptedOwn
             | Relationship::AcceptedFromAnother => Stage::Accept,
             Relationship::None | Relationship::Sender => Stage::Nothing,
         },
-        Action::QueryAssessments | Action::RelyOnAssessment => match relationship {
-            Relationship::AcceptedFromAnother => Stage::Accept,
-            Relationship::None
-            | Relationship::Sender
-            | Relationship::OfferedTo
-            | Relationship::AcceptedOwn => Stage::Nothing,
-        },
+        Action::QueryAssessments | Action::RelyOnAssessment | Action::CollectItem => {
+            match relationship {
+                Relationship::AcceptedFromAnother => Stage::Accept,
+                Relationship::None
+                | Relationship::Sender
+                | Relationship::OfferedTo
+                | Relationship::AcceptedOwn => Stage::Nothing,
+            }
+        }
         Action::ReadReferralStatus => match relationship {
             Relationship::None => Stage::Nothing,
             Relationship::Sender
@@ -317,6 +327,7 @@ fn rule(class: DataClass, grounds: &Grounds, text: Text) -> &'static str {
     }
     match class {
         DataClass::Ip => "F6",
+        DataClass::Sealed => "F2",
         DataClass::Ft if matches!(text, Text::Held) => "F5",
         DataClass::Op
         | DataClass::Id

@@ -6,7 +6,7 @@
 
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Entropy;
-use crate::domain::decision::{Aggregate, Decision};
+use crate::domain::decision::{Aggregate, Decision, Write};
 use crate::domain::known::Known;
 use crate::domain::record::{Record, singleton};
 use crate::domain::retention::{Class, Looked};
@@ -59,7 +59,10 @@ pub fn forget(
             Record::Retention(looked.progress.clone()),
         )],
         lists: Vec::new(),
-        forgotten: due.clone(),
+        writes: due
+            .iter()
+            .map(|index| Write::Forget { index: *index })
+            .collect(),
         urgent: false,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)
@@ -68,7 +71,6 @@ pub fn forget(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::decision::Write;
     use crate::domain::journey::scene::{Scene, start};
     use crate::domain::retention::Progress;
     use crate::domain::seal::{ItemKey, Slot};

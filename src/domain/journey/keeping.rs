@@ -84,7 +84,7 @@ pub fn escalate(
         request: own.as_str().as_bytes().to_vec(),
         facts,
         lists,
-        forgotten: Vec::new(),
+        writes: Vec::new(),
         urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)
@@ -174,7 +174,7 @@ pub fn sample(
         request: of.checkpoint.as_bytes().to_vec(),
         facts,
         lists,
-        forgotten: Vec::new(),
+        writes: Vec::new(),
         urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)

@@ -19,6 +19,7 @@ pub mod reconciling;
 pub mod reporting;
 pub mod restoring;
 pub mod revoking;
+pub mod sealed_items;
 pub mod sealing;
 pub mod signing_in;
 pub mod subject;
@@ -29,7 +30,7 @@ pub mod withdrawing;
 pub mod trial;
 
 use super::attempt::Attempt;
-use super::codes::{DataClass, OrgKind, Purpose};
+use super::codes::{Action, DataClass, OrgKind, Purpose};
 use super::decision::Decision;
 use super::firewall::{Screened, Screening, Stage, Supplied, Text};
 use super::id::TeamId;
@@ -215,6 +216,12 @@ fn stop(denied: &Denied, attempt: &Attempt, ended: Option<super::time::When>) ->
         DeniedWhy::ConsentNeeded => Stop::Refuse(Refusal::ConsentNeeded),
         DeniedWhy::PolicyFailed => Stop::Refuse(Refusal::PolicyFailed),
         DeniedWhy::SecondOrganisationNeeded => Stop::Refuse(Refusal::SecondOrganisationNeeded),
+        DeniedWhy::RecipientNotAvailable if attempt.action == Action::SealItem => {
+            Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
+                field: "to",
+                message: "this organisation can not receive this",
+            }]))
+        }
         DeniedWhy::RecipientNotAvailable => {
             Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
                 field: "service",

@@ -39,8 +39,8 @@ pub struct OwnAct {
     pub facts: Vec<(Aggregate, Id, Record)>,
     /// List, position, item.
     pub lists: Vec<(List, Id)>,
-    /// Entries whose accounts it erases.
-    pub forgotten: Vec<u64>,
+    /// What else it writes: what it erases, and places in lists.
+    pub writes: Vec<Write>,
     /// Taken even when the disk is nearly full.
     pub urgent: bool,
 }
@@ -115,8 +115,7 @@ pub fn entry(
     let lists = entry_lists.chain([List::Operator]);
     let lists = lists.map(|list| (list, draft.id())).chain(act.lists);
     writes.extend(lists.map(|(list, item)| Write::List { list, at: 0, item }));
-    let forgotten = act.forgotten.into_iter();
-    writes.extend(forgotten.map(|index| Write::Forget { index }));
+    writes.extend(act.writes);
     let sealed = keys.opening(draft.id(), &opening)?;
     let hash: [u8; 32] = Sha256::digest(sealed.sealed().ciphertext()).into();
     Ok(Some(Decision {

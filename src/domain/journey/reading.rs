@@ -2,13 +2,13 @@
 //! own events. No totals, no order that tells.
 
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, Event, HeldNote, Seen};
+use crate::domain::answer::{Answer, Event, Happened, HeldNote, Seen};
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{Action, DataClass, SenderStatus, UpdateCode};
 use crate::domain::decision::{Aggregate, Decision, List, Listed};
 use crate::domain::firewall::screen;
 use crate::domain::firewall::text::Finding;
-use crate::domain::id::{Id, ReferralId};
+use crate::domain::id::{Id, ReferralId, SealedItemId};
 use crate::domain::known::Known;
 use crate::domain::policy::Relationship;
 use crate::domain::referral::{NoteState, Referral, Update};
@@ -16,6 +16,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
+use crate::domain::sealed_item::SealedItem;
 
 use zeroize::Zeroizing;
 
@@ -289,8 +290,17 @@ pub fn list(
                 .collect(),
         ),
         Action::ReadEvents => Answer::Events(
-            referrals
-                .filter_map(|(entry, referral)| event(rules, attempt, entry, referral))
+            entries
+                .iter()
+                .filter_map(|entry| {
+                    let referral = known.referrals.get(&ReferralId(entry.item));
+                    let sealed = known.sealed_items.get(&SealedItemId(entry.item));
+                    match (referral, sealed) {
+                        (Some(referral), _) => Some(event(rules, attempt, entry, referral)),
+                        (None, Some(item)) => item_event(rules, attempt, entry, item),
+                        (None, None) => None,
+                    }
+                })
                 .collect(),
         ),
         _ => Answer::Sent(
@@ -304,7 +314,7 @@ pub fn list(
 }
 
 /// An event says that something of one's own moved, in a word that both sides may know.
-fn event(rules: &Rules, attempt: &Attempt, entry: &Listed, referral: &Referral) -> Option<Event> {
+fn event(rules: &Rules, attempt: &Attempt, entry: &Listed, referral: &Referral) -> Event {
     let own = attempt.organisation();
     let code = if referral.sender == *own {
         referral.sender_status().code()
@@ -314,10 +324,37 @@ fn event(rules: &Rules, attempt: &Attempt, entry: &Listed, referral: &Referral) 
         // A withdrawal that this service took stopped a message: it becomes its task.
         "message_stopped"
     };
-    Some(Event {
+    let outward = rules.aliases.outward(own, AliasKind::Referral, entry.item);
+    Event {
         at: entry.at,
         index: entry.index,
-        item: rules.aliases.outward(own, AliasKind::Referral, entry.item),
+        on: Happened::Referral(outward),
+        code: code.to_owned(),
+    }
+}
+
+/// What a legal adviser is told of an item that was sealed to it. One that was stopped or became
+/// too old before it was collected never was.
+fn item_event(
+    rules: &Rules,
+    attempt: &Attempt,
+    entry: &Listed,
+    item: &SealedItem,
+) -> Option<Event> {
+    let own = attempt.organisation();
+    let code = match (item.collected_at, item.stopped_at) {
+        (Some(_), Some(_)) => "stop_use",
+        (Some(_), None) => "item_collected",
+        (None, _) if item.waits(attempt.when) => "item_waiting",
+        (None, _) => return None,
+    };
+    let outward = rules
+        .aliases
+        .outward(own, AliasKind::SealedItem, entry.item);
+    (item.recipient == *own).then(|| Event {
+        at: entry.at,
+        index: entry.index,
+        on: Happened::SealedItem(outward),
         code: code.to_owned(),
     })
 }

@@ -39,6 +39,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::SealItem
         | Action::ReadAudit
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
@@ -61,6 +62,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::QueryAssessments
         | Action::RelyOnAssessment
         | Action::BreakGlass
+        | Action::CollectItem
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::OpenSeal => false,
@@ -161,7 +163,7 @@ pub fn begin(
             Record::Restoration(begun),
         )],
         lists: Vec::new(),
-        forgotten: Vec::new(),
+        writes: Vec::new(),
         urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)

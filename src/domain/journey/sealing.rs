@@ -131,6 +131,8 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::SealItem
+        | Action::CollectItem
         | Action::Unknown
         | Action::Reconcile => None,
     }

@@ -587,7 +587,7 @@ fn key(slot: Slot) -> ItemKey {
     ItemKey::new(slot, [byte; 32])
 }
 
-fn organisation(name: &str, kind: OrgKind) -> Organisation {
+pub fn organisation(name: &str, kind: OrgKind) -> Organisation {
     Organisation {
         id: org(name),
         name: name.to_owned(),

@@ -116,6 +116,9 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         }
         Action::BreakGlass if !ask.emergency_confirmed => DeniedWhy::EmergencyNotConfirmed,
         Action::OfferReferral => offer(policies, ask),
+        // Nothing about a person is asked when an item is sealed: what is left is about the two ends.
+        Action::SealItem if actor.tainted => DeniedWhy::RoleNotAllowed,
+        Action::SealItem => DeniedWhy::RecipientNotAvailable,
         Action::Approve
         | Action::BreakGlass
         | Action::ReadReferralStatus
@@ -147,6 +150,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Reconcile
+        | Action::CollectItem
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

@@ -43,6 +43,10 @@ const SHIPPED: &[(&str, &str)] = &[
         include_str!("../../../policies/30-assessment.cedar"),
     ),
     (
+        "35-sealed.cedar",
+        include_str!("../../../policies/35-sealed.cedar"),
+    ),
+    (
         "40-emergency.cedar",
         include_str!("../../../policies/40-emergency.cedar"),
     ),

@@ -525,7 +525,7 @@ proptest! {
 fn tells(action: Action) -> bool {
     match action {
         Action::OfferReferral | Action::AddNote | Action::UpdateReferral => true,
-        Action::RecordAssessment => true,
+        Action::RecordAssessment | Action::SealItem => true,
         Action::RecordConsent
         | Action::WithdrawConsent
         | Action::Withdraw
@@ -554,6 +554,7 @@ fn tells(action: Action) -> bool {
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment
+        | Action::CollectItem
         | Action::BreakGlass => true,
     }
 }
@@ -564,6 +565,7 @@ fn reads(action: Action) -> bool {
         Action::AddNote,
         Action::UpdateReferral,
         Action::RecordAssessment,
+        Action::SealItem,
     ];
     tells(action) && !writes.contains(&action)
 }

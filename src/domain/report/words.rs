@@ -108,6 +108,8 @@ const fn done(action: Action) -> Deed {
         Action::Propose | Action::Approve | Action::Narrow => {
             Deed::Work("changed how long your details are kept, or who may use the system.")
         }
+        Action::SealItem => Deed::Work("sent something to a legal adviser for you."),
+        Action::CollectItem => Deed::Work("received something for you as your legal adviser."),
         Action::ReadInbox
         | Action::ReadEvents
         | Action::ScreenText
@@ -141,6 +143,9 @@ pub fn class(code: &str) -> Option<&'static str> {
         DataClass::Perp => "something about another person",
         DataClass::Ft => "a note",
         DataClass::Met => "dates",
+        DataClass::Sealed => {
+            "something sealed for your legal adviser, which nobody else could read"
+        }
         DataClass::Im => return None,
     })
 }

@@ -222,6 +222,7 @@ pub fn content_type(headers: &HeaderMap) -> Option<String> {
 const fn default_purpose(action: Action, role: Role) -> Purpose {
     match action {
         Action::BreakGlass => Purpose::Emergency,
+        Action::SealItem | Action::CollectItem => Purpose::LegalAdvice,
         Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::{assessments, audit, governance, reconciliations};
+use super::{assessments, audit, governance, reconciliations, sealed_items};
 use crate::domain::answer::Answer;
 use crate::pipeline::{Entry, More, OpenedItem};
 
@@ -72,6 +72,30 @@ pub fn body(
             fields(json!({ "says": "It holds, from when it was made." })),
         ),
         Answer::Reconciling(collected) => (200, reconciliations::said(collected)),
+        Answer::AdviserKey(key) => (200, fields(sealed_items::key_body(&key))),
+        Answer::ItemSealed { item, until } => (
+            201,
+            fields(json!({
+                "id": item.id().to_string(),
+                "status": "advice_arranged",
+                "until": until.rfc3339(),
+            })),
+        ),
+        Answer::AdviceArranged { item } => (
+            200,
+            fields(json!({ "id": item.id().to_string(), "status": "advice_arranged" })),
+        ),
+        Answer::WaitingItems(items) => (200, fields(sealed_items::waiting_body(&items))),
+        Answer::ItemCollected {
+            item,
+            sealed,
+            service,
+            ..
+        } => {
+            let mut map = sealed_items::collected_body(&sealed, &service, opened);
+            map.insert("id".to_owned(), json!(item.id().to_string()));
+            (200, map)
+        }
         _ => (200, Map::new()),
     };
     map.insert("result".to_owned(), json!(word));

@@ -464,6 +464,16 @@ async fn page(call: &Call, list: List) -> Result<Rendered, Halt> {
         .gateway
         .list(attempt, list, after, PAGE_MAX)
         .await?;
+    Ok(next_page(call, answered, &entries, after))
+}
+
+/// A page, with where the next begins.
+pub fn next_page(
+    call: &Call,
+    answered: Answered,
+    entries: &[Listed],
+    after: Option<Listed>,
+) -> Rendered {
     let (status, mut value) = envelope(call, answered);
     if let Value::Object(map) = &mut value {
         // Always there and of one length, so that it does not tell whether anything follows.
@@ -474,7 +484,7 @@ async fn page(call: &Call, list: List) -> Result<Rendered, Halt> {
         });
         map.insert("next".to_owned(), json!(outward_cursor(call, next)));
     }
-    Ok(finish(call, status, &value))
+    finish(call, status, &value)
 }
 
 // A cursor is a list position under the organisation's alias key: it tells no index.

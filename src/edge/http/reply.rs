@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::{API_VERSION, App};
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, HeldNote, Seen};
+use crate::domain::answer::{Answer, Happened, HeldNote, Seen};
 use crate::domain::codes::DataClass;
 use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::{Id, OrgId};
@@ -197,7 +197,14 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
         Answer::Events(events) => {
             let list: Vec<Value> = events
                 .iter()
-                .map(|event| json!({ "referral": event.item.to_string(), "status": event.code }))
+                .map(|event| match event.on {
+                    Happened::Referral(id) => {
+                        json!({ "referral": id.to_string(), "status": event.code })
+                    }
+                    Happened::SealedItem(id) => {
+                        json!({ "sealed_item": id.to_string(), "status": event.code })
+                    }
+                })
                 .collect();
             (200, result(json!({ "events": list })))
         }
@@ -229,6 +236,7 @@ fn created(told: &str) -> u16 {
         | "declined-by-victim"
         | "consent-recorded"
         | "assessment-recorded"
+        | "item-sealed"
         | "proposed" => 201,
         _ => 200,
     }

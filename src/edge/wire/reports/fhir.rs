@@ -106,6 +106,7 @@ const fn of_action(action: Action) -> Kind {
         Action::OfferReferral
         | Action::AddNote
         | Action::RecordConsent
+        | Action::SealItem
         | Action::RecordAssessment => Kind::Create,
         Action::AcceptReferral
         | Action::DeclineReferral
@@ -121,6 +122,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::ReadEvents
         | Action::ScreenText
         | Action::QueryAssessments
+        | Action::CollectItem
         | Action::BreakGlass
         | Action::Unknown => Kind::Query,
         Action::ReadAudit

@@ -85,12 +85,14 @@ const fn activity(action: Action) -> u32 {
         | Action::AddNote
         | Action::RecordConsent
         | Action::RecordAssessment
+        | Action::SealItem
         | Action::Propose => CREATE,
         Action::ReadReferralStatus
         | Action::ReadInbox
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::QueryAssessments
+        | Action::CollectItem
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
