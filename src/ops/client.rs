@@ -16,6 +16,7 @@ mod queue;
 pub mod receipts;
 pub mod reconciling;
 pub mod reporting;
+pub mod sealed_items;
 pub mod succeeding;
 pub mod witnessing;
 pub mod words;
@@ -38,6 +39,7 @@ use governing::{AgreementCommand, Change, OrgCommand, TeamCommand};
 use input::{read, read_text};
 use reconciling::ReconcileArgs;
 use reporting::{Work, pages};
+use sealed_items::{SealFault, Sealing};
 
 /// Why a command could not be carried out. A refusal of the gateway is not among these.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +93,8 @@ pub enum ClientFault {
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
     #[error(transparent)]
+    Seal(#[from] SealFault),
+    #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -139,6 +143,8 @@ pub struct Request {
     alone: Option<&'static str>,
     /// More than one request, by the rules of [`reporting`].
     work: Option<Work>,
+    /// The same, by those of [`sealed_items`].
+    sealing: Option<Sealing>,
 }
 
 impl Request {
@@ -263,6 +269,7 @@ impl Request {
             trail: None,
             alone: None,
             work: None,
+            sealing: None,
         }
     }
 
@@ -334,6 +341,9 @@ async fn once(
                 reporting::bundle::write(&mut desk, source, dir, out).await
             }
         };
+    }
+    if let Some(sealing) = &request.sealing {
+        return sealed_items::run(connection, &mut caller, sealing, out).await;
     }
     let mut said = signed_in(connection, &mut caller, &request).await?;
     connection.keep_session(&caller)?;

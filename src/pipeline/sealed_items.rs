@@ -6,7 +6,7 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::id::{Id, OrgId, SealedItemId};
-use crate::domain::journey::sealed_items::{self, Handed};
+use crate::domain::journey::sealed_items::{self, Due, Handed};
 use crate::domain::known::Known;
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
@@ -106,8 +106,12 @@ impl Gateway {
             let entropy = self.entropy();
             let keys = self.store.reserve(sealed_items::KEYS).await?;
             let keys = Keys::new(keys, entropy.branch("nonces"));
-            let when = self.time().max(now);
-            let made = sealed_items::destroy_due(&rules, when, &entropy, keys, &known, &entries);
+            let when = self.time();
+            let due = Due {
+                now,
+                entries: &entries,
+            };
+            let made = sealed_items::destroy_due(&rules, when, &entropy, keys, &known, &due);
             let Some(decision) = made.map_err(unsealed)? else {
                 return Err(Fault::CannotRecord("nobody is enrolled"));
             };

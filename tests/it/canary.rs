@@ -277,7 +277,7 @@ fn assessment(said: &mut Said) -> Value {
 }
 
 /// All the ways in which a text might lie about.
-fn forms(text: &str) -> Vec<Vec<u8>> {
+pub fn forms(text: &str) -> Vec<Vec<u8>> {
     let mut spellings = vec![
         text.to_owned(),
         text.to_lowercase(),
@@ -323,7 +323,7 @@ fn encodings(bytes: &[u8], forms: &mut Vec<Vec<u8>>) {
     }
 }
 
-fn files(at: &Path) -> Vec<PathBuf> {
+pub fn files(at: &Path) -> Vec<PathBuf> {
     if at.is_file() {
         return vec![at.to_owned()];
     }

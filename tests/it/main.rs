@@ -35,6 +35,7 @@ mod readme;
 mod reports;
 mod restart;
 mod restored;
+mod sealed_items;
 mod serve;
 mod silence;
 mod tampering;

@@ -311,6 +311,13 @@ pub fn stop(
     ruling.finish(Answer::Withdrawn { at: attempt.when })
 }
 
+/// What one look of the night found.
+pub struct Due<'a> {
+    /// By which time it is due; the entry itself is dated as all are.
+    pub now: When,
+    pub entries: &'a [Listed],
+}
+
 /// The gateway's own entry of the night: boxes that nobody collected in time are destroyed, and
 /// what is known of older items is forgotten. It says neither how many nor whose: every
 /// organisation sees it.
@@ -323,10 +330,10 @@ pub fn destroy_due(
     entropy: &Entropy,
     keys: Keys,
     known: &Known,
-    entries: &[Listed],
+    due: &Due<'_>,
 ) -> Result<Option<Decision<Ruled>>, BadRuling> {
     let mut writes = Vec::new();
-    for entry in entries {
+    for entry in due.entries {
         writes.push(Write::Unlist {
             list: List::SealedDue,
             item: entry.item,
@@ -340,7 +347,7 @@ pub fn destroy_due(
             list: List::SealedFor(item.recipient.clone()),
             item: id.id(),
         });
-        writes.push(match when < item.forgotten_at() {
+        writes.push(match due.now < item.forgotten_at() {
             true => Write::List {
                 list: List::SealedDue,
                 at: moment(item.forgotten_at()),

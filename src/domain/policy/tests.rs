@@ -47,13 +47,21 @@ fn home(role: Role) -> OrgKind {
 fn good(action: Action, kind: OrgKind, role: Role, purpose: Purpose) -> Ask {
     let actor = OrgId::parse("asker").unwrap();
     let other = OrgId::parse("other").unwrap();
-    let to_other = matches!(action, Action::OfferReferral | Action::AddNote);
+    let to_other = matches!(
+        action,
+        Action::OfferReferral | Action::AddNote | Action::SealItem
+    );
+    let takes = match action {
+        Action::SealItem => OrgKind::LegalAdviser,
+        _ => OrgKind::Refuge,
+    };
     let (relationship, classes) = match action {
         Action::AcceptReferral | Action::DeclineReferral | Action::WaitReferral => {
             (Relationship::OfferedTo, vec![DataClass::Op])
         }
         Action::ReadReferralStatus => (Relationship::Sender, vec![DataClass::Op]),
         Action::BreakGlass => (Relationship::None, vec![DataClass::Op, DataClass::Sp]),
+        Action::SealItem => (Relationship::None, vec![DataClass::Sealed]),
         _ => (Relationship::AcceptedFromAnother, vec![DataClass::Op]),
     };
     Ask {
@@ -74,7 +82,7 @@ fn good(action: Action, kind: OrgKind, role: Role, purpose: Purpose) -> Ask {
         certificate_organisation: actor.clone(),
         recipient: Recipient {
             organisation: if to_other { other.clone() } else { actor },
-            kind: if to_other { OrgKind::Refuge } else { kind },
+            kind: if to_other { takes } else { kind },
             active: true,
             tainted: false,
             agreement_in_date: true,

@@ -7,7 +7,42 @@ use super::bundle::{ConnectionArgs, totp_code};
 use super::caller::BodyKind;
 use super::input::{document, given, typed};
 use super::reconciling::ReconcileArgs;
+use super::sealed_items::{CollectArgs, SealArgs, Sealing};
 use super::{ClientFault, Request, id};
+
+const SEAL_HELP: &str = "\
+Example: firedoor client seal item.toml --bundle bundles/larkfield --pin 7QF4-2KD0-...
+
+FILE, in TOML or the same in JSON; delete it when the item is sealed:
+
+  to = \"quayside\"                         # the adviser's organisation
+
+  [[items]]                               # each with a code of the list below
+  code = \"leave_ends\"
+  text = \"31 March 2027\"
+
+  [consent]                               # hers, to each item
+  decision = \"permit\"
+  strength = \"explicit\"
+  purpose = \"immigration_legal_advice\"
+  to = \"quayside\"
+  items = [\"leave_ends\"]                 # what she agreed to, each ticked with her
+  given_by = \"self\"                      # or parent_guardian, lpa_deputy
+  competence = \"adult\"                   # or gillick_competent, child, adult_without_capacity
+  # parent_is_other_party = \"no\"         # where a parent agrees for a child
+  how = \"spoken\"                         # or written, bsl, digital
+  language = \"en\"
+  interpreter = \"none\"                   # or professional; never family
+  other_party_present = \"no\"             # anything else is refused
+  in_the_room = [\"worker\"]               # other_professional, professional_interpreter, friend,
+                                          # relative, child
+  no_copies_onward = true                 # you told her
+  given_at = \"2026-11-22T10:00:00Z\"
+  # until = \"2027-02-20T10:00:00Z\"       # 90 days if absent, twelve months at most
+
+Codes: visa_type, leave_ends, date_of_entry, previous_applications, mvdac_needed,
+no_recourse_to_public_funds, asylum_claim, nrm_reference, home_office_reference, nationality,
+country_of_birth, documents_held, children.";
 
 /// What an agency does from its shell.
 #[derive(Subcommand, Debug)]
@@ -132,6 +167,21 @@ pub enum ClientCommand {
     /// She withdraws: no reason needed, at any service
     #[command(after_help = "Example: firedoor client withdraw her.json --bundle bundles/larkfield")]
     Withdraw { file: String },
+    /// Seal immigration information to a legal adviser, with her consent to each item
+    #[command(after_help = SEAL_HELP)]
+    Seal(SealArgs),
+    /// As a legal adviser, collect what was sealed to you: once
+    #[command(
+        after_help = "The gateway destroys an item when you collect it. The opened item belongs in \
+        the privileged file.\n\nExample: firedoor client collect --bundle bundles/quayside\n\
+        Example: firedoor client collect 01J... --out item.json --bundle bundles/quayside"
+    )]
+    Collect(CollectArgs),
+    /// She withdraws what you sealed: destroyed, or its adviser told to stop using it
+    #[command(
+        after_help = "Example: firedoor client withdraw-item 01J... --bundle bundles/larkfield"
+    )]
+    WithdrawItem { id: String },
     /// After the gateway was restored from a copy: hand in the withdrawals taken since
     #[command(
         after_help = "Takes what was kept of your withdrawals from --receipts DIR, or from the \
@@ -262,6 +312,18 @@ impl ClientCommand {
                 reconcile: Some(args.clone()),
                 ..Request::get("/v1/me")
             },
+            Self::Seal(args) => Request {
+                sealing: Some(Sealing::Seal(args.clone())),
+                ..Request::get("/v1/sealed-items")
+            },
+            Self::Collect(args) => Request {
+                sealing: Some(Sealing::Collect(args.clone())),
+                ..Request::get("/v1/sealed-items")
+            },
+            Self::WithdrawItem { id: text } => Request::post(
+                format!("/v1/sealed-items/{}/withdraw", id(text)?),
+                &json!({}),
+            ),
             Self::Assess { file } => Request::post("/v1/assessments", &document(file)?),
             Self::Query { file, person } => {
                 let body = match file {

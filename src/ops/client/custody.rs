@@ -69,7 +69,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
+/// 32 bytes from 64 hexadecimal digits.
+pub(super) fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
     if text.len() != 64 || !text.is_ascii() {
         return None;

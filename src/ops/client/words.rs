@@ -132,6 +132,11 @@ fn lead(result: &str) -> Option<&'static str> {
         "session-opened" => "You are signed in for ten minutes from your last request.",
         "proposed" => "Proposed. A person of another organisation must approve it.",
         "approved" => "Approved. It is in force.",
+        "item-sealed" => {
+            "Sealed. It waits for the adviser for fourteen days; nobody else can read it."
+        }
+        "waiting-items" => "What waits for you. Collect one with: collect ID --out FILE.",
+        "advice-arranged" => "Advice is arranged.",
         "narrowed" => "Done. It is in force.",
         "queue-item" => "One item, and what the same user did around it, as far as you may see.",
         "flagged" => "Flagged. It opens nothing; it only tells you.",

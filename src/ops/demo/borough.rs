@@ -47,8 +47,9 @@ pub const SERVICE: &str = "service-14";
 pub const CHARITY: &str = "larkfield";
 /// The other charity's service.
 pub const OTHER_SERVICE: &str = "helpline";
-/// The bundle of the charity that keeps identity under its own key.
-const OWN_CUSTODY: &str = "harbour";
+/// The bundles of those who keep a key of their own: a charity, for identity, and the law centre,
+/// for what is sealed to it.
+const OWN_CUSTODY: [&str; 2] = ["harbour", "quayside"];
 /// A health service and a charity's, with their numbers in the Directory of Services, so that BaRS
 /// messages have somewhere to go.
 const DOS_HEALTH: (&str, &str) = ("st-hildas-safe", "111111111");
@@ -193,11 +194,14 @@ impl Borough {
     /// The law centre, as the operator proposes it.
     pub fn law_centre(&self) -> Result<Value, DemoError> {
         let made = self.of("quayside")?;
-        let digits = made.enrolled.spki_sha256.iter();
-        let fingerprint: String = digits.map(|byte| format!("{byte:02x}")).collect();
+        let hex = |bytes: &[u8; 32]| -> String {
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let fingerprint = hex(&made.enrolled.spki_sha256);
         Ok(json!({
             "id": "quayside", "name": "Quayside Law Centre", "kind": "legal_adviser",
             "identifiers": [{ "kind": "sra", "value": "000000" }],
+            "custody": "own", "hpke_public_key": made.custody.as_ref().map(hex),
             "teams": [{ "id": "advice", "name": "Advice", "taint": "none" }],
             "certificates": [{
                 "spki_sha256": fingerprint, "team": "advice", "roles": ["legal_adviser"],
@@ -371,7 +375,7 @@ fn bundle(
             std::sync::Arc::new(clock::now),
         )?,
         totp,
-        custody: (desk.bundle == OWN_CUSTODY)
+        custody: (OWN_CUSTODY.contains(&desk.bundle))
             .then(|| custody_key(&at))
             .transpose()?,
     })

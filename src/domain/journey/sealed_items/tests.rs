@@ -127,7 +127,11 @@ fn night(town: &mut Town) {
     let entries = all(town);
     let asked = asks("quay", Action::CollectItem);
     town.run(asked, |rules, attempt, known, keys| {
-        let made = destroy_due(rules, attempt.when, &attempt.entropy, keys, known, &entries);
+        let due = Due {
+            now: attempt.when,
+            entries: &entries,
+        };
+        let made = destroy_due(rules, attempt.when, &attempt.entropy, keys, known, &due);
         Ok(made?.unwrap())
     });
 }

@@ -172,6 +172,12 @@ fn who_may_do_what_for_which_purpose() {
     open_seal
       ig_officer
         for audit
+    seal_item
+      triage, adviser, clinician, social_worker, housing
+        for legal_advice
+    collect_item
+      triage, adviser, clinician, social_worker, housing, legal_adviser
+        for legal_advice
     ");
 }
 
