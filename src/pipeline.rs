@@ -16,6 +16,7 @@
 mod auditing;
 mod forgetting;
 mod governing;
+mod holding;
 mod opened;
 mod reporting;
 mod restoring;
@@ -61,6 +62,8 @@ use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
+use holding::apart;
+
 use crate::store::{Discloses, Outcome, ReadsLog, Store};
 
 // The edge speaks to the store only through what comes back from here.
@@ -184,16 +187,19 @@ impl Gateway {
 
     /// One referral: offered, or refused with a reason, or recorded as declined by her.
     pub async fn offer(&self, attempt: Attempt, offer: offering::Offer) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[
-                Read::Service(&offer.service),
-                Read::Tokens(offer.person.tokens()),
-                Read::OwnReferrals,
-            ],
-            |rules, attempt, known, keys| offering::offer(rules, attempt, known, keys, &offer),
-        )
-        .await
+        let apart = apart(&attempt);
+        let answered = self
+            .run(
+                attempt,
+                &[
+                    Read::Service(&offer.service),
+                    Read::Tokens(offer.person.tokens()),
+                    Read::OwnReferrals,
+                ],
+                |rules, attempt, known, keys| offering::offer(rules, attempt, known, keys, &offer),
+            )
+            .await?;
+        self.log_held(apart, answered).await
     }
 
     /// The receiving service accepts, declines, waits, closes, or reads again.
@@ -220,14 +226,17 @@ impl Gateway {
         alias: Id,
         ask: reading::Ask<'_>,
     ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[Read::Referral(alias)],
-            |rules, attempt, known, keys| {
-                reading::referral(rules, attempt, known, keys, alias, &ask)
-            },
-        )
-        .await
+        let apart = apart(&attempt);
+        let answered = self
+            .run(
+                attempt,
+                &[Read::Referral(alias)],
+                |rules, attempt, known, keys| {
+                    reading::referral(rules, attempt, known, keys, alias, &ask)
+                },
+            )
+            .await?;
+        self.log_held(apart, answered).await
     }
 
     /// A page of the caller's own list: sent, inbox or events.
@@ -255,14 +264,6 @@ impl Gateway {
             )
             .await?;
         Ok((answered, entries))
-    }
-
-    /// What the text screen would hold, while writing.
-    pub async fn screen_text(&self, attempt: Attempt, text: &str) -> Result<Answered, Fault> {
-        self.run(attempt, &[], |rules, attempt, known, keys| {
-            reading::screen_text(rules, attempt, known, keys, text)
-        })
-        .await
     }
 
     /// Consent recorded on the caller's own record of a person.
@@ -346,20 +347,23 @@ impl Gateway {
         attempt: Attempt,
         glass: &emergency::Glass,
     ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[
-                Read::Subject(&glass.subject),
-                Read::Withdrawals,
-                Read::ReferralsOfPeople,
-                Read::Receivers,
-                Read::Counted(&glass.subject, Window::half_day),
-            ],
-            |rules, attempt, known, keys| {
-                emergency::break_glass(rules, attempt, known, keys, glass)
-            },
-        )
-        .await
+        let apart = apart(&attempt);
+        let answered = self
+            .run(
+                attempt,
+                &[
+                    Read::Subject(&glass.subject),
+                    Read::Withdrawals,
+                    Read::ReferralsOfPeople,
+                    Read::Receivers,
+                    Read::Counted(&glass.subject, Window::half_day),
+                ],
+                |rules, attempt, known, keys| {
+                    emergency::break_glass(rules, attempt, known, keys, glass)
+                },
+            )
+            .await?;
+        self.log_held(apart, answered).await
     }
 
     /// The service with this number in the health directory.

@@ -25,6 +25,8 @@ pub enum AliasKind {
     SealedItem,
     /// The log's own pseudonym of a person; never shown, used to list her entries.
     LogSubject,
+    /// A text that was held.
+    Hold,
 }
 
 impl AliasKind {
@@ -39,6 +41,7 @@ impl AliasKind {
             Self::Entry => "entry",
             Self::SealedItem => "sealed-item",
             Self::LogSubject => "log-subject",
+            Self::Hold => "hold",
         }
     }
 }

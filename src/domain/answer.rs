@@ -5,11 +5,12 @@ use super::audit::{Desk, Reading, SeenItem};
 use super::codes::DataClass;
 use super::codes::{ReferralStatus, SenderStatus};
 use super::decision::PartRef;
+use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
 use super::governance::Proposal;
 use super::id::{AssessmentId, ConsentId, Id, ProposalId, ReferralId, SealedItemId};
 use super::known::Known;
-use super::referral::{PassOnBy, Referral};
+use super::referral::{PassOnBy, Referral, Update};
 use super::refusal::Refusal;
 use super::report::{Commission, Counting};
 use super::sealed_item::{AdviserKey, SealedItem};
@@ -22,8 +23,10 @@ pub enum Answer {
     Refused(Refusal),
     /// Nothing held, not for you, withdrawn, firewalled: one answer for all (F8).
     Nothing,
-    /// `?check=only`: the request would be taken.
-    Checked,
+    /// `?check=only`: the request would be taken, without the texts that are held.
+    Checked {
+        held: Vec<Hold>,
+    },
     /// The same request was made before: its status and what it made, never data again.
     Replayed {
         /// The entry that the request made the first time; its receipt is given again.
@@ -50,15 +53,20 @@ pub enum Answer {
     /// A note was taken; nobody is told whether it was held but its author.
     Noted {
         referral: ReferralId,
-        held: Option<HeldNote>,
+        held: Vec<Hold>,
     },
     Updated {
         referral: ReferralId,
     },
     Events(Vec<Event>),
+    /// What would be held, while writing.
     Screened {
-        held: Option<HeldNote>,
+        held: Vec<Hold>,
     },
+    /// Texts of another attempt were held: the entry that says so, and of whom nothing.
+    Held(Vec<Hold>),
+    /// A hold is said to have been wrong.
+    SaidWrong,
     Consented {
         consent: ConsentId,
     },
@@ -155,16 +163,9 @@ pub struct Offered {
     pub journey: Id,
     pub pass_on_by: Option<PassOnBy>,
     pub contact_by: When,
-    pub held: Option<HeldNote>,
+    pub held: Vec<Hold>,
     /// What a FHIR message held that has no place here; said to the sender only.
     pub left_behind: Vec<String>,
-}
-
-/// Words about immigration in a note: shown to its author, kept nowhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldNote {
-    pub words: Vec<String>,
-    pub suggestion: String,
 }
 
 /// A referral as its sender sees it.
@@ -174,6 +175,10 @@ pub struct Seen {
     pub status: SenderStatus,
     pub offered_at: When,
     pub pass_on_by: Option<PassOnBy>,
+    /// What the service sent back, in codes.
+    pub updates: Vec<Update>,
+    /// The reader's own note was held and not replaced. Nobody else is told.
+    pub own_note_held: bool,
 }
 
 /// Something that happened on an organisation's own referrals, or on an item that was sealed to it.
@@ -225,12 +230,27 @@ impl Joins for Release {
 }
 
 impl Answer {
+    /// The texts that go back to their author.
+    pub fn held(&self) -> &[Hold] {
+        match self {
+            Self::Refused(
+                Refusal::ImmigrationContentFound(held) | Refusal::ConfirmEmergency { held, .. },
+            )
+            | Self::Checked { held }
+            | Self::Noted { held, .. }
+            | Self::Screened { held }
+            | Self::Held(held)
+            | Self::Offered(Offered { held, .. }) => held,
+            _ => &[],
+        }
+    }
+
     /// The word for the log: what the caller was told.
     pub fn told(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code(),
             Self::Nothing => "nothing-to-show",
-            Self::Checked => "checked",
+            Self::Checked { .. } => "checked",
             Self::Replayed { .. } => "replayed",
             Self::Offered(_) => "offered",
             Self::DeclinedByVictim => "declined-by-victim",
@@ -243,6 +263,8 @@ impl Answer {
             Self::Updated { .. } => "updated",
             Self::Events(_) => "events",
             Self::Screened { .. } => "screened",
+            Self::Held(_) => "held",
+            Self::SaidWrong => "said-wrong",
             Self::Consented { .. } => "consent-recorded",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Assessed { .. } => "assessment-recorded",
@@ -297,7 +319,7 @@ impl Answer {
             | Self::ItemCollected { .. } => true,
             Self::Refused(_)
             | Self::Nothing
-            | Self::Checked
+            | Self::Checked { .. }
             | Self::Replayed { .. }
             | Self::Offered(_)
             | Self::DeclinedByVictim
@@ -305,6 +327,8 @@ impl Answer {
             | Self::Noted { .. }
             | Self::Updated { .. }
             | Self::Screened { .. }
+            | Self::Held(_)
+            | Self::SaidWrong
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
@@ -343,7 +367,7 @@ impl Answer {
             | Self::ItemCollected { release, .. } => &release.value().parts,
             Self::Refused(_)
             | Self::Nothing
-            | Self::Checked
+            | Self::Checked { .. }
             | Self::Replayed { .. }
             | Self::Offered(_)
             | Self::DeclinedByVictim
@@ -355,6 +379,8 @@ impl Answer {
             | Self::Updated { .. }
             | Self::Events(_)
             | Self::Screened { .. }
+            | Self::Held(_)
+            | Self::SaidWrong
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
@@ -401,7 +427,7 @@ impl Answer {
             Self::Figures(counting) => Some(&counting.reading),
             Self::Refused(_)
             | Self::Nothing
-            | Self::Checked
+            | Self::Checked { .. }
             | Self::Replayed { .. }
             | Self::Offered(_)
             | Self::DeclinedByVictim
@@ -414,6 +440,8 @@ impl Answer {
             | Self::Updated { .. }
             | Self::Events(_)
             | Self::Screened { .. }
+            | Self::Held(_)
+            | Self::SaidWrong
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }

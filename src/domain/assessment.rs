@@ -8,6 +8,7 @@ use super::codes::{
     DataClass, Grade, GradeBasis, Instrument, ItemAnswer, Need, OrgKind, Purpose, ReassessReason,
     Role,
 };
+use super::firewall::hold::{ScreenedText, Written};
 use super::id::{AssessmentId, ConsentId, Id, OrgId, PersonId};
 use super::person::codec::{self, BadEncoding};
 use super::time::When;
@@ -95,16 +96,6 @@ pub struct Item {
 }
 
 impl Answers {
-    /// The words that a person wrote: the text screen must see them.
-    pub fn free_texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let reasons = self.judgement_reasons.iter();
-        let reasons = reasons.map(|text| ("judgement_reasons", text));
-        let adjustments = self.adjustments.iter().map(|text| ("adjustments", text));
-        reasons
-            .chain(adjustments)
-            .map(|(field, text)| (field, text.as_str()))
-    }
-
     /// Ticks are computed, never taken from the caller, and never turned into a grade.
     pub fn ticks(&self) -> u16 {
         let ticked = self
@@ -143,28 +134,88 @@ impl SafetyCard {
             && self.safe_person.is_none()
             && self.safe_person_phone.is_none()
     }
-
-    /// The words that a person wrote: the text screen must see them.
-    pub fn free_texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let told = self.do_not_tell.iter().map(|text| ("do_not_tell", text));
-        let safe = self.safe_person.iter().map(|text| ("safe_person", text));
-        told.chain(safe).map(|(field, text)| (field, text.as_str()))
-    }
 }
 
 const LAYOUT: u8 = 1;
 
+impl Written for Answers {
+    fn free_texts(&self) -> Vec<(&'static str, &str)> {
+        let Self {
+            instrument: _,
+            instrument_version: _,
+            items: _,
+            grade: _,
+            basis: _,
+            judgement_reasons,
+            assessor_role: _,
+            assessor_kind: _,
+            assessor_trained: _,
+            assessed_at: _,
+            needs: _,
+            adjustments,
+        } = self;
+        let reasons = judgement_reasons.iter();
+        let reasons = reasons.map(|text| ("judgement_reasons", text.as_str()));
+        let adjustments = adjustments.iter();
+        let adjustments = adjustments.map(|text| ("adjustments", text.as_str()));
+        reasons.chain(adjustments).collect()
+    }
+}
+
+impl Written for SafetyCard {
+    fn free_texts(&self) -> Vec<(&'static str, &str)> {
+        let Self {
+            do_not_tell,
+            safe_person,
+            safe_person_phone: _,
+        } = self;
+        let told = do_not_tell.iter();
+        let told = told.map(|text| ("do_not_tell", text.as_str()));
+        let safe = safe_person.iter();
+        told.chain(safe.map(|text| ("safe_person", text.as_str())))
+            .collect()
+    }
+}
+
+impl ScreenedText<&Answers> {
+    /// Plain bytes, for the sealing call only.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, BadEncoding> {
+        encode(*self.get())
+    }
+}
+
+impl ScreenedText<&SafetyCard> {
+    /// Plain bytes, for the sealing call only.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, BadEncoding> {
+        encode(*self.get())
+    }
+}
+
+impl EmergencyCard {
+    /// Plain bytes, for the sealing call only. No word of anybody's is in them.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, BadEncoding> {
+        encode(self)
+    }
+}
+
+/// A version byte, then borsh. Fails never in practice: the limits keep every list far below what
+/// borsh can count.
+fn encode(value: &impl BorshSerialize) -> Result<Zeroizing<Vec<u8>>, BadEncoding> {
+    codec::encode(&(LAYOUT, value))
+}
+
 macro_rules! sealed_layout {
     ($($name:ident),+) => {$(
         impl $name {
-            /// Plain bytes, for the sealing call only: a version byte, then borsh.
-            ///
-            /// # Errors
-            /// Never in practice: the limits keep every list far below what borsh can count.
-            pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, BadEncoding> {
-                codec::encode(&(LAYOUT, self))
-            }
-
             /// # Errors
             /// Bytes that `encode` of this version did not write.
             pub fn decode(bytes: &[u8]) -> Result<Self, BadEncoding> {

@@ -7,8 +7,8 @@ mod visible;
 
 pub use figures::{Figures, since_friday};
 pub use queue::{
-    Checked, Desk, Drawn, GATEWAY, PassedOn, QueueDecision, QueueItem, QueueState, QueueTally,
-    QueueVerdict, SeenItem, Severity, tally_item,
+    Checked, Desk, Drawn, GATEWAY, MissingNote, PassedOn, QueueDecision, QueueItem, QueueState,
+    QueueTally, QueueVerdict, SeenItem, Severity, missing_note_item, tally_item,
 };
 pub use visible::{
     Filter, OPERATOR, Reach, Reading, Side, SomeOrganisation, Viewer, VisibleDecision,
@@ -86,7 +86,7 @@ pub const fn is_denial(refusal: &Refusal) -> bool {
         | Refusal::UnknownField { .. }
         | Refusal::MissingField { .. }
         | Refusal::ConsentNeeded
-        | Refusal::ImmigrationContentFound { .. }
+        | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered
         | Refusal::ConfirmEmergency { .. } => false,
     }

@@ -470,6 +470,22 @@ codes!(
         RiskRaised = "risk_raised",
         WrongPerson = "wrong_person",
         CallUsAboutHerSafety = "call_us_about_her_safety",
+        /// Call whoever sent this: what could not be written can be said.
+        CallReferrer = "call_referrer",
+    }
+);
+
+codes!(
+    /// Why its author says that a hold was wrong. There is no place for her words (F2).
+    WrongHold {
+        /// A word means something else here.
+        EverydayWord = "everyday_word",
+        /// It speaks of a service, not of her.
+        AboutAService = "about_a_service",
+        NameOrPlace = "name_or_place",
+        OtherNumber = "other_number",
+        ReadableLanguage = "readable_language",
+        Other = "other",
     }
 );
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assessment::Assessment;
-use super::audit::{QueueItem, QueueTally};
+use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
@@ -57,6 +57,8 @@ pub struct Known {
     pub queue: BTreeMap<Id, QueueItem>,
     /// Of the items of the queue.
     pub tallies: BTreeMap<Id, QueueTally>,
+    /// Of the queues that were read: notes of high-risk offers that are missing.
+    pub missing_notes: BTreeMap<Id, MissingNote>,
     /// The newest week whose sample was drawn, of the queues that were read.
     pub sampled: Option<i64>,
     /// People whom organisations flagged, by the tokens that were read.
@@ -122,6 +124,9 @@ impl Known {
             (Aggregate::Queue(_), Record::Tally(tally)) => {
                 self.tallies.insert(tally.item, tally);
             }
+            (Aggregate::Queue(_), Record::MissingNote(note)) => {
+                self.missing_notes.insert(item, note);
+            }
             (Aggregate::Queue(_), Record::Sampled(week)) => self.sampled = Some(week),
             (Aggregate::Token(_), Record::Flag(flag)) => self.flags.push(flag),
             (Aggregate::Referral(id), Record::Referral(referral)) => {
@@ -169,7 +174,8 @@ impl Known {
             | Record::SealOpened(_)
             | Record::Held(_)
             | Record::Retention(_)
-            | Record::SealedItem(_) => {}
+            | Record::SealedItem(_)
+            | Record::MissingNote(_) => {}
         }
     }
 

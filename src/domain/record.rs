@@ -6,7 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest, Sha256};
 
 use super::assessment::Assessment;
-use super::audit::{QueueItem, QueueTally};
+use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::consent::{Consent, Tombstone};
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, OrgId, PersonId, ReferralId};
@@ -80,6 +80,8 @@ pub enum Record {
     Held(Held),
     Retention(Progress),
     SealedItem(SealedItem),
+    /// In the queue of the organisation whose note it is.
+    MissingNote(MissingNote),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

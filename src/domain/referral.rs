@@ -1,7 +1,6 @@
 //! A referral: an offer without identity, then acceptance, then release (`domain.md` 4.2).
 
 use borsh::{BorshDeserialize, BorshSerialize};
-use zeroize::Zeroizing;
 
 use super::clock::{Due, Urgency};
 use super::codes::{
@@ -10,6 +9,7 @@ use super::codes::{
     UpdateCode, WorkerGender,
 };
 use super::consent::{Consent, Recipients};
+use super::firewall::hold::Unread;
 use super::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId, TeamId};
 use super::person::{RawIdentifier, RawSafeContact, TaggedToken};
 use super::time::When;
@@ -76,6 +76,7 @@ pub struct RiskSummary {
 pub struct Epr {
     pub set_by_person: bool,
     pub rule_version: String,
+    /// A code of the sender's, never words.
     pub reason: String,
 }
 
@@ -83,7 +84,6 @@ pub struct Epr {
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct AgreedTiming {
     pub by: When,
-    pub agreed_with: String,
 }
 
 /// On what ground the details may be passed on.
@@ -96,10 +96,7 @@ pub enum Ground {
         given: ConsentGiven,
     },
     /// Another lawful basis open to the sender's kind of organisation.
-    Basis {
-        article6: Article6,
-        reason: Option<String>,
-    },
+    Basis { article6: Article6 },
     /// None stated; policy says what this offence needs.
     None,
 }
@@ -117,7 +114,9 @@ pub struct Draft {
     pub operational: Operational,
     pub identity: RawIdentifier,
     pub safe_contact: Option<RawSafeContact>,
-    pub note: Option<Zeroizing<String>>,
+    pub note: Option<Unread>,
+    /// Words beside the codes: read by the screen, then dropped. Nobody needs them.
+    pub asides: Vec<Unread>,
     pub ground: Ground,
     pub agreed_timing: Option<AgreedTiming>,
     /// The sender's own names for this referral, so that it can be taken back by them.
@@ -201,6 +200,17 @@ pub struct Update {
     pub at: When,
     pub by: OrgId,
     pub code: UpdateCode,
+}
+
+impl Operational {
+    /// Held words about her are looked after: somebody may be in danger without them.
+    pub fn is_high_risk(&self) -> bool {
+        let graded = self
+            .risk
+            .as_ref()
+            .is_some_and(|risk| risk.grade == Grade::High);
+        graded || self.urgency == UrgencyCode::High
+    }
 }
 
 impl Referral {

@@ -3,6 +3,7 @@
 //! Errors about the caller are exact. About a person there is only `nothing-to-show`, which is
 //! not an error and is not in this list.
 
+use super::firewall::hold::{Hold, WhyHeld};
 use super::person::FieldError;
 use super::time::When;
 use super::witnessing::Lapse;
@@ -32,15 +33,15 @@ pub enum Refusal {
         name: String,
     },
     ConsentNeeded,
-    /// Under `handling=strict`: the note holds words about immigration.
-    ImmigrationContentFound {
-        words: Vec<String>,
-        suggestion: String,
-    },
+    /// A text is held, and nothing can go on without it: `handling=strict`, or a short answer that
+    /// would be dangerous by halves.
+    ImmigrationContentFound(Vec<Hold>),
     AlreadySent,
     AlreadyAnswered,
     ConfirmEmergency {
         told: Vec<String>,
+        /// Her reason in words would be held, if it were kept.
+        held: Vec<Hold>,
     },
     SlowDown {
         retry_after_s: u32,
@@ -114,7 +115,7 @@ impl Refusal {
                 "check-your-answers"
             }
             Self::ConsentNeeded => "consent-needed",
-            Self::ImmigrationContentFound { .. } => "immigration-content-found",
+            Self::ImmigrationContentFound(_) => "immigration-content-found",
             Self::AlreadySent => "already-sent",
             Self::AlreadyAnswered => "already-answered",
             Self::ConfirmEmergency { .. } => "confirm-emergency",
@@ -162,7 +163,7 @@ impl Refusal {
             | Self::UnknownField { .. }
             | Self::MissingField { .. }
             | Self::ConsentNeeded
-            | Self::ImmigrationContentFound { .. }
+            | Self::ImmigrationContentFound(_)
             | Self::AlreadySent
             | Self::NotEnrollable => 422,
             Self::AlreadyAnswered => 409,
@@ -212,14 +213,7 @@ impl Refusal {
             Self::ConsentNeeded => "For this offence you must record her explicit consent, or \
                                     record that she declined."
                 .to_owned(),
-            Self::ImmigrationContentFound { words, .. } => format!(
-                "We found words about immigration: {}. Remove them. No service here needs them.",
-                words
-                    .iter()
-                    .map(|word| format!("'{word}'"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
+            Self::ImmigrationContentFound(holds) => held_says(holds),
             Self::AlreadySent => "This Idempotency-Key was used with another body. Use a new key \
                                   for a new request."
                 .to_owned(),
@@ -279,6 +273,21 @@ impl Refusal {
     }
 }
 
+fn held_says(holds: &[Hold]) -> String {
+    let words = holds.iter().flat_map(|hold| &hold.words);
+    let words: Vec<String> = words.map(|word| format!("'{}'", word.text)).collect();
+    let unread = holds.iter().all(|hold| hold.why == WhyHeld::Unreadable);
+    if unread || words.is_empty() {
+        return "We cannot read a text that you sent, so it may not go on. Write it in plain \
+                English, or leave it out and telephone."
+            .to_owned();
+    }
+    format!(
+        "We found words about immigration: {}. Remove them. No service here needs them.",
+        words.join(", ")
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,13 +303,13 @@ mod tests {
             Refusal::SecondFactorNeeded,
             Refusal::CheckYourAnswers(Vec::new()),
             Refusal::ConsentNeeded,
-            Refusal::ImmigrationContentFound {
-                words: Vec::new(),
-                suggestion: String::new(),
-            },
+            Refusal::ImmigrationContentFound(Vec::new()),
             Refusal::AlreadySent,
             Refusal::AlreadyAnswered,
-            Refusal::ConfirmEmergency { told: Vec::new() },
+            Refusal::ConfirmEmergency {
+                told: Vec::new(),
+                held: Vec::new(),
+            },
             Refusal::SlowDown { retry_after_s: 1 },
             Refusal::PolicyFailed,
             Refusal::NotFound,

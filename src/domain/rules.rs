@@ -4,15 +4,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::alias::AliasKey;
+use super::alias::{AliasKey, AliasKind};
 use super::attempt::{Attempt, RequestDigest};
 use super::clock::CodeClock;
 use super::decision::List;
+use super::firewall::hold::WRONG_DAYS;
 use super::firewall::text::TextScreen;
-use super::id::OrgId;
+use super::id::{Id, OrgId};
 use super::person::{TaggedToken, Token, TokenKeys};
 use super::policy::Policies;
 use super::retention::Retention;
+use super::time::When;
 use super::trail::TrailKey;
 use super::watch::Watch;
 
@@ -144,6 +146,36 @@ impl Rules {
                 key.as_str().as_bytes(),
             ],
         )))
+    }
+
+    /// The name of a hold for its author's organisation. It carries its own date, so that nothing
+    /// has to be stored to know it again: minutes since 1970, four zero bytes, randomness.
+    pub fn hold_reference(&self, own: &OrgId, at: When, random: [u8; 8]) -> Id {
+        let minutes = u32::try_from(at.millis().div_euclid(60_000)).unwrap_or(0);
+        let mut bytes = [0; 16];
+        let (date, rest) = bytes.split_at_mut(4);
+        date.copy_from_slice(&minutes.to_be_bytes());
+        let (_, drawn) = rest.split_at_mut(4);
+        drawn.copy_from_slice(&random);
+        self.aliases
+            .outward(own, AliasKind::Hold, Id::from_bytes(bytes))
+    }
+
+    /// The hold that an organisation names, if it was made for it within the last seven days.
+    pub fn hold_of(&self, own: &OrgId, reference: Id, now: When) -> Option<Id> {
+        let inner = self.aliases.inward(own, AliasKind::Hold, reference);
+        let [a, b, c, d, 0, 0, 0, 0, ..] = *inner.bytes() else {
+            return None;
+        };
+        let minutes = i64::from(u32::from_be_bytes([a, b, c, d]));
+        let at = When::from_millis(minutes.saturating_mul(60_000));
+        (at <= now && now < at.plus_days(WRONG_DAYS)).then_some(inner)
+    }
+
+    /// A held text, under a key of the gateway and apart for each organisation.
+    pub fn held_text(&self, own: &OrgId, text: &str) -> Id {
+        let parts = [own.as_str().as_bytes(), text.as_bytes()];
+        Id::from_bytes(short(keyed(&self.keys.log_subject, "held text", &parts)))
     }
 
     /// What the idempotency record remembers of the request: never a bare hash.

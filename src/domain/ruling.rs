@@ -362,10 +362,13 @@ impl<'a> Ruling<'a> {
         let answer = self.unless_held_back(answer);
         let refused = matches!(answer, Answer::Refused(_));
         let answer = if self.attempt.check_only && !refused {
-            Answer::Checked
+            Answer::Checked {
+                held: answer.held().to_vec(),
+            }
         } else {
             answer
         };
+        self.about_held_text(&answer);
         if self.attempt.check_only {
             self.writes.clear();
             self.note("check-only");
@@ -452,6 +455,39 @@ impl<'a> Ruling<'a> {
         })
     }
 
+    /// What the log says of held text: the version of the rules and a keyed hash. An entry that says
+    /// that text was held names nobody whom it was about, and concerns nobody but its author's
+    /// organisation; so nobody learns from it that such words were written about her.
+    fn about_held_text(&mut self, answer: &Answer) {
+        let (holds, is_hold) = match answer {
+            Answer::Refused(Refusal::ImmigrationContentFound(holds)) | Answer::Held(holds) => {
+                (holds, true)
+            }
+            Answer::Screened { held } => (held, false),
+            _ => return,
+        };
+        let Some(first) = holds.first() else {
+            return;
+        };
+        self.subjects.clear();
+        self.about.clear();
+        self.what.object = Some(first.reference);
+        let own = self.attempt.organisation();
+        let decided = &mut self.decided;
+        (decided.subject, decided.relationship, decided.basis) = (None, None, None);
+        decided.object = self.rules.hold_of(own, first.reference, self.attempt.when);
+        decided.consents.clear();
+        decided.disclosed.clear();
+        decided.concerned.clear();
+        if is_hold {
+            self.firewall("F5", DataClass::Ft.code());
+        }
+        self.note(&format!("screen-{}", first.version));
+        for hold in holds {
+            self.note(&format!("text-{}", hold.hash));
+        }
+    }
+
     /// While the gateway itself may not answer (withdrawals are being collected after a restore, or
     /// no witness has seen the log for too long), nothing of what was found is told, and nothing
     /// that would follow from it is written; of every journey, here.
@@ -477,7 +513,7 @@ impl<'a> Ruling<'a> {
         if let Answer::Replayed { counterfoil, .. } = answer {
             return counterfoil.clone();
         }
-        if matches!(answer, Answer::Refused(_) | Answer::Checked) {
+        if matches!(answer, Answer::Refused(_) | Answer::Checked { .. }) {
             return None;
         }
         let entropy = &self.attempt.entropy;

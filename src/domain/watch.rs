@@ -73,6 +73,8 @@ rules! {
     Operator = "operator.acted",
     /// Ordinary accesses drawn at random.
     Sample = "sample.weekly",
+    /// A note on a high-risk offer was held, and nothing came in its place.
+    MissingNote = "note.missing",
 }
 
 /// Whose officers are told.

@@ -135,22 +135,6 @@ pub struct NewReferral {
     pub left_behind: Vec<String>,
 }
 
-impl NewReferral {
-    /// The note did not pass the text screen: drops it and says so.
-    pub fn leave_note(&mut self) {
-        self.note = None;
-        self.leave("note");
-    }
-
-    /// A field of the domain did not pass the text screen or is not wanted: says so.
-    pub fn leave(&mut self, field: &str) {
-        let element = element_of(field).to_owned();
-        if let Err(place) = self.left_behind.binary_search(&element) {
-            self.left_behind.insert(place, element);
-        }
-    }
-}
-
 /// A referral sent before is revoked. Who it was about is not read again.
 pub struct Revocation {
     pub message_id: Option<String>,

@@ -17,6 +17,7 @@ pub mod reconciliations;
 pub mod referrals;
 pub mod reply;
 pub mod reports;
+pub mod screening;
 pub mod sealed_items;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,7 @@ use utoipa_axum::routes;
 use super::limits::{CountedCalls, Rate, RequestRates, SlowDown};
 use super::metrics::Metrics;
 use crate::domain::attempt::UserName;
+use crate::domain::codes::Action;
 use crate::domain::id::UserId;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::pipeline::Gateway;
@@ -42,10 +44,15 @@ use crate::pipeline::Gateway;
 /// The version of the API; a request may pin it with `Firedoor-Version`.
 pub const API_VERSION: &str = "2026-11-21";
 
+/// Texts are screened while they are typed: so many times as often as other requests.
+const TYPING: u32 = 4;
+
 /// What the handlers share.
 pub struct App {
     pub gateway: Gateway,
     rates: Mutex<RequestRates>,
+    /// Of the screen while somebody writes.
+    typing: Mutex<RequestRates>,
     counted: Mutex<CountedCalls<SpiffeName>>,
     pub metrics: Arc<Metrics>,
     pub settings: Settings,
@@ -66,9 +73,16 @@ impl App {
             settings.per_user,
             settings.per_organisation,
         ));
+        let typing = |rate: Rate| Rate {
+            per_minute: rate.per_minute.saturating_mul(TYPING),
+            burst: rate.burst.saturating_mul(TYPING),
+        };
+        let typing =
+            RequestRates::new(typing(settings.per_user), typing(settings.per_organisation));
         Arc::new(Self {
             gateway,
             rates,
+            typing: Mutex::new(typing),
             counted: Mutex::default(),
             metrics,
             settings,
@@ -82,10 +96,20 @@ impl App {
     }
 
     /// One request of a user and her organisation; how long to wait if it is too many.
-    pub fn take(&self, peer: &Peer, user: &UserName, now: Instant) -> Result<(), SlowDown> {
+    pub fn take(
+        &self,
+        peer: &Peer,
+        user: &UserName,
+        action: Action,
+        now: Instant,
+    ) -> Result<(), SlowDown> {
         // A user that a system asserts has her own allowance, within her organisation's.
         let user = UserId::parse(user.as_str()).ok();
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let rates = match action {
+            Action::ScreenText => &self.typing,
+            _ => &self.rates,
+        };
+        let mut rates = rates.lock().unwrap_or_else(PoisonError::into_inner);
         rates.take(&peer.name().organisation, user.as_ref(), now)
     }
 }
@@ -113,7 +137,8 @@ pub fn router(app: Arc<App>) -> Router {
         .routes(routes!(referrals::wait))
         .routes(routes!(referrals::close))
         .routes(routes!(referrals::events))
-        .routes(routes!(referrals::screen))
+        .routes(routes!(screening::screen))
+        .routes(routes!(screening::wrong))
         .routes(routes!(referrals::consent))
         .routes(routes!(referrals::withdraw_consent))
         .routes(routes!(referrals::withdraw))

@@ -7,10 +7,13 @@ pub mod audit;
 pub mod governance;
 mod key_text;
 pub mod reports;
+pub mod text;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+pub use text::Secret;
+use text::{CODE_CHARS_MAX, FreeText, code_like, language, taken};
 
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
@@ -29,28 +32,11 @@ use crate::domain::time::When;
 
 /// Free text of a note, in characters.
 pub const NOTE_CHARS_MAX: usize = 1_000;
+/// Words beside a code, in characters.
+const ASIDE_CHARS_MAX: usize = 64;
+const REASON_CHARS_MAX: usize = 500;
 /// Codes in one list.
 pub const LIST_MAX: usize = 32;
-
-/// A personal value as sent: no `Debug`, wiped when dropped.
-#[derive(Deserialize, Zeroize, ZeroizeOnDrop, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String)]
-pub struct Secret(String);
-
-impl Secret {
-    fn take(mut self) -> String {
-        std::mem::take(&mut self.0)
-    }
-
-    pub fn text(&self) -> &str {
-        &self.0
-    }
-}
-
-fn taken(secret: Option<Secret>) -> Option<String> {
-    secret.map(Secret::take)
-}
 
 /// A victim's identity, inside TLS. At least a name.
 #[derive(Deserialize, ToSchema, Default)]
@@ -146,6 +132,7 @@ pub struct EprIn {
     #[serde(default)]
     pub set_by_person: bool,
     pub rule_version: String,
+    /// A code of your own, without blanks.
     pub reason: String,
 }
 
@@ -154,7 +141,8 @@ pub struct EprIn {
 pub struct AgreedTimingIn {
     /// RFC 3339.
     pub by: String,
-    pub agreed_with: String,
+    /// It is not kept.
+    pub agreed_with: FreeText,
 }
 
 #[derive(Deserialize, ToSchema, Default)]
@@ -192,9 +180,11 @@ pub struct ConsentIn {
     pub purposes: Vec<String>,
     pub given_by: Option<String>,
     pub how: String,
+    /// As `ur`; without a country.
     pub language: Option<String>,
     pub interpreter: Option<String>,
     pub other_party_present: String,
+    /// Your own code of the words that were read to her.
     pub notice_version: Option<String>,
     /// RFC 3339; now if absent.
     pub given_at: Option<String>,
@@ -209,7 +199,8 @@ pub struct ConsentIn {
 #[serde(deny_unknown_fields)]
 pub struct LegalBasisIn {
     pub art6: String,
-    pub reason: Option<String>,
+    /// It is not kept: keep your own record of why.
+    pub reason: Option<FreeText>,
 }
 
 /// A referral. There is no field for immigration status, nationality or visa, and none is taken.
@@ -238,10 +229,10 @@ pub struct ReferralIn {
     pub area: Option<String>,
     pub identity: IdentityIn,
     pub safe_contact: Option<SafeContactIn>,
-    pub note: Option<Secret>,
+    pub note: Option<FreeText>,
     pub consent: Option<ConsentIn>,
     pub legal_basis: Option<LegalBasisIn>,
-    /// Your own name for this referral, 1 to 64 characters.
+    /// Your own name for this referral, 1 to 64 characters without blanks.
     pub your_reference: Option<String>,
 }
 
@@ -317,12 +308,6 @@ impl Wrong {
         } else {
             Err(self.0)
         }
-    }
-}
-
-fn short(wrong: &mut Wrong, field: &'static str, text: &str, max: usize) {
-    if text.is_empty() || text.chars().count() > max || text.chars().any(char::is_control) {
-        wrong.add(field, "give a short text without line breaks");
     }
 }
 
@@ -409,8 +394,16 @@ impl ConsentIn {
         let until = wrong
             .when("consent.until", self.until.as_ref())
             .unwrap_or(longest);
-        if let Some(language) = &self.language {
-            short(&mut wrong, "consent.language", language, 20);
+        if let Some(tag) = &self.language {
+            language(&mut wrong, "consent.language", tag);
+        }
+        if let Some(version) = &self.notice_version {
+            code_like(
+                &mut wrong,
+                "consent.notice_version",
+                version,
+                CODE_CHARS_MAX,
+            );
         }
         let consent = Consent {
             id: ConsentId(Id::ZERO),
@@ -470,19 +463,16 @@ impl ReferralIn {
         let service = wrong.code("service", &self.service, |text| ServiceId::parse(text).ok());
         let operational = operational(&mut wrong, &self);
         let ground = self.ground(&mut wrong, attempt, now);
-        let agreed_timing = self.agreed_different_timing.as_ref().and_then(|timing| {
-            short(
-                &mut wrong,
-                "agreed_different_timing.agreed_with",
-                &timing.agreed_with,
-                64,
-            );
+        let mut asides = Vec::new();
+        let agreed_timing = self.agreed_different_timing.and_then(|timing| {
+            let field = "agreed_different_timing.agreed_with";
+            asides.push(timing.agreed_with.line(&mut wrong, field, ASIDE_CHARS_MAX));
             let by = wrong.when("agreed_different_timing.by", Some(&timing.by))?;
-            Some(AgreedTiming {
-                by,
-                agreed_with: timing.agreed_with.clone(),
-            })
+            Some(AgreedTiming { by })
         });
+        if let Some(reason) = self.legal_basis.and_then(|basis| basis.reason) {
+            asides.push(reason.line(&mut wrong, "legal_basis.reason", REASON_CHARS_MAX));
+        }
         if self
             .note
             .as_ref()
@@ -494,12 +484,11 @@ impl ReferralIn {
             );
         }
         if let Some(reference) = &self.your_reference {
-            short(&mut wrong, "your_reference", reference, 64);
+            code_like(&mut wrong, "your_reference", reference, CODE_CHARS_MAX);
         }
         let safe_contact = self.safe_contact.map(SafeContactIn::raw);
-        let note = taken(self.note)
-            .map(Zeroizing::new)
-            .filter(|note| !note.trim().is_empty());
+        let note = self.note.map(|note| note.unread("note"));
+        let note = note.filter(|note| note.chars() > 0);
         match (service, operational, ground) {
             (Some(service), Some(operational), Some(ground)) if wrong.0.is_empty() => Ok(Draft {
                 service,
@@ -507,6 +496,7 @@ impl ReferralIn {
                 identity: self.identity.raw(),
                 safe_contact,
                 note,
+                asides,
                 ground,
                 agreed_timing,
                 externals: self.your_reference.into_iter().collect(),
@@ -549,10 +539,7 @@ impl ReferralIn {
             }
             (None, Some(basis)) => {
                 let article6 = wrong.code("legal_basis.art6", &basis.art6, Article6::parse)?;
-                Some(Ground::Basis {
-                    article6,
-                    reason: basis.reason.clone(),
-                })
+                Some(Ground::Basis { article6 })
             }
             // Policy says what is needed for this offence.
             (None, None) => Some(Ground::None),
@@ -579,8 +566,8 @@ fn operational(wrong: &mut Wrong, referral: &ReferralIn) -> Option<Operational> 
         })
     });
     let epr = referral.epr.as_ref().map(|epr| {
-        short(wrong, "epr.rule_version", &epr.rule_version, 32);
-        short(wrong, "epr.reason", &epr.reason, 64);
+        code_like(wrong, "epr.rule_version", &epr.rule_version, 32);
+        code_like(wrong, "epr.reason", &epr.reason, CODE_CHARS_MAX);
         Epr {
             set_by_person: epr.set_by_person,
             rule_version: epr.rule_version.clone(),

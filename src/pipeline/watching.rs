@@ -164,6 +164,7 @@ impl Gateway {
         let sampled: Vec<OrgId> = taking_part.map(|one| one.id.clone()).collect();
         for own in members.organisations.keys() {
             self.pass_on_overdue(own).await?;
+            self.remind_of_notes(own).await?;
         }
         let now = self.time();
         let week = Week::of(now).before();
@@ -188,6 +189,28 @@ impl Gateway {
             let keys = Keys::new(keys, entropy.branch("nonces"));
             let rules = self.rules.load_full();
             let decision = keeping::escalate(&rules, when, &entropy, keys, &known, own);
+            let Some(decision) = decision.map_err(unsealed)? else {
+                return Ok(());
+            };
+            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
+                self.logged(when, logged).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remind_of_notes(&self, own: &OrgId) -> Result<(), Fault> {
+        for _ in 0..TRIES_MAX {
+            let when = self.time();
+            let known = self.keeping(own).await?;
+            if !keeping::has_missing_notes(&known, when) {
+                return Ok(());
+            }
+            let entropy = self.entropy();
+            let keys = self.store.reserve(KEYS_A_DECISION).await?;
+            let keys = Keys::new(keys, entropy.branch("nonces"));
+            let rules = self.rules.load_full();
+            let decision = keeping::remind(&rules, when, &entropy, keys, &known, own);
             let Some(decision) = decision.map_err(unsealed)? else {
                 return Ok(());
             };

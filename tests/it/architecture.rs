@@ -17,10 +17,10 @@ const LINES_MAX: usize = 600;
 /// and take it out when it is below the limit; never raise one.
 const LONG: [(&str, usize); 5] = [
     ("domain/journey/governing/changes.rs", 660),
-    ("domain/journey/offering.rs", 655),
-    ("edge/http/referrals.rs", 792),
-    ("edge/wire.rs", 695),
-    ("pipeline.rs", 793),
+    ("domain/journey/offering.rs", 630),
+    ("edge/http/referrals.rs", 650),
+    ("edge/wire.rs", 690),
+    ("pipeline.rs", 775),
 ];
 
 /// Each crate that touches the world, or makes or breaks a promise, and where it may be named.

@@ -46,7 +46,7 @@ impl Figures {
         if seen.outcome == VisibleOutcome::Deny {
             self.denials += 1;
         }
-        let told_held = seen.told == "immigration-content-found";
+        let told_held = matches!(seen.told.as_str(), "immigration-content-found" | "held");
         let stopped = seen
             .decided
             .as_ref()

@@ -7,7 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::visible::Reading;
 use crate::domain::codes::Role;
-use crate::domain::id::{Id, OrgId};
+use crate::domain::id::{Id, OrgId, ReferralId};
 use crate::domain::organisation::Organisation;
 use crate::domain::record::singleton;
 use crate::domain::time::When;
@@ -123,6 +123,19 @@ pub struct QueueTally {
 /// Where the tally of an item is kept beside it.
 pub fn tally_item(item: Id) -> Id {
     singleton(&format!("tally of {item}"))
+}
+
+/// The note of a high-risk offer was held, and no other has come: whose it was, and since when.
+/// Neither which offer nor why; where it is kept follows from the offer ([`missing_note_item`]).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct MissingNote {
+    pub at: When,
+    pub by: String,
+}
+
+/// Where the sender's queue remembers that the note of a referral is missing.
+pub fn missing_note_item(referral: ReferralId) -> Id {
+    singleton(&format!("missing note of {}", referral.id()))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -3,6 +3,7 @@
 //! Runs after policy and before sealing, on writes and on reads. It never relaxes a policy: it only
 //! drops. Nothing here reads configuration, so no setting can switch it off (P4).
 
+pub mod hold;
 pub mod names;
 pub mod table;
 pub mod text;

@@ -13,7 +13,7 @@ use crate::domain::codes::{ConsentDecision, DataClass};
 use crate::domain::consent::{Consent, Opens};
 use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision};
-use crate::domain::firewall::text::Finding;
+use crate::domain::firewall::hold::{ScreenedText, read};
 use crate::domain::firewall::{Screening, Stage, Supplied, Text, screen};
 use crate::domain::id::{AssessmentId, ConsentId, Id, PersonId};
 use crate::domain::known::Known;
@@ -79,7 +79,10 @@ fn decide(
     // Before anything about the input is said.
     permit(ruling, &ask, ())?;
     check_fields(draft, attempt.when)?;
-    hold(ruling, draft)?;
+    let mut answers = draft.answers.clone();
+    answers.assessor_role = attempt.role;
+    answers.assessor_kind = caller.kind();
+    let texts = Texts::read(ruling.rules(), attempt, &answers, &draft.safety)?;
     let found = subject.find(ruling.rules(), attempt, known);
     let found = found.ok_or(Stop::Nothing("no-own-record"))?;
     if found.tokens.is_empty() && found.person.is_none() {
@@ -91,10 +94,7 @@ fn decide(
     ruling.subject(&found.tokens);
 
     let made = Made::new(attempt);
-    let mut answers = draft.answers.clone();
-    answers.assessor_role = attempt.role;
-    answers.assessor_kind = caller.kind();
-    let permitted = permit(ruling, &ask, payload(&answers, &draft.safety, &made))?;
+    let permitted = permit(ruling, &ask, payload(&texts, &made))?;
     let screened = screen(permitted, OWN);
     mark(ruling, &screened);
 
@@ -180,37 +180,48 @@ fn check_fields(draft: &Draft, now: When) -> Result<(), Refusal> {
     }
 }
 
-/// Words about immigration go back to the author, and nothing of them is kept (F5).
-fn hold(ruling: &mut Ruling<'_>, draft: &Draft) -> Result<(), Refusal> {
-    let texts = draft.answers.free_texts().chain(draft.safety.free_texts());
-    for (_, text) in texts {
-        if let Finding::Held(held) = ruling.rules().screen.read(text) {
-            ruling.firewall("F5", DataClass::Ft.code());
-            return Err(Refusal::ImmigrationContentFound {
-                words: held.words_in(text).into_iter().map(str::to_owned).collect(),
-                suggestion: held.suggestion.clone(),
-            });
+/// What a person wrote, read by the screen. Words about immigration go back to the author, and
+/// nothing of them is kept (F5).
+struct Texts<'d> {
+    answers: ScreenedText<&'d Answers>,
+    safety: ScreenedText<&'d SafetyCard>,
+}
+
+impl<'d> Texts<'d> {
+    fn read(
+        rules: &Rules,
+        attempt: &Attempt,
+        answers: &'d Answers,
+        safety: &'d SafetyCard,
+    ) -> Result<Self, Refusal> {
+        match (read(rules, attempt, answers), read(rules, attempt, safety)) {
+            (Ok(answers), Ok(safety)) => Ok(Self { answers, safety }),
+            (answers, safety) => {
+                let holds = [answers.err(), safety.err()];
+                let holds = holds.into_iter().flatten().flatten().collect();
+                Err(Refusal::ImmigrationContentFound(holds))
+            }
         }
     }
-    Ok(())
 }
 
 /// The risk and the names around it are sealed apart: a query opens the first, only an emergency
 /// opens the last.
-fn payload(answers: &Answers, safety: &SafetyCard, made: &Made) -> Payload {
+fn payload(texts: &Texts<'_>, made: &Made) -> Payload {
+    let Texts { answers, safety } = texts;
     let mut payload = Payload::default();
     if let Ok(plain) = answers.encode() {
         payload.add(DataClass::Sp, made.answers, plain);
     }
     let card = EmergencyCard {
-        grade: answers.grade,
-        basis: answers.basis,
-        assessed_at: answers.assessed_at,
+        grade: answers.get().grade,
+        basis: answers.get().basis,
+        assessed_at: answers.get().assessed_at,
     };
     if let Ok(plain) = card.encode() {
         payload.add(DataClass::Sp, made.emergency, plain);
     }
-    if let Some(Ok(plain)) = (!safety.is_empty()).then(|| safety.encode()) {
+    if let Some(Ok(plain)) = (!safety.get().is_empty()).then(|| safety.encode()) {
         payload.add(DataClass::Loc, made.safety, plain);
     }
     payload

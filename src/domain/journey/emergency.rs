@@ -10,6 +10,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::codes::{DataClass, EmergencyReason, OrgKind, Purpose, ReferralStatus};
 use crate::domain::consent::Tombstone;
 use crate::domain::decision::{Decision, Window};
+use crate::domain::firewall::hold::{Unread, read};
 use crate::domain::firewall::{Screenable, screen};
 use crate::domain::id::{Id, OrgId, PersonId};
 use crate::domain::known::{Known, Person};
@@ -49,8 +50,8 @@ const CLASSES: [DataClass; 3] = [DataClass::Op, DataClass::Sp, DataClass::Loc];
 pub struct Glass {
     pub subject: Subject,
     pub reason: EmergencyReason,
-    /// How many characters the reason in words has, without the blanks around it.
-    pub words_chars: usize,
+    /// The reason in words.
+    pub words: Unread,
     /// The user says that she is on shift.
     pub on_shift: bool,
     /// She has read who will be told.
@@ -91,6 +92,10 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
     if !glass.confirm {
         return Err(Stop::Refuse(Refusal::ConfirmEmergency {
             told: TOLD.map(str::to_owned).to_vec(),
+            // Told while there is time. It stops nothing: the words are not kept anyway.
+            held: read(ruling.rules(), attempt, &glass.words)
+                .err()
+                .unwrap_or_default(),
         }));
     }
     ask.emergency_confirmed = true;
@@ -123,7 +128,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
 
 fn check_fields(glass: &Glass) -> Result<(), Refusal> {
     let mut wrong = Vec::new();
-    if glass.words_chars < WORDS_CHARS_MIN {
+    if glass.words.chars() < WORDS_CHARS_MIN {
         wrong.push(FieldError {
             field: "text",
             message: "say in at least 20 characters why this cannot wait",

@@ -58,6 +58,7 @@ pub fn forget(
             singleton("progress"),
             Record::Retention(looked.progress.clone()),
         )],
+        removed: Vec::new(),
         lists: Vec::new(),
         writes: due
             .iter()

@@ -228,9 +228,10 @@ fn stop(denied: &Denied, attempt: &Attempt, ended: Option<super::time::When>) ->
                 message: "this service cannot take referrals through the gateway; choose another",
             }]))
         }
-        DeniedWhy::EmergencyNotConfirmed => {
-            Stop::Refuse(Refusal::ConfirmEmergency { told: Vec::new() })
-        }
+        DeniedWhy::EmergencyNotConfirmed => Stop::Refuse(Refusal::ConfirmEmergency {
+            told: Vec::new(),
+            held: Vec::new(),
+        }),
         DeniedWhy::NothingToShow => Stop::Nothing("policy"),
     }
 }

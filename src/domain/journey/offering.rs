@@ -1,16 +1,20 @@
 //! A referral is offered: no identity in it, and the same reply wherever it went (3.1).
 
-use super::{ACCEPTED, REFERRAL_PURPOSE, Stop, caller, mark, permit, recipient};
+mod texts;
+
+use texts::Texts;
+
+use super::{ACCEPTED, REFERRAL_PURPOSE, Stop, caller, keeping, mark, permit, recipient};
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, HeldNote, Offered};
+use crate::domain::answer::{Answer, Offered};
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::CodeClock;
 use crate::domain::codes::{Action, Article6, ConsentDecision, DataClass, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone};
 use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
+use crate::domain::firewall::hold::{Hold, Unread};
 use crate::domain::firewall::screen;
-use crate::domain::firewall::text::{Finding, Held, TextScreen};
 use crate::domain::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{Organisation, Service};
@@ -42,7 +46,6 @@ pub enum OfferGround {
     },
     Basis {
         article6: Article6,
-        reason: Option<String>,
     },
     None,
 }
@@ -54,7 +57,9 @@ pub struct Offer {
     pub person: Person,
     pub identity: Identity,
     pub safe_contact: Option<SafeContact>,
-    pub note: Option<Zeroizing<String>>,
+    pub note: Option<Unread>,
+    /// Words beside the codes: read by the screen, then dropped.
+    pub asides: Vec<Unread>,
     pub language: Option<String>,
     pub ground: OfferGround,
     pub agreed_timing: Option<AgreedTiming>,
@@ -92,7 +97,7 @@ impl Offer {
                 consent: given.consent,
                 stop_future_offers,
             },
-            Ground::Basis { article6, reason } => OfferGround::Basis { article6, reason },
+            Ground::Basis { article6 } => OfferGround::Basis { article6 },
             Ground::None => OfferGround::None,
         };
         let (person, identity) = resolved;
@@ -103,6 +108,7 @@ impl Offer {
             identity,
             safe_contact: contact,
             note: draft.note,
+            asides: draft.asides,
             language: language.map(|tag| tag.as_str().to_owned()),
             ground,
             agreed_timing: draft.agreed_timing,
@@ -170,19 +176,17 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     // The caller's own input only: a withdrawal elsewhere must not show here (F8).
     ask.consent = consent.map(|consent| consent.state(&flow, &[], attempt.organisation()));
     ask.basis = match &offer.ground {
-        OfferGround::Basis { article6, .. } => Some(*article6),
+        OfferGround::Basis { article6 } => Some(*article6),
         OfferGround::Consent(_) | OfferGround::Declined { .. } | OfferGround::None => None,
     };
-    let held = hold(&ruling.rules().screen, offer)?;
-    let held_note = held.clone();
-    let note_passes = held.is_none();
+    let texts = Texts::read(ruling.rules(), attempt, offer)?;
+    let note_passes = texts.note.is_some();
     let made = Made::new(attempt);
-    let permitted = permit(ruling, &ask, payload(offer, &made, note_passes))?;
+    let permitted = permit(ruling, &ask, payload(offer, &texts, &made))?;
     let screened = screen(permitted, ACCEPTED);
     mark(ruling, &screened);
-    if held.is_some() {
-        ruling.firewall("F5", DataClass::Ft.code());
-    }
+    // That words were held is an entry of its own, in which she is not.
+    let held = texts.held;
     let pass_on_by = pass_on_by(&ruling.rules().clock, offer, attempt.when)?;
     let tombstones = known.withdrawals(offer.person.tokens());
     let given_at = consent.map_or(attempt.when, |consent| consent.given_at);
@@ -266,6 +270,9 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         );
     }
     write_links(ruling, &referral, offer);
+    if referral.note == NoteState::Held {
+        keeping::note_is_missing(ruling, &referral);
+    }
     let of = Aggregate::Referral(referral.id);
     match stopped {
         // What a withdrawal stops becomes a task for the service that took it (3.4).
@@ -273,14 +280,14 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
             ruling.note("stopped-by-withdrawal");
             ruling.concerns(&taken_by);
             ruling.list(List::Events(taken_by), 0, referral.id.id());
-            let answer = answer(ruling, &referral, pass_on_by, held_note, offer);
+            let answer = answer(ruling, &referral, pass_on_by, held, offer);
             ruling.fact(of, singleton("referral"), &Record::Referral(referral));
             Ok(answer)
         }
         None => {
             ruling.payload(&of, &screened);
             ruling.concerns(&referral.recipient);
-            let answer = answer(ruling, &referral, pass_on_by, held_note, offer);
+            let answer = answer(ruling, &referral, pass_on_by, held, offer);
             deliver(ruling, known, referral, standing);
             Ok(answer)
         }
@@ -389,54 +396,17 @@ fn consent_of(offer: &Offer) -> Option<&Consent> {
     }
 }
 
-/// Screens every free text. The note is held and the offer goes on (P12); words in the short
-/// answers about safe contact are sent back, because a half answer there is dangerous.
-fn hold(text_screen: &TextScreen, offer: &Offer) -> Result<Option<HeldNote>, Refusal> {
-    let contact = offer.safe_contact.as_ref();
-    for (_, text) in contact.into_iter().flat_map(SafeContact::free_texts) {
-        if let Finding::Held(held) = text_screen.read(text) {
-            return Err(Refusal::ImmigrationContentFound {
-                words: words(&held, text),
-                suggestion: held.suggestion.to_string(),
-            });
-        }
-    }
-    let Some(note) = &offer.note else {
-        return Ok(None);
-    };
-    match text_screen.read(note) {
-        Finding::Clean => Ok(None),
-        Finding::Held(held) => {
-            let words = words(&held, note);
-            let suggestion = held.suggestion.to_string();
-            if offer.strict {
-                Err(Refusal::ImmigrationContentFound { words, suggestion })
-            } else {
-                Ok(Some(HeldNote { words, suggestion }))
-            }
-        }
-    }
-}
-
-fn words(held: &Held, text: &str) -> Vec<String> {
-    held.words_in(text).into_iter().map(str::to_owned).collect()
-}
-
-fn payload(offer: &Offer, made: &Made, note_passes: bool) -> Payload {
+fn payload(offer: &Offer, texts: &Texts<'_>, made: &Made) -> Payload {
     let mut payload = Payload::default();
     // Where she lives is not kept: it has made the tokens, and no row of the table may have it.
     if let Ok(plain) = offer.identity.who.encode() {
         payload.add(DataClass::Id, made.identity, plain);
     }
-    if let Some(Ok(plain)) = offer.safe_contact.as_ref().map(SafeContact::encode) {
+    if let Some(Ok(plain)) = texts.contact.as_ref().map(|contact| contact.encode()) {
         payload.add(DataClass::Loc, made.contact, plain);
     }
-    if let Some(note) = offer.note.as_ref().filter(|_| note_passes) {
-        payload.add(
-            DataClass::Ft,
-            made.note,
-            Zeroizing::new(note.as_bytes().to_vec()),
-        );
+    if let Some(note) = &texts.note {
+        payload.add(DataClass::Ft, made.note, note.bytes());
     }
     if let Some(language) = &offer.language {
         payload.add(
@@ -596,7 +566,7 @@ fn answer(
     ruling: &mut Ruling<'_>,
     referral: &Referral,
     pass_on_by: Option<PassOnBy>,
-    held: Option<HeldNote>,
+    held: Vec<Hold>,
     offer: &Offer,
 ) -> Answer {
     let aliases = &ruling.rules().aliases;

@@ -37,6 +37,7 @@ pub struct OwnAct {
     /// What the leaf binds of what it was done for.
     pub request: Vec<u8>,
     pub facts: Vec<(Aggregate, Id, Record)>,
+    pub removed: Vec<(Aggregate, Id)>,
     /// List, position, item.
     pub lists: Vec<(List, Id)>,
     /// What else it writes: what it erases, and places in lists.
@@ -111,6 +112,8 @@ pub fn entry(
         let sealed = keys.fact(&of, item, &record)?;
         writes.push(Write::Fact { of, item, sealed });
     }
+    let removed = act.removed.into_iter();
+    writes.extend(removed.map(|(of, item)| Write::Remove { of, item }));
     let entry_lists = act.told.into_iter().map(List::AuditConcerned);
     let lists = entry_lists.chain([List::Operator]);
     let lists = lists.map(|list| (list, draft.id())).chain(act.lists);

@@ -2,14 +2,15 @@
 //! own events. No totals, no order that tells.
 
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, Event, Happened, HeldNote, Seen};
+use crate::domain::answer::{Answer, Event, Happened, Seen};
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::{Action, DataClass, SenderStatus, UpdateCode};
+use crate::domain::codes::{Action, DataClass, SenderStatus, UpdateCode, WrongHold};
 use crate::domain::decision::{Aggregate, Decision, List, Listed};
+use crate::domain::firewall::hold::{Hold, Unread, read};
 use crate::domain::firewall::screen;
-use crate::domain::firewall::text::Finding;
 use crate::domain::id::{Id, ReferralId, SealedItemId};
 use crate::domain::known::Known;
+use crate::domain::person::FieldError;
 use crate::domain::policy::Relationship;
 use crate::domain::referral::{NoteState, Referral, Update};
 use crate::domain::refusal::Refusal;
@@ -18,16 +19,14 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::sealed_item::SealedItem;
 
-use zeroize::Zeroizing;
-
 use super::answering::{relationship, save};
-use super::{ACCEPTED, Stop, caller, mark, permit, recipient};
+use super::{ACCEPTED, Stop, caller, keeping, mark, permit, recipient};
 
 /// What is read or said of one referral.
 pub enum Ask<'a> {
     Status,
     /// The sender's note, reworded after a hold or added later.
-    Note(&'a Zeroizing<String>),
+    Note(&'a Unread),
     Update {
         code: UpdateCode,
         life_at_risk: bool,
@@ -123,6 +122,9 @@ fn decide(
                 code: *code,
             });
             ruling.reason(code.code());
+            if sent && *code == UpdateCode::CallReferrer {
+                keeping::note_is_there(ruling, &referral);
+            }
             ruling.list(List::Events(other.clone()), 0, referral.id.id());
             save(ruling, &referral);
             Ok(Answer::Updated {
@@ -134,6 +136,8 @@ fn decide(
 
 fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
     let aliases = &ruling.rules().aliases;
+    let by_service = |update: &&Update| update.by != referral.sender;
+    let user = ruling.attempt().user.as_str();
     Seen {
         referral: ReferralId(aliases.outward(
             &referral.sender,
@@ -144,6 +148,13 @@ fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
         status: referral.sender_status(),
         offered_at: referral.offered_at,
         pass_on_by: referral.due.clone(),
+        updates: referral
+            .updates
+            .iter()
+            .filter(by_service)
+            .cloned()
+            .collect(),
+        own_note_held: referral.note == NoteState::Held && referral.sender_user == user,
     }
 }
 
@@ -153,7 +164,7 @@ fn add_note(
     known: &Known,
     referral: &Referral,
     alias: Id,
-    text: &Zeroizing<String>,
+    text: &Unread,
     mut question: crate::domain::policy::Ask,
 ) -> Result<Answer, Stop> {
     let attempt = ruling.attempt();
@@ -176,24 +187,28 @@ fn add_note(
             covers: true,
             from_another: false,
         });
-    let held = held_note(ruling.rules(), text);
     let item = attempt.entropy.id("note item");
     let mut payload = Payload::default();
-    if held.is_none() {
-        payload.add(
-            DataClass::Ft,
-            item,
-            Zeroizing::new(text.as_bytes().to_vec()),
-        );
-    } else {
-        ruling.firewall("F5", DataClass::Ft.code());
-    }
+    let held = match read(ruling.rules(), attempt, text) {
+        Ok(screened) => {
+            payload.add(DataClass::Ft, item, screened.bytes());
+            Vec::new()
+        }
+        Err(holds) => holds,
+    };
     let permitted = permit(ruling, &question, payload)?;
     let screened = screen(permitted, ACCEPTED);
     mark(ruling, &screened);
     let live = referral.open() || relationship(referral) >= Relationship::AcceptedOwn;
     let mut referral = referral.clone();
-    if live && held.is_none() {
+    if held.is_empty() {
+        // Also where the note goes nowhere any more: what the sender sees must not tell.
+        referral.note = NoteState::Passed;
+        keeping::note_is_there(ruling, &referral);
+    } else {
+        keeping::note_is_missing(ruling, &referral);
+    }
+    if live && held.is_empty() {
         let of = Aggregate::Referral(referral.id);
         if let Some(before) = referral.note_item {
             ruling.write(crate::domain::decision::Write::Remove {
@@ -202,7 +217,6 @@ fn add_note(
             });
         }
         ruling.payload(&of, &screened);
-        referral.note = NoteState::Passed;
         referral.note_item = Some(item);
         ruling.list(
             List::Events(referral.recipient.clone()),
@@ -217,35 +231,64 @@ fn add_note(
     })
 }
 
-/// What the text screen holds of a note, for its author.
-pub fn held_note(rules: &Rules, text: &str) -> Option<HeldNote> {
-    match rules.screen.read(text) {
-        Finding::Clean => None,
-        Finding::Held(held) => Some(HeldNote {
-            words: held.words_in(text).into_iter().map(str::to_owned).collect(),
-            suggestion: held.suggestion.to_string(),
-        }),
-    }
-}
-
 /// What the text screen would hold, while writing. Nothing is kept.
 pub fn screen_text(
     rules: &Rules,
     attempt: &Attempt,
     known: &Known,
     keys: Keys,
-    text: &str,
+    text: &Unread,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let permitted = caller(known, attempt)
-        .map_err(Stop::Refuse)
-        .and_then(|caller| permit(&mut ruling, &caller.ask(attempt, caller.as_recipient()), ()));
-    match permitted {
-        Ok(_) => ruling.finish(Answer::Screened {
-            held: held_note(rules, text),
+    match may_screen(&mut ruling, known) {
+        Ok(()) => ruling.finish(Answer::Screened {
+            held: read(rules, attempt, text).err().unwrap_or_default(),
         }),
         Err(stop) => ruling.stop(stop),
     }
+}
+
+/// The entry that texts of another attempt were held. In the entry of that attempt nothing says so.
+pub fn held(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    holds: &[Hold],
+) -> Result<Decision<Ruled>, BadRuling> {
+    Ruling::new(rules, attempt, known, keys).finish(Answer::Held(holds.to_vec()))
+}
+
+/// Its author's organisation says that a hold was wrong. That lets nothing through, and there is no
+/// place for the words: whoever keeps the rules learns which version, how often and of what kind.
+pub fn say_wrong(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    reference: Id,
+    because: WrongHold,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    if let Err(stop) = may_screen(&mut ruling, known) {
+        return ruling.stop(stop);
+    }
+    let Some(hold) = rules.hold_of(attempt.organisation(), reference, attempt.when) else {
+        return ruling.refuse(Refusal::CheckYourAnswers(vec![FieldError {
+            field: "hold",
+            message: "give the reference of a hold of your organisation's from the last seven days",
+        }]));
+    };
+    ruling.object(Some(reference), Some(hold));
+    ruling.reason(because.code());
+    ruling.note(&format!("screen-{}", rules.screen.version()));
+    ruling.finish(Answer::SaidWrong)
+}
+
+fn may_screen(ruling: &mut Ruling<'_>, known: &Known) -> Result<(), Stop> {
+    let attempt = ruling.attempt();
+    let caller = caller(known, attempt)?;
+    permit(ruling, &caller.ask(attempt, caller.as_recipient()), ()).map(|_| ())
 }
 
 /// A list of the caller's own: what it sent, its inbox, its events.

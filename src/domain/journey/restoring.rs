@@ -106,7 +106,7 @@ pub const fn is_about_caller(refusal: &Refusal) -> bool {
         | Refusal::UnknownField { .. }
         | Refusal::MissingField { .. }
         | Refusal::ConsentNeeded
-        | Refusal::ImmigrationContentFound { .. }
+        | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered
         | Refusal::ConfirmEmergency { .. }
         | Refusal::NotFound => false,
@@ -162,6 +162,7 @@ pub fn begin(
             singleton("restoration"),
             Record::Restoration(begun),
         )],
+        removed: Vec::new(),
         lists: Vec::new(),
         writes: Vec::new(),
         urgent: true,

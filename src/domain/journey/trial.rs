@@ -484,6 +484,7 @@ impl Town {
             identity,
             safe_contact: SafeContact::parse(contact, self.now).ok(),
             note: None,
+            asides: Vec::new(),
             language: None,
             ground: OfferGround::Consent(given),
             agreed_timing: None,

@@ -12,6 +12,7 @@ use super::contact::{Email, Phone};
 use super::field::{BadField, FieldError, FieldReader};
 use super::language::LanguageTag;
 use super::line::Line;
+use crate::domain::firewall::hold::{ScreenedText, Written};
 use crate::domain::time::When;
 
 pub const HOURS_CHARS_MAX: usize = 100;
@@ -262,29 +263,54 @@ impl SafeContact {
         self.checked
     }
 
-    /// The free words with their field names: the text screen must see them before anyone does.
-    pub fn free_texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// # Errors
+    /// Bytes that [`SafeContact::encode`] of this or an earlier version did not write.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BadEncoding> {
+        codec::decode(bytes)
+    }
+}
+
+impl Written for SafeContact {
+    fn free_texts(&self) -> Vec<(&'static str, &str)> {
+        let Self {
+            version: _,
+            modes: _,
+            number: _,
+            email: _,
+            hours,
+            who_may_answer,
+            code_word,
+            voicemail: _,
+            text: _,
+            letters: _,
+            language_need: _,
+            last_checked_at: _,
+            checked: _,
+        } = self;
         [
-            ("hours", self.hours()),
-            ("who_may_answer", self.who_may_answer()),
-            ("code_word", self.code_word()),
+            ("safe_contact.hours", hours.as_ref().map(Line::as_str)),
+            (
+                "safe_contact.who_may_answer",
+                who_may_answer.as_ref().map(Line::as_str),
+            ),
+            (
+                "safe_contact.code_word",
+                code_word.as_ref().map(Line::as_str),
+            ),
         ]
         .into_iter()
         .filter_map(|(field, text)| text.map(|text| (field, text)))
+        .collect()
     }
+}
 
+impl ScreenedText<&SafeContact> {
     /// Plain bytes, for the sealing call only.
     ///
     /// # Errors
     /// Never in practice: the limits of each field keep it far below what borsh can count.
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, BadEncoding> {
-        codec::encode(self)
-    }
-
-    /// # Errors
-    /// Bytes that [`SafeContact::encode`] of this or an earlier version did not write.
-    pub fn decode(bytes: &[u8]) -> Result<Self, BadEncoding> {
-        codec::decode(bytes)
+        codec::encode(*self.get())
     }
 }
 
@@ -319,7 +345,7 @@ mod tests {
     #[test]
     fn it_is_parsed_and_survives_its_encoding() {
         let contact = SafeContact::parse(whole(), now()).ok().unwrap();
-        let mut contact = SafeContact::decode(&contact.encode().unwrap())
+        let mut contact = SafeContact::decode(&codec::encode(&contact).unwrap())
             .ok()
             .unwrap();
         assert_eq!(contact.modes(), [ContactMode::Phone, ContactMode::Text]);
@@ -328,7 +354,7 @@ mod tests {
         assert_eq!(contact.code_word(), Some("the library"));
         assert!(contact.text() && contact.checked());
         assert!(!contact.voicemail() && !contact.letters());
-        assert_eq!(contact.free_texts().count(), 3);
+        assert_eq!(contact.free_texts().len(), 3);
         assert_eq!(contact.take_language_need().unwrap().as_str(), "pa-arab");
         assert!(contact.language_need().is_none());
         assert!(contact.last_checked_at() < Some(now()));

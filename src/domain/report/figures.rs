@@ -18,6 +18,10 @@ pub const SMALL: u32 = 5;
 /// Every item of the queue must be reviewed within this.
 const REVIEW_HOURS: i64 = 72;
 
+/// What an entry tells of text that was held: refused with all it came with, or left out.
+const HELD: [&str; 2] = ["immigration-content-found", "held"];
+const SAID_WRONG: [&str; 1] = ["said-wrong"];
+
 /// A month that was permitted to be counted.
 #[derive(Clone, Debug)]
 pub struct Counting {
@@ -77,10 +81,16 @@ pub struct Figures {
     pub own_denials: u32,
     /// Details opened in an emergency, over her consent, by own staff.
     pub own_emergencies: u32,
+    /// Texts of own staff that were held, and how often they said that a hold was wrong.
+    pub own_held: u32,
+    pub own_said_wrong: u32,
     pub others_by_outcome: Table,
     pub others_by_action: Table,
     pub others_by_purpose: Table,
     pub others_emergencies: Shown,
+    /// For the independent reviewer: such entries concern nobody else.
+    pub others_held: Shown,
+    pub others_said_wrong: Shown,
     /// People whom others asked about, as far as the log names them.
     pub people_concerned: Shown,
     pub reviews: u32,
@@ -104,6 +114,13 @@ pub fn figures(counting: &Counting, entries: &[&VisibleEntry], now: When) -> Fig
         .filter_map(|entry| entry.decided.as_ref()?.person)
         .collect();
     let (own_emergencies, others_emergencies) = (emergencies(of(true)), emergencies(of(false)));
+    let told = |own: bool, words: &[&str]| {
+        count(
+            of(own)
+                .filter(|entry| words.contains(&entry.told.as_str()))
+                .count(),
+        )
+    };
     let denials = of(true).filter(|entry| entry.outcome == VisibleOutcome::Deny);
     let reviews = Reviews::of(&counting.reviews, now);
     Figures {
@@ -115,10 +132,14 @@ pub fn figures(counting: &Counting, entries: &[&VisibleEntry], now: When) -> Fig
         own_by_purpose: own(|entry| &entry.purpose),
         own_denials: count(denials.count()),
         own_emergencies,
+        own_held: told(true, &HELD),
+        own_said_wrong: told(true, &SAID_WRONG),
         others_by_outcome: others(|entry| entry.outcome.code()),
         others_by_action: others(|entry| &entry.action),
         others_by_purpose: others(|entry| &entry.purpose),
         others_emergencies: Shown::of_others(others_emergencies),
+        others_held: Shown::of_others(told(false, &HELD)),
+        others_said_wrong: Shown::of_others(told(false, &SAID_WRONG)),
         people_concerned: Shown::of_others(count(people.len())),
         reviews: count(counting.reviews.len()),
         reviewed: count(reviews.minutes.len()),

@@ -139,18 +139,6 @@ fn what_has_no_place_is_named_and_nothing_of_it_is_told() {
 }
 
 #[test]
-fn what_the_screen_holds_is_added_to_what_was_left_behind() {
-    let mut new = new(NEW_JSON, Format::Json);
-    let before = new.left_behind.len();
-    new.leave_note();
-    new.leave("address_line");
-    new.leave("address_line");
-    assert!(new.note.is_none());
-    assert_eq!(new.left_behind.len(), before + 2);
-    assert!(new.left_behind.is_sorted());
-}
-
-#[test]
 fn a_revocation_names_the_referral_as_the_referral_named_itself() {
     let first = new(NEW_JSON, Format::Json);
     for (text, format) in [(REVOKED_JSON, Format::Json), (REVOKED_XML, Format::Xml)] {

@@ -476,7 +476,7 @@ fn bad_user() -> Refusal {
 
 /// What is wrong with the call before its body is read for meaning.
 fn unfit(app: &App, parts: &Parts, peer: &Peer, user: &UserName, route: Route) -> Option<Refusal> {
-    if let Err(slow) = app.take(peer, user, Instant::now()) {
+    if let Err(slow) = app.take(peer, user, route.action, Instant::now()) {
         return Some(Refusal::SlowDown {
             retry_after_s: slow.retry_after_s,
         });

@@ -14,7 +14,7 @@ use crate::domain::codes::{
     DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo, Instrument,
     Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
     ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope,
-    WorkerGender, YesNoUnknown,
+    WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
@@ -158,6 +158,7 @@ pub async fn codes() -> Response {
         "taint": Taint,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,
+        "wrong_hold": WrongHold,
         "worker_gender": WorkerGender,
         "yes_no_unknown": YesNoUnknown,
     }))

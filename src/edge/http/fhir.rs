@@ -19,16 +19,16 @@ use crate::domain::codes::{
 };
 use crate::domain::consent::{CONSENT_DAYS_MAX, Consent, Opens, Recipients};
 use crate::domain::counterfoil::Counterfoil;
+use crate::domain::firewall::hold::Unread;
 use crate::domain::id::{ConsentId, Id};
 use crate::domain::journey::offering::Offer;
-use crate::domain::journey::reading::held_note;
 use crate::domain::organisation::Service;
 use crate::domain::person::RawIdentifier;
 use crate::domain::referral::{ConsentGiven, Draft, Ground, Operational, UrgencyCode};
 use crate::domain::refusal::Refusal;
 use crate::edge::fhir::{
     Acceptance, ConsentCode, Format, Kind, Message, NewReferral, Problem, Received, Revocation,
-    Urgency, accepted, outcome,
+    Urgency, accepted, element_of, outcome,
 };
 use crate::pipeline::Answered;
 
@@ -77,14 +77,6 @@ async fn offer(
 ) -> Result<Rendered, Halt> {
     let mut attempt = call.attempt()?;
     let gateway = &call.app.gateway;
-    // A note that the screen holds is left behind; the referral goes on (P12).
-    let held = new
-        .note
-        .as_ref()
-        .is_some_and(|note| held_note(&gateway.rules.load(), note).is_some());
-    if held {
-        new.leave_note();
-    }
     let Some(ground) = ground(&new, &attempt) else {
         return refuse(call, new.consent.needed(), format).await;
     };
@@ -109,7 +101,14 @@ async fn offer(
     let support_code = answered.receipt.leaf.id().short();
     let receipt = answered.receipt.to_text();
     let made = match &answered.answer {
-        Answer::Offered(offered) => Some((offered.referral.id(), offered.left_behind.clone())),
+        Answer::Offered(offered) => {
+            // A note that the screen holds is left behind; the referral goes on (P12).
+            let mut left = offered.left_behind.clone();
+            left.extend((!offered.held.is_empty()).then(|| element_of("note").to_owned()));
+            left.sort();
+            left.dedup();
+            Some((offered.referral.id(), left))
+        }
         Answer::Replayed { made, told, .. } if told == "offered" => made.map(|id| (id, Vec::new())),
         Answer::Replayed { told, .. } if told == "consent-needed" => None,
         _ => None,
@@ -239,7 +238,11 @@ fn draft(new: &mut NewReferral, service: &Service, ground: Ground) -> Draft {
         // The identity goes to `resolve` apart from the draft.
         identity: RawIdentifier::new(Default::default()),
         safe_contact: Some(std::mem::take(&mut new.safe_contact)),
-        note: new.note.take(),
+        note: new
+            .note
+            .take()
+            .map(|mut note| Unread::new("note", std::mem::take(&mut *note))),
+        asides: Vec::new(),
         ground,
         agreed_timing: None,
         externals: external_names(&new.destination_dos, &new.external_refs),
@@ -390,7 +393,7 @@ fn problem_of(refusal: &Refusal) -> Problem {
             Kind::Conflict,
             "this Idempotency-Key was used with another message; use a new key",
         ),
-        Refusal::ImmigrationContentFound { .. } => Problem::whole(
+        Refusal::ImmigrationContentFound(_) => Problem::whole(
             Kind::Value,
             "a text holds words about immigration; remove them, no service needs them",
         ),

@@ -13,7 +13,9 @@ use super::call::{Route, handle};
 use super::referrals::{Reply, cursor, outward_cursor};
 use super::reply::{envelope, finish, render};
 use crate::domain::codes::Action;
+use crate::domain::firewall::hold;
 use crate::domain::governance::{HoldChange, Proposal};
+use crate::domain::refusal::Refusal;
 use crate::edge::wire::governance::{Change, NarrowingIn, ProposalIn, SecondFactorIn};
 
 /// Proposes what widens; a second person of another organisation approves it. A certificate for
@@ -25,6 +27,8 @@ pub async fn propose(State(app): State<Arc<App>>, request: Request) -> Response 
         let input: ProposalIn = call.json()?;
         let attempt = call.attempt()?;
         let gateway = &call.app.gateway;
+        let read = hold::read(&gateway.rules.load(), &attempt, input);
+        let input = read.map_err(Refusal::ImmigrationContentFound)?;
         let answered = match input.parse(&attempt)? {
             Change::Propose(widening) => gateway.propose(attempt, &widening).await?,
             Change::IssueOwn(own) => gateway.issue_own(attempt, &own).await?,

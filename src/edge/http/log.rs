@@ -13,6 +13,7 @@ use super::App;
 use super::reply;
 use crate::domain::attempt::UserName;
 use crate::domain::checkpoint::CHECKPOINT_BYTES_MAX;
+use crate::domain::codes::Action;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::Refusal;
 use crate::domain::tiles::{TileKind, TilePath, bundle};
@@ -85,7 +86,7 @@ async fn hand_in(State(app): State<Arc<App>>, request: Request) -> Response {
         // The server hands nobody on without a checked certificate.
         return reply::bare(&Refusal::CertificateNotAccepted);
     };
-    if let Err(slow) = app.take(peer, &UserName::unnamed(), Instant::now()) {
+    if let Err(slow) = app.take(peer, &UserName::unnamed(), Action::Unknown, Instant::now()) {
         let wait = [(header::RETRY_AFTER, slow.retry_after_s.to_string())];
         let says = format!("{slow}\n");
         return (StatusCode::TOO_MANY_REQUESTS, wait, says).into_response();

@@ -21,12 +21,14 @@ use crate::domain::attempt::Attempt;
 use crate::domain::codes::{Action, CloseOutcome, DataClass, DeclineReason, Purpose, UpdateCode};
 use crate::domain::custody;
 use crate::domain::decision::{List, Listed};
+use crate::domain::firewall::hold::Unread;
 use crate::domain::id::Id;
 use crate::domain::journey::answering::Response as Answering;
 use crate::domain::journey::offering::Offer;
 use crate::domain::journey::reading;
 use crate::domain::refusal::Refusal;
-use crate::edge::wire::{ConsentIn, NOTE_CHARS_MAX, ReferralIn, Secret, WithdrawalIn};
+use crate::edge::wire::text::FreeText;
+use crate::edge::wire::{ConsentIn, NOTE_CHARS_MAX, ReferralIn, WithdrawalIn};
 use crate::pipeline::Answered;
 
 /// Entries of one page.
@@ -185,7 +187,7 @@ pub async fn update(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoteIn {
-    pub note: Secret,
+    pub note: FreeText,
 }
 
 /// The note, reworded after a hold or added later.
@@ -200,7 +202,7 @@ pub async fn note(
     handle(app, request, Route::create(Action::AddNote), async |call| {
         let input: NoteIn = call.json()?;
         let alias = call.id(&id)?;
-        let text = note_text(&input.note)?;
+        let text = note_text(input.note)?;
         let ask = reading::Ask::Note(&text);
         let answered = call
             .app
@@ -212,12 +214,12 @@ pub async fn note(
     .await
 }
 
-fn note_text(note: &Secret) -> Result<Zeroizing<String>, Refusal> {
-    let text = Zeroizing::new(note.text().to_owned());
-    if text.trim().is_empty() || text.chars().count() > NOTE_CHARS_MAX {
+fn note_text(note: FreeText) -> Result<Unread, Refusal> {
+    let note = note.unread("note");
+    if !(1..=NOTE_CHARS_MAX).contains(&note.chars()) {
         return Err(field("note", "1 to 1,000 characters"));
     }
-    Ok(text)
+    Ok(note)
 }
 
 /// Offers to your team, by contact-by; no identity in them.
@@ -522,33 +524,6 @@ pub fn cursor(call: &Call) -> Result<Option<Listed>, Refusal> {
         index: number(index),
         item,
     }))
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScreenIn {
-    pub text: Secret,
-}
-
-/// What the text screen would hold, while writing. Nothing is kept.
-#[utoipa::path(post, path = "/v1/screen", tag = "referrals", request_body = ScreenIn,
-    responses((status = 200, description = "what would be held", body = Reply)))]
-pub async fn screen(State(app): State<Arc<App>>, request: Request) -> Response {
-    handle(
-        app,
-        request,
-        Route::read(Action::ScreenText),
-        async |call| {
-            let input: ScreenIn = call.json()?;
-            let answered = call
-                .app
-                .gateway
-                .screen_text(call.attempt()?, input.text.text())
-                .await?;
-            Ok(render(call, answered))
-        },
-    )
-    .await
 }
 
 #[derive(Deserialize, ToSchema)]

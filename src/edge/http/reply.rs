@@ -10,14 +10,15 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::screening::{Rest, held_json};
 use super::{API_VERSION, App};
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, Happened, HeldNote, Seen};
+use crate::domain::answer::{Answer, Happened, Seen};
 use crate::domain::codes::DataClass;
 use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::{Id, OrgId};
 use crate::domain::person::{SafeContact, Who};
-use crate::domain::referral::{PassOnBy, Referral};
+use crate::domain::referral::{PassOnBy, Referral, Update};
 use crate::domain::refusal::{HELD_BACK_RETRY_S, Refusal};
 use crate::pipeline::{Answered, Fault, OpenedItem};
 
@@ -113,9 +114,16 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
     match answered.answer {
         Answer::Refused(refusal) => (refusal.status(), problem(&refusal)),
         Answer::Nothing => (200, result(json!({ "says": NOTHING_SAYS }))),
-        Answer::Checked => (
+        Answer::Checked { held } if held.is_empty() => (
             200,
             result(json!({ "says": "This would be taken as it is." })),
+        ),
+        Answer::Checked { held } => (
+            200,
+            result(json!({
+                "says": "This would be taken, but for what is held.",
+                "held": held_json(&held, Rest::Tried),
+            })),
         ),
         Answer::Replayed {
             status, told, made, ..
@@ -143,8 +151,10 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
                 "contact_by": offered.contact_by.rfc3339(),
                 "hand_over": "Give her the card of an independent legal advice helpline.",
             }));
-            if let Some(held) = &offered.held {
-                map.insert("held".to_owned(), held_note(held));
+            if !offered.held.is_empty() {
+                let id = offered.referral.id().to_string();
+                let held = held_json(&offered.held, Rest::GoesOn(&id));
+                map.insert("held".to_owned(), held);
             }
             if !offered.left_behind.is_empty() {
                 map.insert("left_behind".to_owned(), json!(offered.left_behind));
@@ -187,9 +197,10 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
             (200, map)
         }
         Answer::Noted { referral, held } => {
-            let mut map = result(json!({ "id": referral.id().to_string() }));
-            if let Some(held) = &held {
-                map.insert("held".to_owned(), held_note(held));
+            let id = referral.id().to_string();
+            let mut map = result(json!({ "id": id }));
+            if !held.is_empty() {
+                map.insert("held".to_owned(), held_json(&held, Rest::NoteStays(&id)));
             }
             (200, map)
         }
@@ -208,7 +219,18 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
                 .collect();
             (200, result(json!({ "events": list })))
         }
-        Answer::Screened { held } => (200, result(json!({ "held": held.as_ref().map(held_note) }))),
+        Answer::Screened { held } => (
+            200,
+            result(json!({ "held": held_json(&held, Rest::Tried) })),
+        ),
+        Answer::SaidWrong => (
+            200,
+            result(json!({
+                "says": "Taken. The text stays held; your word counts when the list is next looked \
+                         over. Whoever keeps the list is helped by an invented sentence of the same \
+                         kind: send it to them, never a real one, and not through the gateway.",
+            })),
+        ),
         Answer::Consented { consent } => (201, result(json!({ "id": consent.id().to_string() }))),
         Answer::Withdrawn { at } => (
             200,
@@ -271,12 +293,19 @@ fn problem(refusal: &Refusal) -> Map<String, Value> {
                 json!([{ "field": name, "message": message }]),
             );
         }
-        Refusal::ImmigrationContentFound { words, suggestion } => {
+        Refusal::ImmigrationContentFound(holds) => {
+            let words = holds.iter().flat_map(|hold| &hold.words);
+            let words: Vec<&str> = words.map(|word| word.text.as_str()).collect();
             map.insert("words".to_owned(), json!(words));
+            let suggestion = holds.first().map(|hold| &hold.suggestion);
             map.insert("suggestion".to_owned(), json!(suggestion));
+            map.insert("held".to_owned(), held_json(holds, Rest::Refused));
         }
-        Refusal::ConfirmEmergency { told } => {
+        Refusal::ConfirmEmergency { told, held } => {
             map.insert("told".to_owned(), json!(told));
+            if !held.is_empty() {
+                map.insert("held".to_owned(), held_json(held, Rest::Emergency));
+            }
         }
         Refusal::SlowDown { retry_after_s } => {
             map.insert("retry_after_s".to_owned(), json!(retry_after_s));
@@ -301,27 +330,25 @@ fn pass_on_by(due: &PassOnBy) -> Value {
     json!({ "at": due.at.rfc3339(), "date": due.date, "rule": due.rule, "calendar": due.calendar })
 }
 
-fn held_note(held: &HeldNote) -> Value {
-    let words: Vec<String> = held.words.iter().map(|word| format!("'{word}'")).collect();
-    json!({
-        "what": "note",
-        "words": held.words,
-        "says": format!(
-            "We found words about immigration: {}. No service needs them. The referral goes on \
-             without the note; send the note again without them.",
-            words.join(", ")
-        ),
-        "suggestion": held.suggestion,
-    })
-}
-
 fn seen_json(seen: &Seen) -> Value {
-    json!({
+    let mut value = json!({
         "id": seen.referral.id().to_string(),
         "status": seen.status.code(),
         "offered_at": seen.offered_at.rfc3339(),
         "pass_on_by": seen.pass_on_by.as_ref().map(pass_on_by),
-    })
+        "updates": updates_json(&seen.updates),
+    });
+    if let (Value::Object(map), true) = (&mut value, seen.own_note_held) {
+        map.insert("your_note".to_owned(), json!("held"));
+    }
+    value
+}
+
+/// Codes and times; no words, whoever reads them (3.0.6).
+fn updates_json<'a>(updates: impl IntoIterator<Item = &'a Update>) -> Value {
+    let updates = updates.into_iter();
+    let told = updates.map(|one| json!({ "code": one.code.code(), "at": one.at.rfc3339() }));
+    Value::Array(told.collect())
 }
 
 /// An offer as the service sees it: nothing that names her.
@@ -353,6 +380,7 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -
         "pass_on_by": referral.due.as_ref().map(pass_on_by),
         "details_passed_at": referral.details_passed_at.map(|at| at.rfc3339()),
         "status": referral.status.code(),
+        "updates": updates_json(referral.updates.iter().filter(|one| one.by == referral.sender)),
         "she_withdrew_on": referral.withdrew_on.map(|at| at.rfc3339()),
     })
 }

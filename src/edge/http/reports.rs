@@ -80,12 +80,16 @@ fn figures_json(figures: &Figures) -> Value {
             "by_purpose": table_json(&figures.own_by_purpose),
             "denials": figures.own_denials,
             "emergencies": figures.own_emergencies,
+            "texts_held": figures.own_held,
+            "holds_said_wrong": figures.own_said_wrong,
         },
         "others": {
             "by_outcome": table_json(&figures.others_by_outcome),
             "by_action": table_json(&figures.others_by_action),
             "by_purpose": table_json(&figures.others_by_purpose),
             "emergencies": shown(figures.others_emergencies),
+            "texts_held": shown(figures.others_held),
+            "holds_said_wrong": shown(figures.others_said_wrong),
             "people_concerned": shown(figures.people_concerned),
         },
         "review": {

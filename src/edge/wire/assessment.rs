@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::text::{FreeText, code_like};
 use super::{ConsentIn, IdentityIn, LIST_MAX, Secret, Wrong};
 use crate::domain::assessment::{
     ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Answers, ITEMS_MAX, Item, SafetyCard,
@@ -16,6 +17,7 @@ use crate::domain::codes::{
     ReassessReason,
 };
 use crate::domain::consent::{Consent, Opens};
+use crate::domain::firewall::hold::Unread;
 use crate::domain::id::Id;
 use crate::domain::journey::assessing::Draft;
 use crate::domain::journey::emergency::Glass;
@@ -31,7 +33,7 @@ pub const LINE_CHARS_MAX: usize = 200;
 pub const CONSENTS_MAX: usize = 8;
 /// Characters of the reason for an emergency, at most.
 pub const REASON_CHARS_MAX: usize = 1_000;
-const CODE_CHARS_MAX: usize = 32;
+const TOOL_CODE_CHARS_MAX: usize = 32;
 
 /// One question of the tool and her answer.
 #[derive(Deserialize, ToSchema)]
@@ -61,7 +63,7 @@ pub struct AssessmentIn {
     /// `specialist_review`.
     pub basis: String,
     #[serde(default)]
-    pub judgement_reasons: Vec<Secret>,
+    pub judgement_reasons: Vec<FreeText>,
     #[serde(default)]
     pub assessor_trained: bool,
     /// RFC 3339.
@@ -71,12 +73,12 @@ pub struct AssessmentIn {
     #[serde(default)]
     pub needs: Vec<String>,
     #[serde(default)]
-    pub adjustments: Vec<Secret>,
+    pub adjustments: Vec<FreeText>,
     /// Who must not be told or let in. Opened in an emergency only.
     #[serde(default)]
-    pub do_not_tell: Vec<Secret>,
+    pub do_not_tell: Vec<FreeText>,
     /// Who is safe, and the number. Opened in an emergency only.
-    pub safe_person: Option<Secret>,
+    pub safe_person: Option<FreeText>,
     pub safe_person_phone: Option<Secret>,
     /// With whom she allows you to share it, or that she does not.
     #[serde(default)]
@@ -120,7 +122,7 @@ pub struct EmergencyIn {
     pub identity: Option<IdentityIn>,
     pub reason: String,
     /// Why it cannot wait, in at least 20 characters. It is not kept: keep your own copy.
-    pub text: Secret,
+    pub text: FreeText,
     #[serde(default)]
     pub on_shift: bool,
     #[serde(default)]
@@ -138,7 +140,12 @@ impl AssessmentIn {
         let assessed_at = wrong.when("assessed_at", Some(&self.assessed_at));
         let valid_until = wrong.when("valid_until", self.valid_until.as_ref());
         let items = items(&mut wrong, &self.items);
-        code_like(&mut wrong, "instrument_version", &self.instrument_version);
+        code_like(
+            &mut wrong,
+            "instrument_version",
+            &self.instrument_version,
+            TOOL_CODE_CHARS_MAX,
+        );
         let needs = wrong.codes("needs", &self.needs, Need::parse);
         let judgement_reasons = lines(&mut wrong, "judgement_reasons", &self.judgement_reasons);
         let adjustments = lines(&mut wrong, "adjustments", &self.adjustments);
@@ -219,17 +226,17 @@ impl ReliedOnIn {
 /// An emergency as parsed; [`Breaking::glass`] adds whom it is about.
 pub struct Breaking {
     reason: EmergencyReason,
-    words_chars: usize,
+    words: Unread,
     on_shift: bool,
     confirm: bool,
 }
 
 impl Breaking {
-    pub fn glass(&self, subject: Subject) -> Glass {
+    pub fn glass(self, subject: Subject) -> Glass {
         Glass {
             subject,
             reason: self.reason,
-            words_chars: self.words_chars,
+            words: self.words,
             on_shift: self.on_shift,
             confirm: self.confirm,
         }
@@ -242,13 +249,13 @@ impl EmergencyIn {
         let mut wrong = Wrong::default();
         let named = named(&mut wrong, self.referral, self.person, self.identity);
         let reason = wrong.code("reason", &self.reason, EmergencyReason::parse);
-        let words_chars = self.text.text().trim().chars().count();
-        if words_chars > REASON_CHARS_MAX {
+        let words = self.text.unread("text");
+        if words.chars() > REASON_CHARS_MAX {
             wrong.add("text", "at most 1,000 characters");
         }
         let breaking = reason.map(|reason| Breaking {
             reason,
-            words_chars,
+            words,
             on_shift: self.on_shift,
             confirm: self.confirm,
         });
@@ -295,14 +302,6 @@ fn reference(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<Id> {
     id
 }
 
-/// A code of a tool: letters, digits and a few marks, so that no words hide in it.
-fn code_like(wrong: &mut Wrong, field: &'static str, text: &str) {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if !(1..=CODE_CHARS_MAX).contains(&text.len()) || !text.bytes().all(allowed) {
-        wrong.add(field, "give 1 to 32 of letters, digits and '. _ -'");
-    }
-}
-
 fn items(wrong: &mut Wrong, given: &[ItemIn]) -> Vec<Item> {
     if given.len() > ITEMS_MAX {
         wrong.add("items", "at most 60");
@@ -311,7 +310,7 @@ fn items(wrong: &mut Wrong, given: &[ItemIn]) -> Vec<Item> {
     given
         .iter()
         .filter_map(|item| {
-            code_like(wrong, "items.code", &item.code);
+            code_like(wrong, "items.code", &item.code, TOOL_CODE_CHARS_MAX);
             let answer = wrong.code("items.answer", &item.answer, ItemAnswer::parse)?;
             Some(Item {
                 code: item.code.clone(),
@@ -321,7 +320,7 @@ fn items(wrong: &mut Wrong, given: &[ItemIn]) -> Vec<Item> {
         .collect()
 }
 
-fn lines(wrong: &mut Wrong, field: &'static str, given: &[Secret]) -> Vec<String> {
+fn lines(wrong: &mut Wrong, field: &'static str, given: &[FreeText]) -> Vec<String> {
     if given.len() > LINES_MAX {
         wrong.add(field, "at most 10");
         return Vec::new();
@@ -332,7 +331,7 @@ fn lines(wrong: &mut Wrong, field: &'static str, given: &[Secret]) -> Vec<String
         .collect()
 }
 
-fn line(wrong: &mut Wrong, field: &'static str, text: &Secret) -> Option<String> {
+fn line(wrong: &mut Wrong, field: &'static str, text: &FreeText) -> Option<String> {
     match Line::<LINE_CHARS_MAX>::parse(text.text()) {
         Ok(line) => Some(line.as_str().to_owned()),
         Err(bad) => {
@@ -535,7 +534,7 @@ mod tests {
         }))
         .unwrap();
         let (_, breaking) = sent.parse().ok().unwrap();
-        assert_eq!(breaking.words_chars, 11);
+        assert_eq!(breaking.words.chars(), 11);
         assert!(!breaking.on_shift && !breaking.confirm);
         let sent: ReliedOnIn =
             serde_json::from_value(json!({"referral": id, "reassessed_because": "mood"})).unwrap();

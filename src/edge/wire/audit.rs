@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::governance::complete;
+use super::governance::{complete, user_name};
 use super::reports::Format;
-use super::{IdentityIn, Wrong, short};
+use super::{IdentityIn, Wrong};
 use crate::domain::audit::{Filter, QueueVerdict, VisibleOutcome};
 use crate::domain::codes::{Action, Purpose};
 use crate::domain::id::{Id, OrgId};
@@ -61,7 +61,7 @@ impl AuditQueryIn {
     pub fn parse(self) -> Result<AuditQuery, Vec<FieldError>> {
         let mut wrong = Wrong::default();
         if let Some(user) = &self.user {
-            short(&mut wrong, "user", user, 64);
+            user_name(&mut wrong, "user", user);
         }
         let evidence = self.evidence.unwrap_or(false);
         let purpose = self
@@ -169,7 +169,7 @@ impl FlagIn {
     pub fn checked(&self) -> Result<(Option<String>, u16), Vec<FieldError>> {
         let mut wrong = Wrong::default();
         if let Some(user) = &self.user {
-            short(&mut wrong, "user", user, 64);
+            user_name(&mut wrong, "user", user);
         }
         let days = self.days.unwrap_or(FLAG_DAYS);
         if !(1..=FLAG_DAYS_MAX).contains(&days) {

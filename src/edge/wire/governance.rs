@@ -4,12 +4,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::key_text::{hex32, secret};
+use super::text::{CODE_CHARS_MAX, FreeText, code_like};
 use super::{Secret, Wrong};
-use crate::domain::attempt::Attempt;
+use crate::domain::attempt::{Attempt, UserName};
 use crate::domain::codes::{
     Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, SealReason,
     ServiceFamily, Taint,
 };
+use crate::domain::firewall::hold::{ScreenedText, Written};
 use crate::domain::governance::{Hold, HoldChange, SealOpening, Widening};
 use crate::domain::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
 use crate::domain::journey::governing::OwnCertificate;
@@ -45,7 +47,7 @@ pub struct IdentifierIn {
 #[serde(deny_unknown_fields)]
 pub struct TeamIn {
     pub id: String,
-    pub name: String,
+    pub name: FreeText,
     /// What is attested of the team; without it the team counts as tainted.
     pub taint: Option<String>,
 }
@@ -74,7 +76,7 @@ pub struct StandingIn {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgreementIn {
-    pub reference: String,
+    pub reference: FreeText,
     pub classes: Vec<String>,
     pub purposes: Vec<String>,
     /// RFC 3339.
@@ -90,6 +92,7 @@ pub struct AgreementIn {
 #[serde(deny_unknown_fields)]
 pub struct OrganisationIn {
     pub id: String,
+    /// As it is registered.
     pub name: String,
     pub kind: String,
     #[serde(default)]
@@ -107,7 +110,7 @@ pub struct OrganisationIn {
     pub custody: Option<String>,
     /// The X25519 public key under custody `own`, as 64 hexadecimal digits.
     pub hpke_public_key: Option<String>,
-    pub duty_line: Option<String>,
+    pub duty_line: Option<FreeText>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -116,9 +119,10 @@ pub struct ServiceIn {
     pub id: String,
     pub organisation: String,
     pub team: String,
-    pub public_name: String,
+    pub public_name: FreeText,
     pub family: String,
     pub area: Option<String>,
+    /// Its number in the health directory.
     pub dos_service_id: Option<String>,
 }
 
@@ -185,13 +189,74 @@ pub enum ProposalIn {
     },
 }
 
-impl ProposalIn {
+/// Names that others see: of teams, services and agreements. An organisation's own name is as it is
+/// registered; the names that cannot be enrolled are refused elsewhere (F1).
+impl Written for ProposalIn {
+    fn free_texts(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::EnrolOrganisation { organisation } => {
+                let teams = organisation.teams.iter();
+                let agreements = organisation.agreements.iter();
+                let lines = organisation.duty_line.iter();
+                teams
+                    .map(|team| ("organisation.teams.name", team.name.text()))
+                    .chain(
+                        agreements
+                            .map(|one| ("organisation.agreements.reference", one.reference.text())),
+                    )
+                    .chain(lines.map(|line| ("organisation.duty_line", line.text())))
+                    .collect()
+            }
+            Self::AddTeam {
+                organisation: _,
+                team,
+            } => vec![("team.name", team.name.text())],
+            Self::AddAgreement {
+                organisation: _,
+                agreement,
+            } => vec![("agreement.reference", agreement.reference.text())],
+            Self::OpenService { service } => {
+                vec![("service.public_name", service.public_name.text())]
+            }
+            Self::AttestTeam {
+                organisation: _,
+                team: _,
+                taint: _,
+            }
+            | Self::AddCertificate {
+                organisation: _,
+                certificate: _,
+                totp_secret: _,
+            }
+            | Self::ResumeOrganisation { organisation: _ }
+            | Self::GoOnWithout { organisation: _ }
+            | Self::HoldReferral {
+                referral: _,
+                reason: _,
+                review_at: _,
+            }
+            | Self::EndHold { referral: _ }
+            | Self::OpenSeal {
+                entry: _,
+                reason: _,
+            }
+            | Self::IssueOwnCertificate {
+                certificate: _,
+                totp_secret: _,
+            } => Vec::new(),
+        }
+    }
+}
+
+impl ScreenedText<ProposalIn> {
     pub fn parse(self, attempt: &Attempt) -> Result<Change, Vec<FieldError>> {
         let mut wrong = Wrong::default();
-        let change = self.change(&mut wrong, attempt);
+        let change = self.into_inner().change(&mut wrong, attempt);
         complete(wrong, change)
     }
+}
 
+impl ProposalIn {
     fn change(self, wrong: &mut Wrong, attempt: &Attempt) -> Option<Change> {
         let widening = match self {
             Self::EnrolOrganisation { organisation } => {
@@ -269,6 +334,13 @@ impl ProposalIn {
     }
 }
 
+/// A user as her organisation names her.
+pub(super) fn user_name(wrong: &mut Wrong, field: &'static str, text: &str) {
+    if UserName::parse(text).is_err() {
+        wrong.add(field, "1 to 64 of letters, digits and '. _ @ -'");
+    }
+}
+
 pub(super) fn complete<T>(wrong: Wrong, value: Option<T>) -> Result<T, Vec<FieldError>> {
     match value {
         Some(value) => wrong.finish(value),
@@ -302,7 +374,7 @@ impl TeamIn {
         };
         Some(Team {
             id: team_id(wrong, "team.id", &self.id)?,
-            name: self.name,
+            name: self.name.take(),
             attestation: taint.map(|taint| Attestation {
                 taint,
                 at: attempt.when,
@@ -314,6 +386,9 @@ impl TeamIn {
 
 impl CertificateIn {
     fn parse(self, wrong: &mut Wrong) -> Option<Certificate> {
+        if let Some(user) = &self.user {
+            user_name(wrong, "certificate.user", user);
+        }
         let roles = wrong.codes("certificate.roles", &self.roles, Role::parse);
         Some(Certificate {
             spki_sha256: hex32(wrong, "certificate.spki_sha256", &self.spki_sha256)?,
@@ -335,11 +410,11 @@ impl AgreementIn {
                 &standing.offences,
                 OffenceGroup::parse,
             ),
-            areas: standing.areas,
+            areas: areas(wrong, standing.areas),
         });
         Some(Agreement {
             id: Id::ZERO,
-            reference: self.reference,
+            reference: self.reference.take(),
             classes: wrong.codes("agreement.classes", &self.classes, DataClass::parse),
             purposes: wrong.codes("agreement.purposes", &self.purposes, Purpose::parse),
             from: wrong.when("agreement.from", Some(&self.from))?,
@@ -381,9 +456,23 @@ impl OrganisationIn {
             identifiers: self
                 .identifiers
                 .into_iter()
-                .map(|identifier| (identifier.kind, identifier.value))
+                .map(|IdentifierIn { kind, value }| {
+                    code_like(
+                        wrong,
+                        "organisation.identifiers.kind",
+                        &kind,
+                        CODE_CHARS_MAX,
+                    );
+                    code_like(
+                        wrong,
+                        "organisation.identifiers.value",
+                        &value,
+                        CODE_CHARS_MAX,
+                    );
+                    (kind, value)
+                })
                 .collect(),
-            areas: self.areas,
+            areas: areas(wrong, self.areas),
             teams: teams
                 .map(|team| team.parse(wrong, attempt))
                 .collect::<Option<_>>()?,
@@ -395,24 +484,34 @@ impl OrganisationIn {
                 .collect::<Option<_>>()?,
             custody,
             hpke_public_key,
-            duty_line: self.duty_line,
+            duty_line: self.duty_line.map(FreeText::take),
         })
     }
 }
 
 impl ServiceIn {
     fn parse(self, wrong: &mut Wrong) -> Option<Service> {
+        if let Some(number) = &self.dos_service_id {
+            code_like(wrong, "service.dos_service_id", number, CODE_CHARS_MAX);
+        }
         Some(Service {
             id: name(wrong, "service.id", ServiceId::parse(&self.id).ok())?,
             organisation: org(wrong, "service.organisation", &self.organisation)?,
             team: team_id(wrong, "service.team", &self.team)?,
-            public_name: self.public_name,
+            public_name: self.public_name.take(),
             family: wrong.code("service.family", &self.family, ServiceFamily::parse)?,
             area: super::area(wrong, self.area),
             takes_referrals: true,
             dos_service_id: self.dos_service_id,
         })
     }
+}
+
+fn areas(wrong: &mut Wrong, given: Vec<String>) -> Vec<String> {
+    given
+        .into_iter()
+        .filter_map(|code| super::area(wrong, Some(code)))
+        .collect()
 }
 
 fn id(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<Id> {

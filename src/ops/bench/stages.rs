@@ -16,6 +16,7 @@ use super::{BenchError, crowd};
 use crate::domain::attempt::{Attempt, IdempotencyKey, RequestDigest, UserName};
 use crate::domain::codes::{Action, ConsentStrength, DataClass, Purpose, Role};
 use crate::domain::decision::{Aggregate, Decision};
+use crate::domain::firewall::hold::{Unread, Written};
 use crate::domain::firewall::screen;
 use crate::domain::id::{Id, OrgId};
 use crate::domain::journey::offering::{self, Offer};
@@ -219,8 +220,8 @@ impl Bench {
         let texts: Vec<&str> = contact
             .into_iter()
             .flat_map(SafeContact::free_texts)
+            .chain(one.offer.note.iter().flat_map(Unread::free_texts))
             .map(|(_, text)| text)
-            .chain(one.offer.note.as_ref().map(|note| note.as_str()))
             .collect();
         each(
             self.limit,

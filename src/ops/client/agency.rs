@@ -103,6 +103,19 @@ pub enum ClientCommand {
         /// The text, or - for standard input
         text: String,
     },
+    /// Say that a hold was wrong, within seven days; it lets nothing through
+    #[command(
+        after_help = "Example: firedoor client wrong 01J... --because everyday_word \
+        --bundle bundles/met"
+    )]
+    Wrong {
+        /// The reference of the hold
+        hold: String,
+        /// A code: everyday_word, about_a_service, name_or_place, other_number, readable_language
+        /// or other
+        #[arg(long)]
+        because: String,
+    },
     /// Offers to your team
     #[command(after_help = "Example: firedoor client inbox --bundle bundles/larkfield")]
     Inbox {
@@ -286,6 +299,10 @@ impl ClientCommand {
                 &json!({ "code": code, "life_at_risk": life_at_risk }),
             ),
             Self::Screen { text } => Request::post("/v1/screen", &json!({ "text": typed(text)? })),
+            Self::Wrong { hold, because } => Request::post(
+                format!("/v1/screen/{}/wrong", id(hold)?),
+                &json!({ "because": because }),
+            ),
             Self::Inbox { after: from } => Request::get(after("/v1/inbox", from)?),
             Self::Show { id: text } => Request::get(format!("/v1/inbox/{}", id(text)?)),
             Self::Accept {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::queue::{tell_item, tell_queue};
 
 /// Said once for the whole reply, or of no use to a reader.
-const LEFT_OUT: [&str; 15] = [
+const LEFT_OUT: [&str; 17] = [
     "date",
     "support_code",
     "receipt",
@@ -23,9 +23,15 @@ const LEFT_OUT: [&str; 15] = [
     "session",
     "next",
     "held",
+    "words",
+    "suggestion",
     "replay",
     "since",
 ];
+
+/// Of held text: sentences that are shown, and how much of each.
+const SENTENCES_MAX: usize = 8;
+const SENTENCE_CHARS_MAX: usize = 200;
 
 /// How deep a reply is shown.
 const DEPTH_MAX: usize = 6;
@@ -100,15 +106,53 @@ fn pages(body: &Value) -> bool {
     })
 }
 
+/// A text that is held: what was found and where, what to write instead, and what to do.
 fn held(text: &mut String, body: &Value) {
-    let Some(held) = body.get("held").filter(|held| held.is_object()) else {
+    let Some(first) = body.get("held").filter(|held| held.is_object()) else {
         return;
     };
-    for name in ["says", "suggestion"] {
-        if let Some(said) = held.get(name).and_then(Value::as_str) {
-            line(text, 0, said);
+    for held in [first].into_iter().chain(list(first, "also")) {
+        let get = |name: &str| held.get(name).and_then(Value::as_str);
+        line(text, 0, &format!("HELD: {}", get("what").unwrap_or("text")));
+        if let Some(said) = get("says") {
+            line(text, 1, said);
+        }
+        let sentences = list(held, "sentences").iter().take(SENTENCES_MAX);
+        for sentence in sentences.filter_map(|sentence| sentence.get("text")?.as_str()) {
+            line(
+                text,
+                1,
+                &format!("You wrote: \"{}\"", shortened(sentence.trim())),
+            );
+        }
+        if let Some(instead) = get("suggestion") {
+            line(text, 1, &format!("Instead: {instead}"));
+        }
+        for todo in list(held, "do").iter().filter_map(Value::as_str) {
+            line(text, 1, todo);
+        }
+        if let (Some(reference), Some(until)) = (
+            get("reference"),
+            held.pointer("/wrong/until").and_then(Value::as_str),
+        ) {
+            let until = until.get(..10).unwrap_or(until);
+            let how = format!("firedoor client wrong {reference} --because CODE");
+            line(
+                text,
+                1,
+                &format!("If this was wrong, say so by {until}: {how}"),
+            );
         }
     }
+}
+
+/// One's own words, as far as they help to find the place.
+fn shortened(sentence: &str) -> String {
+    if sentence.chars().nth(SENTENCE_CHARS_MAX).is_none() {
+        return sentence.to_owned();
+    }
+    let begin: String = sentence.chars().take(SENTENCE_CHARS_MAX).collect();
+    format!("{begin} ...")
 }
 
 /// What a result means, and what to do next, in one sentence.
@@ -142,6 +186,7 @@ fn lead(result: &str) -> Option<&'static str> {
         "flagged" => "Flagged. It opens nothing; it only tells you.",
         "seal-opened" => "This is your own name for her. Opening it again takes a new approval.",
         "entries" => "Entries of the log. That you read them is logged.",
+        "screened" => "Looked at. Nothing was kept.",
         "queue-decided" => {
             "Recorded: accept closes it, ask keeps it under investigation, escalate passes it on."
         }
@@ -217,20 +262,28 @@ mod tests {
         let offered = json!({
             "result": "offered", "id": "7QF42KD", "status": "recorded",
             "pass_on_by": { "date": "2026-04-08" },
-            "held": { "words": ["visa expired"], "says": "We found words about immigration: 'visa \
-                       expired'.", "suggestion": "Say what is needed." },
+            "held": { "what": "note", "words": ["visa expired"],
+                "says": "We found words about immigration: 'visa expired'.",
+                "sentences": [{ "start": 0, "end": 17, "text": "Her visa expired." }],
+                "suggestion": "Say what is needed.", "do": ["Word it anew."],
+                "reference": "0000000000000000000000003G",
+                "wrong": { "until": "2026-04-09T20:12:00Z" } },
             "date": "2026-04-02T20:12:00Z", "support_code": "AAAA-BBB", "receipt": "c2sp..."
         });
-        insta::assert_snapshot!(tell(201, &offered), @r"
+        insta::assert_snapshot!(tell(201, &offered), @r#"
         Recorded. Nothing that names her has been passed on.
-        We found words about immigration: 'visa expired'.
-        Say what is needed.
+        HELD: note
+          We found words about immigration: 'visa expired'.
+          You wrote: "Her visa expired."
+          Instead: Say what is needed.
+          Word it anew.
+          If this was wrong, say so by 2026-04-09: firedoor client wrong 0000000000000000000000003G --because CODE
         id: 7QF42KD
         status: recorded
         pass on by:
           date: 2026-04-08
         Support code AAAA-BBB, at 2026-04-02T20:12:00Z
-        ");
+        "#);
     }
 
     #[test]

@@ -16,10 +16,14 @@ fn glass(names: Names<'_>) -> Glass {
     Glass {
         subject: Subject::Tokens(tokens(names), None),
         reason: EmergencyReason::CannotConsent,
-        words_chars: 40,
+        words: words(40),
         on_shift: true,
         confirm: true,
     }
+}
+
+fn words(chars: usize) -> Unread {
+    Unread::new("text", "x".repeat(chars))
 }
 
 fn break_it(town: &mut Town, at: &str, glass: &Glass) -> Done {
@@ -83,7 +87,7 @@ fn who_will_be_told_is_confirmed_first_in_the_same_words_for_everyone() {
         let mut first = glass(names);
         first.confirm = false;
         let done = break_it(&mut town, "trust", &first);
-        let Answer::Refused(refusal @ Refusal::ConfirmEmergency { told: words }) = &done.answer
+        let Answer::Refused(refusal @ Refusal::ConfirmEmergency { told: words, .. }) = &done.answer
         else {
             panic!("{}", done.answer.told());
         };
@@ -134,7 +138,7 @@ fn a_tainted_team_sees_nothing_and_is_reported() {
 fn only_the_senior_of_a_hospital_on_shift_with_a_reason() {
     let mut town = held();
     let mut short = glass(AMINA);
-    short.words_chars = 19;
+    short.words = words(19);
     assert_eq!(
         break_it(&mut town, "trust", &short).answer.told(),
         "check-your-answers"

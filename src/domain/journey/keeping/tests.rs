@@ -104,3 +104,58 @@ fn five_ordinary_accesses_a_week_are_drawn_and_the_week_is_drawn_once() {
     assert_eq!(entries, expected);
     assert_eq!(watching::day(start()), 20_545);
 }
+
+#[test]
+fn notes_still_missing_when_the_week_is_over_are_put_before_the_senders_officer_once() {
+    let mut scene = scene(&[]);
+    let own = org("hospital");
+    let missing = |by: &str, days: i64| MissingNote {
+        at: start().plus_days(days),
+        by: by.to_owned(),
+    };
+    for (number, note) in [
+        (1, missing("4417", 0)),
+        (2, missing("4417", 0)),
+        (3, missing("20", 0)),
+        // Written in the week that goes on.
+        (4, missing("20", 7)),
+    ] {
+        let id = Id::from_bytes([number; 16]);
+        scene.known.missing_notes.insert(id, note);
+    }
+    assert!(!has_missing_notes(&scene.known, start()));
+    let later = start().plus_days(7);
+    assert!(has_missing_notes(&scene.known, later));
+    let reminded = remind(scene.rules, later, &entropy(3), keys(), &scene.known, &own);
+    let reminded = reminded.unwrap().unwrap();
+    let removed: Vec<Id> = reminded
+        .writes
+        .iter()
+        .filter_map(|write| match write {
+            Write::Remove { item, .. } => Some(*item),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        removed,
+        [1, 2, 3].map(|number| Id::from_bytes([number; 16]))
+    );
+    // Nothing of her: who wrote, how many, and nothing more.
+    assert_eq!(reminded.value.opening.decided.subject, None);
+    assert_eq!(reminded.value.opening.decided.concerned, [own.clone()]);
+    scene.known.add(facts(&reminded)).unwrap();
+    let told: Vec<(&str, u32, Severity)> = scene
+        .known
+        .queue
+        .values()
+        .map(|item| (item.user.as_str(), item.count, item.severity))
+        .collect();
+    assert_eq!(told.len(), 2);
+    assert!(told.contains(&("4417", 2, Severity::Amber)));
+    assert!(told.contains(&("20", 1, Severity::Amber)));
+    let says = scene.rules.watch.rule(RuleCode::MissingNote).unwrap();
+    let says = says.says(2, 0, 0).to_lowercase();
+    for never in ["immigra", "visa", "screen", "rule"] {
+        assert!(!says.contains(never), "{says}");
+    }
+}

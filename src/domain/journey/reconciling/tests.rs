@@ -318,6 +318,7 @@ fn decline(town: &mut Town, names: Names<'_>) -> Done {
         identity,
         safe_contact: SafeContact::parse(contact, town.now).ok(),
         note: None,
+        asides: Vec::new(),
         language: None,
         ground: OfferGround::Declined {
             consent: refusal,

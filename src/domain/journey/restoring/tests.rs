@@ -35,14 +35,17 @@ fn no_kind_of_attempt_gets_past_but_those_that_say_nothing_of_a_person() {
     };
     let found = [
         Answer::Nothing,
-        Answer::Checked,
+        Answer::Checked { held: Vec::new() },
         Answer::Sent(Vec::new()),
         Answer::Inbox(Vec::new()),
         Answer::Events(Vec::new()),
         Answer::ReliedOn,
         Answer::Refused(Refusal::AlreadyAnswered),
         Answer::Refused(Refusal::ConsentNeeded),
-        Answer::Refused(Refusal::ConfirmEmergency { told: Vec::new() }),
+        Answer::Refused(Refusal::ConfirmEmergency {
+            told: Vec::new(),
+            held: Vec::new(),
+        }),
         Answer::Refused(Refusal::CheckYourAnswers(Vec::new())),
         Answer::replayed(1, b""),
     ];
