@@ -114,10 +114,10 @@ fn bad_line(number: u64, what: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::firewall::text::BUILT_IN_LEXICON;
+    use crate::domain::firewall::text::Lists;
 
     fn run(input: &str) -> io::Result<String> {
-        let screen = TextScreen::parse(BUILT_IN_LEXICON).unwrap();
+        let screen = TextScreen::parse(&Lists::BUILT_IN).unwrap();
         let mut output = Vec::new();
         firewall(input.as_bytes(), &mut output, &screen)?;
         Ok(String::from_utf8(output).unwrap())

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::keys::{KeyError, KeySource, domain_keys};
 use crate::domain::clock::{ClockError, CodeClock};
-use crate::domain::firewall::text::{BUILT_IN_LEXICON, BadLexicon, TextScreen};
+use crate::domain::firewall::text::{BadLexicon, Lists, TextScreen};
 use crate::domain::policy::proof::{BadProof, Proof};
 use crate::domain::policy::{BadPolicies, PROOF_NAME, Policies, Unproved};
 use crate::domain::retention::{BUILT_IN_RETENTION, BadRetention, Retention};
@@ -18,6 +18,7 @@ use crate::domain::watch::{BadWatch, Watch};
 
 const SCHEMA: &str = "schema.cedarschema";
 const LEXICON: &str = "screen/lexicon.toml";
+const GENERAL: &str = "screen/general.toml";
 const CLOCK_RULES: &str = "clock/vcop2021.toml";
 const RETENTION: &str = "retention.toml";
 const HOLIDAYS: &str = "clock/bank-holidays-england-and-wales.toml";
@@ -114,9 +115,15 @@ pub fn unproved(dir: &Path) -> Result<Unproved, RulesError> {
     Ok(Unproved::load(&schema, &files)?)
 }
 
-/// The text screen; the built-in list of words unless the folder has one.
+/// The text screen; the built-in lists of words and of general sentences unless the folder has its
+/// own. The classifier is always the one that is built in: its weights are tested with its code.
 pub fn screen(dir: Option<&Path>) -> Result<TextScreen, RulesError> {
-    Ok(TextScreen::parse(&own_or(dir, LEXICON, BUILT_IN_LEXICON)?)?)
+    let built_in = Lists::BUILT_IN;
+    Ok(TextScreen::parse(&Lists {
+        lexicon: &own_or(dir, LEXICON, built_in.lexicon)?,
+        general: &own_or(dir, GENERAL, built_in.general)?,
+        ..built_in
+    })?)
 }
 
 /// The clock of the Victims' Code; built in unless the folder has one.

@@ -9,40 +9,51 @@
 //! How a text is read: as it is and decoded ([`decode`]); folded to plain letters with the place
 //! of each kept ([`normalise`]); cut into words in several ways ([`words`]); slips of the pen read
 //! as meant ([`spelling`]); then the word list ([`lexicon`]) and the shapes of numbers
-//! ([`formats`]) are applied, and each hit is widened to its sentence ([`sentences`]).
+//! ([`formats`]) are applied. A small classifier ([`classifier`]) reads each sentence for what no list
+//! names, and can only add a hold. Each hit is widened to its sentence ([`sentences`], [`verdict`]).
+//! Only a reviewed sentence about services passes as a whole ([`general`]).
 
+mod classifier;
+mod concepts;
 mod decode;
+mod features;
 mod formats;
 mod fuel;
+mod general;
 mod hidden;
+mod language;
 mod lexicon;
 mod matching;
 mod normalise;
 mod pattern;
 mod sentences;
 mod spelling;
+pub mod training;
+mod verdict;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use classifier::{Classifier, Score};
 use formats::Formats;
 use fuel::{Fuel, OutOfFuel};
+use general::General;
 pub use lexicon::BadLexicon;
 use lexicon::Lexicon;
 use matching::Hit;
 use normalise::Glyph;
-use words::Lines;
+use sha2::{Digest, Sha256};
+use verdict::SENTENCE_WEIGHT_MIN;
+use words::{Lines, Token};
 
-/// Longest note, in code points. Longer text is held unread.
-pub const TEXT_CHARS_MAX: usize = 4_000;
-/// Most steps that one reading spends: many times what the longest honest note needs.
-pub const FUEL_STEPS_MAX: u32 = 12_000_000;
-/// The word list that ships with the gateway.
-pub const BUILT_IN_LEXICON: &str = include_str!("../../../policies/screen/lexicon.toml");
+/// Longest text, in bytes. Longer text is held unread; each field of a form has its own limit.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Most steps that one reading spends: so many for any text and so many for each byte, three times
+/// what honest text needs, so that no text takes long.
+const FUEL_STEPS_ANY: u32 = 400_000;
+const FUEL_STEPS_BYTE: u32 = 700;
 
-/// Weight of proxies at which one sentence, or a whole note, is held.
-const SENTENCE_WEIGHT_MIN: u32 = 3;
-const NOTE_WEIGHT_MIN: u32 = 4;
 /// Letters that a reading backwards, or by rot13, must match: short words turn up by chance
 /// ("issue" backwards begins like EUSS).
 const BACKWARDS_LETTERS_MIN: usize = 8;
@@ -50,11 +61,33 @@ const ROT13_LETTERS_MIN: usize = 5;
 /// Shortest word in single letters that must be readable.
 const SPACED_WORD_CHARS_MIN: usize = 12;
 
-const UNREADABLE_RULE: &str = "unreadable";
 const TOO_LONG_RULE: &str = "too-long";
 const NO_FUEL_RULE: &str = "too-costly";
-const IDENTIFIER_FAMILY: &str = "identifier";
-const UNREADABLE_FAMILY: &str = "unreadable";
+const FAILED_RULE: &str = "failed";
+
+/// What a screen is made of. The lists are data that practitioners review; the weights are made
+/// from the corpus beside them ([`training`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a> {
+    /// TOML as in `policies/screen/lexicon.toml`.
+    pub lexicon: &'a str,
+    /// TOML as in `policies/screen/general.toml`.
+    pub general: &'a str,
+    /// TOML as in `policies/screen/concepts.toml`: of the weights, which mean nothing with another.
+    pub concepts: &'a str,
+    /// As [`training`] writes them.
+    pub weights: &'a [u8],
+}
+
+impl Lists<'static> {
+    /// What ships with the gateway.
+    pub const BUILT_IN: Self = Self {
+        lexicon: include_str!("../../../policies/screen/lexicon.toml"),
+        general: include_str!("../../../policies/screen/general.toml"),
+        concepts: include_str!("../../../policies/screen/concepts.toml"),
+        weights: include_bytes!("../../../policies/screen/weights.bin"),
+    };
+}
 
 /// Where words stand: code points `[start, end)` of the original text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,46 +148,71 @@ impl Held {
     }
 }
 
-/// A compiled word list. Cheap to share; reading takes `&self`.
+/// Compiled lists. Cheap to share; reading takes `&self`.
 pub struct TextScreen {
+    version: String,
     lexicon: Lexicon,
+    general: General,
     formats: Formats,
+    classifier: Classifier,
 }
 
 impl TextScreen {
-    /// Compiles a word list: TOML as in `policies/screen/lexicon.toml`.
-    pub fn parse(lexicon_toml: &str) -> Result<Self, BadLexicon> {
-        let lexicon = Lexicon::parse(lexicon_toml)?;
+    /// Compiles lists; an error names the rule to mend.
+    pub fn parse(lists: &Lists<'_>) -> Result<Self, BadLexicon> {
+        let lexicon = Lexicon::parse(lists.lexicon)?;
         let formats = Formats::new().map_err(|error| BadLexicon::BadRule {
             rule: "formats".to_owned(),
             why: error.to_string(),
         })?;
-        Ok(Self { lexicon, formats })
+        Ok(Self {
+            version: version(&lexicon.version, lists),
+            lexicon,
+            general: General::parse(lists.general)?,
+            formats,
+            classifier: Classifier::parse(lists.concepts, lists.weights)?,
+        })
     }
 
-    /// The version of the word list, to be logged with each decision.
+    /// The version of the word list, and a fingerprint of all lists and weights, to be logged with
+    /// each decision.
     pub fn version(&self) -> &str {
-        &self.lexicon.version
+        &self.version
     }
 
-    /// Reads a text. Pure and bounded: it spends at most [`FUEL_STEPS_MAX`] steps, and text that
-    /// would cost more, like text of more than [`TEXT_CHARS_MAX`] code points, is held unread.
+    /// Reads a text. Pure and bounded: text of more than [`TEXT_BYTES_MAX`], or that would cost more
+    /// steps than honest text of its length, is held unread; so is text on which the screen fails.
     pub fn read(&self, text: &str) -> Finding {
-        self.read_with(text, FUEL_STEPS_MAX).0
+        if text.len() > TEXT_BYTES_MAX {
+            return Finding::Held(self.unread(TOO_LONG_RULE, text));
+        }
+        let steps = fuel_for(text);
+        // Nothing is shared and changed, so nothing is left half done. The text must not pass
+        // because a rule broke on it, and her offer must not fail either.
+        catch_unwind(AssertUnwindSafe(|| self.read_with(text, steps).0))
+            .unwrap_or_else(|_| Finding::Held(self.unread(FAILED_RULE, text)))
     }
 
     /// Reads with a given budget; also says how many steps were spent.
     fn read_with(&self, text: &str, steps: u32) -> (Finding, u32) {
-        let length = text.chars().take(TEXT_CHARS_MAX + 1).count();
-        if length > TEXT_CHARS_MAX {
-            return (Finding::Held(self.unread(TOO_LONG_RULE, text)), 0);
-        }
         let mut fuel = Fuel::new(steps);
-        let finding = match self.look(text, &mut fuel) {
-            Ok(found) => self.judge(text, &found),
+        let sentences = sentences::sentences(text);
+        let finding = match self.look(text, &sentences, &mut fuel) {
+            Ok(found) => self.judge(found, &sentences),
             Err(OutOfFuel) => Finding::Held(self.unread(NO_FUEL_RULE, text)),
         };
         (finding, steps - fuel.left())
+    }
+
+    /// The proxy weights of a text, each rule once: what training adds to its own scores.
+    fn hints(&self, text: &str) -> Result<i32, OutOfFuel> {
+        let found = self.look(text, &sentences::sentences(text), &mut Fuel::new(u32::MAX))?;
+        let weights: BTreeSet<(usize, u8)> = found
+            .hits
+            .iter()
+            .filter_map(|hit| Some((hit.rule, hit.weight?)))
+            .collect();
+        Ok(weights.iter().map(|(_, weight)| i32::from(*weight)).sum())
     }
 
     /// A text held as a whole.
@@ -165,11 +223,14 @@ impl TextScreen {
             spans: vec![Span { start: 0, end }],
             words: Vec::new(),
             rules: vec![rule.to_owned()],
-            suggestion: self.lexicon.suggestion(UNREADABLE_FAMILY).to_owned(),
+            suggestion: self
+                .lexicon
+                .suggestion(verdict::UNREADABLE_FAMILY)
+                .to_owned(),
         }
     }
 
-    fn look(&self, text: &str, fuel: &mut Fuel) -> Result<Found, OutOfFuel> {
+    fn look(&self, text: &str, sentences: &[Span], fuel: &mut Fuel) -> Result<Found, OutOfFuel> {
         let original = normalise::raw(text);
         let mut found = Found {
             unreadable: hidden::unreadable(&original),
@@ -188,8 +249,9 @@ impl TextScreen {
             bases.push(normalise::fold(&decoded, fuel)?);
         }
         found.unreadable.extend(hidden::opaque(&decoded));
-        for base in &bases {
+        for (round, base) in bases.iter().enumerate() {
             self.look_at_base(base, &mut found, fuel)?;
+            self.look_at_sentences(base, round == 0, sentences, &mut found, fuel)?;
         }
         if found.is_empty() {
             for base in &bases {
@@ -228,6 +290,42 @@ impl TextScreen {
             }
         }
         found.numbers.extend(self.formats.find(base, fuel)?);
+        Ok(())
+    }
+
+    /// What is learned rather than listed: by sentence, in words as they stand.
+    fn look_at_sentences(
+        &self,
+        base: &[Glyph],
+        as_written: bool,
+        sentences: &[Span],
+        found: &mut Found,
+        fuel: &mut Fuel,
+    ) -> Result<(), OutOfFuel> {
+        let tokens = words::tokens(base, Lines::Joined, fuel)?;
+        let mut by_sentence: BTreeMap<usize, Vec<&Token>> = BTreeMap::new();
+        for token in tokens.iter().filter(|token| !token.is_stop()) {
+            fuel.spend(4)?;
+            let span = Span {
+                start: token.start,
+                end: token.end,
+            };
+            let at = sentences::widen(span, sentences).0;
+            by_sentence.entry(at).or_default().push(token);
+        }
+        for (at, words) in &by_sentence {
+            let score = self.classifier.score(words, fuel)?;
+            let best = found.scores.entry(*at).or_insert(score);
+            if score.held() > best.held() {
+                *best = score;
+            }
+            if language::is_foreign(words, &self.lexicon, &self.classifier, fuel)? {
+                found.foreign.insert(*at);
+            }
+            if as_written && self.general.has(words) {
+                found.general.insert(*at);
+            }
+        }
         Ok(())
     }
 
@@ -276,112 +374,6 @@ impl TextScreen {
         }
         Ok(())
     }
-
-    /// Adds weights up, widens to sentences, and says what to hold.
-    fn judge(&self, text: &str, found: &Found) -> Finding {
-        let sentences = sentences::sentences(text);
-        let held = self.held_hits(found, &sentences);
-        if held.is_empty() && found.numbers.is_empty() && found.unreadable.is_empty() {
-            return Finding::Clean;
-        }
-        let rules = || {
-            held.iter()
-                .filter_map(|hit| self.lexicon.rules.get(hit.rule))
-        };
-        let explicit = rules().find(|rule| rule.label == Label::Explicit);
-        let label = match (
-            explicit,
-            found.numbers.is_empty(),
-            found.unreadable.is_empty(),
-        ) {
-            (_, _, false) => Label::Unreadable,
-            (Some(_), _, true) | (None, false, true) => Label::Explicit,
-            (None, true, true) => Label::Proxy,
-        };
-        let suggestion = match (
-            explicit.or_else(|| rules().next()),
-            found.numbers.is_empty(),
-        ) {
-            (Some(rule), _) => rule.suggestion.as_str(),
-            (None, false) => self.lexicon.suggestion(IDENTIFIER_FAMILY),
-            (None, true) => self.lexicon.suggestion(UNREADABLE_FAMILY),
-        };
-        let mut names: BTreeSet<&str> = rules().map(|rule| rule.id.as_str()).collect();
-        names.extend(found.numbers.iter().map(|number| number.rule));
-        names.extend((!found.unreadable.is_empty()).then_some(UNREADABLE_RULE));
-        let words: Vec<Span> = held
-            .iter()
-            .map(|hit| Span {
-                start: hit.start,
-                end: hit.end,
-            })
-            .chain(found.numbers.iter().map(|number| Span {
-                start: number.start,
-                end: number.end,
-            }))
-            .chain(found.unreadable.iter().copied())
-            .collect();
-        Finding::Held(Held {
-            label,
-            spans: merged(
-                words
-                    .iter()
-                    .map(|span| sentences::widen(*span, &sentences).1)
-                    .collect(),
-            ),
-            words: merged(words),
-            rules: names.into_iter().map(str::to_owned).collect(),
-            suggestion: suggestion.to_owned(),
-        })
-    }
-
-    /// The hits that hold: each that holds alone, and proxies whose weights reach the mark.
-    fn held_hits(&self, found: &Found, sentences: &[Span]) -> Vec<Hit> {
-        let place = |hit: &Hit| {
-            sentences::widen(
-                Span {
-                    start: hit.start,
-                    end: hit.end,
-                },
-                sentences,
-            )
-            .0
-        };
-        // Each rule counts once a sentence, and once a note.
-        let mut by_sentence: BTreeMap<usize, BTreeMap<usize, u32>> = BTreeMap::new();
-        for hit in &found.hits {
-            if let Some(weight) = hit.weight {
-                by_sentence
-                    .entry(place(hit))
-                    .or_default()
-                    .insert(hit.rule, u32::from(weight));
-            }
-        }
-        let sum = |weights: &BTreeMap<usize, u32>| weights.values().sum::<u32>();
-        // Sentences that are held anyway must not drag weak hints elsewhere with them.
-        let weak: BTreeMap<usize, u32> = by_sentence
-            .values()
-            .filter(|weights| sum(weights) < SENTENCE_WEIGHT_MIN)
-            .flatten()
-            .map(|(rule, weight)| (*rule, *weight))
-            .collect();
-        let whole_note = sum(&weak) >= NOTE_WEIGHT_MIN;
-        let mut held: Vec<Hit> = found
-            .hits
-            .iter()
-            .filter(|hit| {
-                hit.weight.is_none()
-                    || whole_note
-                    || by_sentence
-                        .get(&place(hit))
-                        .is_some_and(|weights| sum(weights) >= SENTENCE_WEIGHT_MIN)
-            })
-            .copied()
-            .collect();
-        held.sort_unstable();
-        held.dedup();
-        held
-    }
 }
 
 /// All that the views of one text found.
@@ -390,6 +382,11 @@ struct Found {
     hits: Vec<Hit>,
     numbers: Vec<formats::Number>,
     unreadable: Vec<Span>,
+    /// What the classifier says of each sentence, by its number.
+    scores: BTreeMap<usize, Score>,
+    /// Sentences in another language, and reviewed general ones.
+    foreign: BTreeSet<usize>,
+    general: BTreeSet<usize>,
 }
 
 impl Found {
@@ -398,24 +395,38 @@ impl Found {
     }
 }
 
+/// The steps that a text may cost.
+fn fuel_for(text: &str) -> u32 {
+    let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    FUEL_STEPS_ANY.saturating_add(bytes.saturating_mul(FUEL_STEPS_BYTE))
+}
+
+/// The version of the word list and the first bytes of a hash of everything that decides.
+fn version(name: &str, lists: &Lists<'_>) -> String {
+    let mut hash = Sha256::new();
+    for part in [
+        lists.lexicon.as_bytes(),
+        lists.general.as_bytes(),
+        lists.concepts.as_bytes(),
+        lists.weights,
+    ] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(part);
+    }
+    let print: String = hash
+        .finalize()
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{name}+{print}")
+}
+
 fn whole(glyphs: &[Glyph]) -> Option<Span> {
     Some(Span {
         start: glyphs.first()?.start,
         end: glyphs.last()?.end,
     })
-}
-
-/// Spans in order, those that touch made one.
-fn merged(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_unstable();
-    let mut merged: Vec<Span> = Vec::new();
-    for span in spans {
-        match merged.last_mut() {
-            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
-            _ => merged.push(span),
-        }
-    }
-    merged
 }
 
 #[cfg(test)]

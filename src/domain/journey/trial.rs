@@ -15,7 +15,7 @@ use crate::domain::clock::CodeClock;
 use crate::domain::codes::*;
 use crate::domain::consent::{Consent, Opens, Recipients};
 use crate::domain::decision::*;
-use crate::domain::firewall::text::{BUILT_IN_LEXICON, TextScreen};
+use crate::domain::firewall::text::{Lists, TextScreen};
 use crate::domain::governance::Approvers;
 use crate::domain::id::*;
 use crate::domain::known::Known;
@@ -67,7 +67,7 @@ impl Rules {
         static RULES: OnceLock<Rules> = OnceLock::new();
         RULES.get_or_init(|| Rules {
             policies: Policies::shipped().unwrap(),
-            screen: TextScreen::parse(BUILT_IN_LEXICON).unwrap(),
+            screen: TextScreen::parse(&Lists::BUILT_IN).unwrap(),
             clock: CodeClock::parse(
                 include_str!("../../../policies/clock/vcop2021.toml"),
                 include_str!("../../../policies/clock/bank-holidays-england-and-wales.toml"),

@@ -188,6 +188,8 @@ const SHAPES: [(&str, &str, Context); 14] = [
     ),
 ];
 
+/// More than the longest of these takes.
+const LOOK_ALIKE_BYTES_MAX: usize = 96;
 /// Ordinary numbers, and whether the shape is proof enough or the digits must check.
 const LOOK_ALIKES: [(&str, bool); 5] = [
     (r"\b\d{3}{s}\d{3}{s}\d{4}\b", true),
@@ -244,7 +246,7 @@ impl Formats {
         // The place in bytes of each glyph, to come back from a match.
         let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         fuel.spend(text.len() * (self.shapes.len() + self.look_alikes.len()))?;
-        let exempt: Vec<std::ops::Range<usize>> = self
+        let mut exempt: Vec<std::ops::Range<usize>> = self
             .look_alikes
             .iter()
             .flat_map(|(regex, checked)| {
@@ -254,14 +256,19 @@ impl Formats {
             })
             .map(|found| found.range())
             .collect();
+        exempt.sort_unstable_by_key(|range| range.start);
         let mut numbers = Vec::new();
         for (rule, regex, context) in &self.shapes {
             for found in regex.find_iter(&text) {
                 fuel.spend(CONTEXT_CHARS)?;
                 let range = found.range();
+                let begun = exempt.partition_point(|other| other.start <= range.start);
                 let ordinary = exempt
                     .iter()
-                    .any(|other| other.start <= range.start && range.end <= other.end);
+                    .take(begun)
+                    .rev()
+                    .take_while(|other| range.start - other.start < LOOK_ALIKE_BYTES_MAX)
+                    .any(|other| range.end <= other.end);
                 if ordinary || !context.holds(&text, range.clone()) {
                     continue;
                 }

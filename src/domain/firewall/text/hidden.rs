@@ -34,15 +34,25 @@ fn invisible(glyphs: &[Glyph]) -> Vec<Span> {
     let mut inside = Vec::new();
     let mut forbidden = Vec::new();
     let mut before: Option<&Glyph> = None;
-    for (at, glyph) in glyphs.iter().enumerate() {
+    // What follows each glyph and can be seen, from the end, so that long runs cost no more.
+    let mut next: Option<&Glyph> = None;
+    let mut following: Vec<Option<&Glyph>> = glyphs
+        .iter()
+        .rev()
+        .map(|glyph| {
+            let after = next;
+            if !is_invisible(glyph.ch) {
+                next = Some(glyph);
+            }
+            after
+        })
+        .collect();
+    following.reverse();
+    for (glyph, after) in glyphs.iter().zip(following) {
         if !is_invisible(glyph.ch) {
             before = Some(glyph);
             continue;
         }
-        let after = glyphs
-            .iter()
-            .skip(at + 1)
-            .find(|next| !is_invisible(next.ch));
         match u32::from(glyph.ch) {
             // Direction overrides and tag characters: they only ever show one text and carry another.
             0x202a..=0x202e | 0x2066..=0x2069 | 0xe_0001 | 0xe_0100..=0x10_ffff => {

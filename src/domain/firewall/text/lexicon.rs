@@ -28,6 +28,8 @@ pub enum BadLexicon {
     Missing(&'static str),
     #[error("rule '{rule}': {why}")]
     BadRule { rule: String, why: String },
+    #[error("the weights of the classifier are not whole, or of another version: train again")]
+    BadWeights,
     #[error("the word list is too long: at most {RULES_MAX} rules and {PATTERNS_MAX} patterns")]
     TooLong,
 }

@@ -2,6 +2,8 @@
 //!
 //! Masks are laid first and blank only their own words; a cue counts only within its sentence.
 
+use std::collections::{BTreeMap, HashSet};
+
 use super::fuel::{Fuel, OutOfFuel};
 use super::lexicon::{Lexicon, Role, Tier};
 use super::words::Token;
@@ -23,12 +25,18 @@ struct Found {
     places: Vec<usize>,
 }
 
+/// The first and the last place of a cue, in order of the first.
+type Cues = BTreeMap<usize, Vec<(usize, usize)>>;
+
 pub(super) fn hits(
     lexicon: &Lexicon,
     tokens: &[Token],
     fuel: &mut Fuel,
 ) -> Result<Vec<Hit>, OutOfFuel> {
-    let (mut triggers, mut cues, mut masks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut triggers = Vec::new();
+    let mut cues = Cues::new();
+    // Of one rule, or of all, at a place.
+    let mut masks: HashSet<(usize, Option<usize>)> = HashSet::new();
     for (from, token) in tokens.iter().enumerate() {
         fuel.spend(1)?;
         if token.is_stop() {
@@ -36,21 +44,27 @@ pub(super) fn hits(
         }
         for (role, pattern) in lexicon.beginning_with(&token.text) {
             if let Some(places) = pattern.at(tokens, from, fuel)? {
+                fuel.spend(4 * places.len())?;
                 match role {
                     Role::Trigger(rule) => triggers.push(Found { rule, places }),
-                    Role::Cue(rule) => cues.push(Found { rule, places }),
-                    Role::Mask(rule) => masks.push((rule, places)),
+                    Role::Cue(rule) => {
+                        let (Some(first), Some(last)) = (places.first(), places.last()) else {
+                            continue;
+                        };
+                        cues.entry(rule).or_default().push((*first, *last));
+                    }
+                    Role::Mask(rule) => masks.extend(places.into_iter().map(|at| (at, rule))),
                 }
             }
         }
     }
     let mut hits = Vec::new();
     for trigger in &triggers {
-        fuel.spend(1 + masks.len())?;
-        let masked = masks.iter().any(|(rule, places)| {
-            rule.is_none_or(|rule| rule == trigger.rule)
-                && trigger.places.iter().any(|at| places.contains(at))
-        });
+        fuel.spend(2 + 2 * trigger.places.len())?;
+        let masked = trigger
+            .places
+            .iter()
+            .any(|at| masks.contains(&(*at, None)) || masks.contains(&(*at, Some(trigger.rule))));
         let Some(rule) = lexicon.rules.get(trigger.rule).filter(|_| !masked) else {
             continue;
         };
@@ -58,11 +72,11 @@ pub(super) fn hits(
             Tier::Alone => None,
             Tier::Weighed(weight) => Some(weight),
             Tier::Cued { near, bare } => {
-                fuel.spend(cues.len())?;
-                let cued = cues
-                    .iter()
-                    .any(|cue| cue.rule == trigger.rule && is_near(trigger, cue, near, tokens));
-                if cued { None } else { Some(bare) }
+                if is_cued(trigger, &cues, near, tokens, fuel)? {
+                    None
+                } else {
+                    Some(bare)
+                }
             }
         };
         if weight != Some(0) {
@@ -86,25 +100,40 @@ fn hit(lexicon: &Lexicon, trigger: &Found, weight: Option<u8>, tokens: &[Token])
     })
 }
 
-/// The cue stands outside the trigger, at most `near` words away and in the same sentence.
-fn is_near(trigger: &Found, cue: &Found, near: usize, tokens: &[Token]) -> bool {
-    if cue.places.iter().any(|at| trigger.places.contains(at)) {
-        return false;
+/// Words that the longest cue spans.
+const CUE_WORDS_MAX: usize = 64;
+
+/// A cue of the rule stands outside the trigger, at most `near` words away, in the same sentence.
+fn is_cued(
+    trigger: &Found,
+    cues: &Cues,
+    near: usize,
+    tokens: &[Token],
+    fuel: &mut Fuel,
+) -> Result<bool, OutOfFuel> {
+    let (Some(first), Some(last)) = (trigger.places.first(), trigger.places.last()) else {
+        return Ok(false);
+    };
+    let all = cues.get(&trigger.rule).map_or(&[][..], Vec::as_slice);
+    let from = all.partition_point(|(begin, _)| begin + CUE_WORDS_MAX + near < *first);
+    for (begin, end) in all.iter().skip(from) {
+        fuel.spend(1)?;
+        if *begin > last + near + 1 {
+            break;
+        }
+        if trigger.places.iter().any(|at| (begin..=end).contains(&at)) {
+            continue;
+        }
+        let between = if end < first {
+            end + 1..*first
+        } else {
+            last + 1..(*begin).max(last + 1)
+        };
+        let apart = || tokens.iter().take(between.end).skip(between.start);
+        fuel.spend(near)?;
+        if between.len() < near && !apart().any(Token::is_stop) {
+            return Ok(true);
+        }
     }
-    let range = |places: &[usize]| Some((*places.first()?, *places.last()?));
-    let (Some((first, last)), Some((from, to))) = (range(&trigger.places), range(&cue.places))
-    else {
-        return false;
-    };
-    let between = if to < first {
-        to + 1..first
-    } else {
-        last + 1..from.max(last + 1)
-    };
-    between.len() < near
-        && !tokens
-            .iter()
-            .take(between.end)
-            .skip(between.start)
-            .any(Token::is_stop)
+    Ok(false)
 }

@@ -73,20 +73,15 @@ fn push(letters: &[char], from: usize, to: usize, spans: &mut Vec<Span>) {
 
 /// The whole sentences that a span touches, and the number of the first.
 pub(super) fn widen(span: Span, sentences: &[Span]) -> (usize, Span) {
-    let first = sentences
-        .iter()
-        .position(|sentence| sentence.end > span.start);
-    let last = sentences
-        .iter()
-        .rposition(|sentence| sentence.start < span.end);
-    let at = first.unwrap_or(0);
-    let start = first
-        .and_then(|at| sentences.get(at))
+    // Sentences are in order and apart, so both ends can be searched by halves.
+    let first = sentences.partition_point(|sentence| sentence.end <= span.start);
+    let after = sentences.partition_point(|sentence| sentence.start < span.end);
+    let last = after.checked_sub(1).and_then(|at| sentences.get(at));
+    let start = sentences
+        .get(first)
         .map_or(span.start, |sentence| sentence.start.min(span.start));
-    let end = last
-        .and_then(|at| sentences.get(at))
-        .map_or(span.end, |sentence| sentence.end.max(span.end));
-    (at, Span { start, end })
+    let end = last.map_or(span.end, |sentence| sentence.end.max(span.end));
+    (first, Span { start, end })
 }
 
 #[cfg(test)]

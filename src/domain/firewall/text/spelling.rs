@@ -84,6 +84,10 @@ impl Vocabulary {
                 .any(|beginning| self.prefixes.contains(beginning))
     }
 
+    pub(super) fn is_innocent(&self, text: &str) -> bool {
+        self.innocent.contains(text)
+    }
+
     /// Whether the list names the whole word.
     pub(super) fn has_whole(&self, text: &str) -> bool {
         self.words.contains(text)
@@ -137,6 +141,7 @@ impl Vocabulary {
                     start: last.start.min(token.start),
                     end: last.end.max(token.end),
                     upper: last.upper && token.upper,
+                    capital: last.capital,
                 };
                 return;
             }
@@ -361,6 +366,7 @@ mod tests {
                 start: 0,
                 end: 0,
                 upper: false,
+                capital: false,
             })
             .collect();
         let repaired = vocabulary.repair(tokens, &mut Fuel::new(100_000)).unwrap();

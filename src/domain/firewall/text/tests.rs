@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 static SCREEN: LazyLock<TextScreen> =
-    LazyLock::new(|| TextScreen::parse(BUILT_IN_LEXICON).unwrap());
+    LazyLock::new(|| TextScreen::parse(&Lists::BUILT_IN).unwrap());
 
 fn held(text: &str) -> Option<Held> {
     match SCREEN.read(text) {
@@ -187,7 +187,7 @@ fn a_disguise_does_not_help() {
 
 #[test]
 fn text_that_cannot_be_read_is_held_unread() {
-    let long = "a ".repeat(TEXT_CHARS_MAX);
+    let long = "a ".repeat(TEXT_BYTES_MAX);
     for text in [
         long.as_str(),
         "s\u{200b}a\u{200b}f\u{200b}e",
@@ -198,7 +198,7 @@ fn text_that_cannot_be_read_is_held_unread() {
         assert_eq!(held.label, Label::Unreadable);
         assert!(held.suggestion.contains("plain English"));
     }
-    assert_eq!(held(&"calm ".repeat(TEXT_CHARS_MAX / 5)), None);
+    assert_eq!(held(&"calm ".repeat(TEXT_BYTES_MAX / 5)), None);
 }
 
 #[test]
@@ -214,16 +214,19 @@ fn too_little_fuel_holds_the_text() {
 }
 
 #[test]
-fn the_longest_honest_note_needs_a_fraction_of_the_fuel() {
-    let note: String = BENIGN
-        .iter()
-        .cycle()
-        .flat_map(|text| text.chars().chain([' ']))
-        .take(TEXT_CHARS_MAX)
-        .collect();
-    let (finding, spent) = SCREEN.read_with(&note, FUEL_STEPS_MAX);
-    assert_eq!(finding, Finding::Clean);
-    assert!(spent < FUEL_STEPS_MAX / 8, "{spent}");
+fn the_longest_honest_text_needs_half_of_the_fuel() {
+    for bytes in [1_000, 4_000, 16_000, 64_000] {
+        let note: String = BENIGN
+            .iter()
+            .filter(|text| text.is_ascii())
+            .cycle()
+            .flat_map(|text| text.chars().chain([' ']))
+            .take(bytes)
+            .collect();
+        let (finding, spent) = SCREEN.read_with(&note, u32::MAX);
+        assert_eq!(finding, Finding::Clean);
+        assert!(spent < fuel_for(&note) / 2, "{bytes} bytes: {spent}");
+    }
 }
 
 #[test]
@@ -258,14 +261,120 @@ fn bad_word_lists_are_refused_with_the_rule_named() {
             "rule 'r': '~2 x': a pattern begins",
         ),
     ] {
-        let error = TextScreen::parse(list).err().unwrap().to_string();
+        let lists = Lists {
+            lexicon: list,
+            ..Lists::BUILT_IN
+        };
+        let error = TextScreen::parse(&lists).err().unwrap().to_string();
         assert!(error.contains(complaint), "{error}");
     }
 }
 
 #[test]
-fn the_version_of_the_list_is_known() {
-    assert!(SCREEN.version().starts_with("20"));
+fn the_version_names_every_list_and_the_weights() {
+    let built_in = Lists::BUILT_IN;
+    let version = |lists: &Lists<'_>| TextScreen::parse(lists).unwrap().version().to_owned();
+    let known = version(&built_in);
+    assert!(known.starts_with("20") && known.len() < 32, "{known}");
+    let mut weights = built_in.weights.to_vec();
+    *weights.last_mut().unwrap() ^= 1;
+    let longer = |text: &str| format!("{text}\n# one more\n");
+    for other in [
+        version(&Lists {
+            lexicon: &longer(built_in.lexicon),
+            ..built_in
+        }),
+        version(&Lists {
+            general: &longer(built_in.general),
+            ..built_in
+        }),
+        version(&Lists {
+            concepts: &longer(built_in.concepts),
+            ..built_in
+        }),
+        version(&Lists {
+            weights: &weights,
+            ..built_in
+        }),
+    ] {
+        assert_ne!(other, known);
+    }
+    let short = Lists {
+        weights: &built_in.weights[1..],
+        ..built_in
+    };
+    assert_eq!(
+        TextScreen::parse(&short).err(),
+        Some(BadLexicon::BadWeights)
+    );
+}
+
+#[test]
+fn a_general_sentence_passes_only_whole_and_word_for_word() {
+    let general = "We accept women with no recourse to public funds.";
+    assert_eq!(held(general), None);
+    assert_eq!(
+        held(&format!(
+            "Vic safe. {} Call after six.",
+            general.to_uppercase()
+        )),
+        None
+    );
+    for text in [
+        "We accept women with no recourse to public funds and she is one.",
+        "We accept a woman with no recourse to public funds.",
+        "We accept women with no recourse to public funds. She has none.\nNRPF",
+        "We accept women with no recourse to public funds\u{200b}\u{200b}x\u{200b}y.",
+    ] {
+        assert!(held(text).is_some(), "passed: {text}");
+    }
+    let held = held(&format!("{general} Her visa expired.")).unwrap();
+    assert_eq!(held.spans, [Span { start: 50, end: 67 }]);
+}
+
+#[test]
+fn other_languages_are_held_and_call_me_is_offered() {
+    for text in [
+        "ella dice que no quiere volver con su marido",
+        "mąż zabrał jej telefon i nie pozwala wychodzić z domu",
+        "kocası onu her gün dövüyor ve evden çıkmasına izin vermiyor",
+        "burri e rreh çdo natë dhe fëmijët kanë frikë",
+        "waxay u baahan tahay guri badbaado leh",
+        "il mari la frappe tous les soirs devant les enfants",
+    ] {
+        let held = held(text).unwrap_or_else(|| panic!("passed: {text}"));
+        assert!(
+            held.rules.contains(&"language".to_owned()),
+            "{text}: {:?}",
+            held.rules
+        );
+        assert!(held.suggestion.contains("call me"), "{text}");
+    }
+}
+
+#[test]
+fn english_with_foreign_names_words_and_short_forms_passes() {
+    for text in [
+        "Mrs Oluwaseun Adebayo-Krzyzanowska and Nguyen Thi Hoa are neighbours.",
+        "He called her habibti then puta in front of the kids.",
+        "Left biryani and jollof rice at the door, she won't eat it.",
+        "IP s/w DA svc, DASH 16, OIC d/w CPS re NMO, appt w/ IDVA tmrw.",
+        "abuela minds the kids",
+    ] {
+        assert_eq!(held(text).map(|held| held.rules), None, "{text}");
+    }
+}
+
+#[test]
+fn what_no_list_names_is_held_by_what_was_learned() {
+    let screen = &SCREEN;
+    let text = "Kids fine. They told her at the desk she has to be gone by the end of March as they are not letting her carry on here. Call after six.";
+    let Finding::Held(held) = screen.read(text) else {
+        panic!("passed")
+    };
+    assert_eq!(held.rules, ["classifier"]);
+    assert_eq!(held.spans.len(), 1);
+    assert_eq!(held.words, held.spans);
 }
 
 proptest! {

@@ -16,6 +16,8 @@ pub(super) struct Token {
     pub(super) end: u32,
     /// Written in capitals only (and with a letter).
     pub(super) upper: bool,
+    /// Begins with a capital, as a name does.
+    pub(super) capital: bool,
 }
 
 impl Token {
@@ -69,6 +71,7 @@ pub(super) fn tokens(
                     start: glyph.start,
                     end: glyph.end,
                     upper: false,
+                    capital: false,
                 });
             }
         }
@@ -114,6 +117,7 @@ fn close(word: &mut Vec<Glyph>, tokens: &mut Vec<Token>) {
             start: first.start.min(last.start),
             end: last.end.max(first.end),
             upper: letters().count() > 0 && letters().all(|glyph| glyph.upper),
+            capital: first.upper,
         });
     }
     word.clear();
