@@ -177,8 +177,6 @@ pub struct Seen {
     pub pass_on_by: Option<PassOnBy>,
     /// What the service sent back, in codes.
     pub updates: Vec<Update>,
-    /// The reader's own note was held and not replaced. Nobody else is told.
-    pub own_note_held: bool,
 }
 
 /// Something that happened on an organisation's own referrals, or on an item that was sealed to it.

@@ -78,6 +78,7 @@ pub const fn is_denial(refusal: &Refusal) -> bool {
         | Refusal::PolicyFailed
         | Refusal::TooLarge
         | Refusal::NotJson
+        | Refusal::NoAttachments
         | Refusal::CrossSite
         | Refusal::Restoring { .. }
         | Refusal::Unwitnessed { .. }

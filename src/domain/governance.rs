@@ -53,6 +53,10 @@ pub enum Widening {
     Hold(Hold),
     /// Lets an officer learn once which of her own organisation's people a log entry is about.
     OpenSeal(SealOpening),
+    /// Lifts the taint of a whole organisation. What its teams attest counts as before.
+    LiftTaint {
+        organisation: OrgId,
+    },
 }
 
 /// The seal on whom one log entry is about (3.5): nothing of identity is behind it, only the name
@@ -117,6 +121,7 @@ impl Widening {
             | Self::OpenService(_)
             | Self::Resume { .. }
             | Self::GoOnWithout { .. }
+            | Self::LiftTaint { .. }
             | Self::Hold(_)
             | Self::OpenSeal(_) => None,
         }
@@ -134,6 +139,7 @@ impl Widening {
             | Self::OpenService(_)
             | Self::Resume { .. }
             | Self::GoOnWithout { .. }
+            | Self::LiftTaint { .. }
             | Self::OpenSeal(_) => None,
         }
     }
@@ -150,6 +156,7 @@ impl Widening {
             | Self::OpenService(_)
             | Self::Resume { .. }
             | Self::GoOnWithout { .. }
+            | Self::LiftTaint { .. }
             | Self::Hold(_) => None,
         }
     }
@@ -163,6 +170,7 @@ impl Widening {
             | Self::AddAgreement { organisation, .. }
             | Self::AddCertificate { organisation, .. }
             | Self::Resume { organisation }
+            | Self::LiftTaint { organisation }
             | Self::GoOnWithout { organisation } => organisation,
             Self::OpenService(service) => &service.organisation,
             Self::Hold(hold) => &hold.organisation,
@@ -180,6 +188,7 @@ impl Widening {
             Self::OpenService(_) => "open_service",
             Self::Resume { .. } => "resume_organisation",
             Self::GoOnWithout { .. } => "go_on_without",
+            Self::LiftTaint { .. } => "lift_taint",
             Self::OpenSeal(_) => "open_seal",
             Self::Hold(hold) => match hold.change {
                 HoldChange::Set { .. } => "hold_referral",
@@ -204,6 +213,11 @@ pub enum Narrowing {
         team: TeamId,
         taint: Taint,
     },
+    /// All its teams, now and later, until two people lift it.
+    TaintOrganisation {
+        organisation: OrgId,
+        taint: Taint,
+    },
     EndAgreement {
         organisation: OrgId,
         agreement: Id,
@@ -226,6 +240,7 @@ impl Narrowing {
             Self::SuspendOrganisation { .. }
             | Self::RevokeCertificate { .. }
             | Self::TaintTeam { .. }
+            | Self::TaintOrganisation { .. }
             | Self::EndAgreement { .. }
             | Self::CloseService { .. } => None,
         }
@@ -236,6 +251,7 @@ impl Narrowing {
             Self::SuspendOrganisation { organisation }
             | Self::RevokeCertificate { organisation, .. }
             | Self::TaintTeam { organisation, .. }
+            | Self::TaintOrganisation { organisation, .. }
             | Self::EndAgreement { organisation, .. }
             | Self::RemoveUser { organisation, .. }
             | Self::CloseService { organisation, .. } => organisation,
@@ -247,6 +263,7 @@ impl Narrowing {
             Self::SuspendOrganisation { .. } => "suspend_organisation",
             Self::RevokeCertificate { .. } => "revoke_certificate",
             Self::TaintTeam { .. } => "taint_team",
+            Self::TaintOrganisation { .. } => "taint_organisation",
             Self::EndAgreement { .. } => "end_agreement",
             Self::RemoveUser { .. } => "remove_user",
             Self::CloseService { .. } => "close_service",

@@ -35,6 +35,8 @@ pub struct Organisation {
     pub hpke_public_key: Option<[u8; 32]>,
     /// A telephone that is answered day and night, named in emergencies.
     pub duty_line: Option<String>,
+    /// Why none of its teams may be told, whatever each of them attests; `none` if that is not so.
+    pub taint: Taint,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -50,6 +52,12 @@ pub struct Attestation {
     pub taint: Taint,
     pub at: When,
     pub by: String,
+}
+
+impl Attestation {
+    fn tainted(&self, now: When) -> bool {
+        self.taint != Taint::None || now >= self.at.plus_days(ATTESTATION_DAYS) || self.at > now
+    }
 }
 
 /// A key that is known. An enrolled certificate whose key is not listed here opens nothing.
@@ -126,17 +134,12 @@ impl Organisation {
         self.teams.iter().find(|team| team.id == *id)
     }
 
-    /// A team that is not here, says so, or has not attested for 90 days is tainted.
+    /// The strictest of organisation and team (F3): a team of a tainted organisation is tainted,
+    /// and so is one that is not here, says so, or has not attested for 90 days (F13).
     pub fn tainted(&self, team: &TeamId, now: When) -> bool {
         let attestation = self.team(team).and_then(|team| team.attestation.as_ref());
-        match attestation {
-            None => true,
-            Some(attestation) => {
-                attestation.taint != Taint::None
-                    || now >= attestation.at.plus_days(ATTESTATION_DAYS)
-                    || attestation.at > now
-            }
-        }
+        let team_tainted = attestation.is_none_or(|said| said.tainted(now));
+        self.taint != Taint::None || team_tainted
     }
 
     /// The certificate with this key, if it is listed and neither ended nor revoked.
@@ -274,6 +277,7 @@ mod tests {
             custody: Custody::Gateway,
             hpke_public_key: None,
             duty_line: None,
+            taint: Taint::None,
         }
     }
 
@@ -285,6 +289,20 @@ mod tests {
         assert!(!organisation.tainted(&support, start.plus_days(89)));
         assert!(organisation.tainted(&support, start.plus_days(90)));
         assert!(organisation.tainted(&TeamId::parse("other").unwrap(), start));
+    }
+
+    #[test]
+    fn the_strictest_of_organisation_and_team_counts() {
+        let mut organisation = organisation();
+        let support = TeamId::parse("support").unwrap();
+        let now = When::from_millis(0).plus_days(1);
+        assert!(!organisation.tainted(&support, now));
+        organisation.taint = Taint::HostsHomeOffice;
+        // The team's own word is in date, and does not help it.
+        assert!(organisation.tainted(&support, now));
+        organisation.taint = Taint::None;
+        // Nor does the organisation help a team whose word has lapsed.
+        assert!(organisation.tainted(&support, now.plus_days(90)));
     }
 
     #[test]

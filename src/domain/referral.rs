@@ -155,7 +155,6 @@ pub struct Referral {
     pub accepted_by: Option<String>,
     pub decline_reason: Option<DeclineReason>,
     pub outcomes: Vec<CloseOutcome>,
-    pub note: NoteState,
     /// She withdrew earlier and then consented anew: the worker asks her safely first.
     pub withdrew_on: Option<When>,
     pub updates: Vec<Update>,
@@ -167,13 +166,6 @@ pub struct Referral {
     /// Under custody `own`: the key that identity is re-sealed to, and the item that holds the box.
     pub custody_key: Option<[u8; 32]>,
     pub resealed_item: Option<Id>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub enum NoteState {
-    None,
-    Held,
-    Passed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -52,6 +52,8 @@ pub enum Refusal {
     MethodNotAllowed,
     TooLarge,
     NotJson,
+    /// A file, or a form that could carry one (F12).
+    NoAttachments,
     CrossSite,
     /// What was asked would let immigration enforcement in (F1).
     NotEnrollable,
@@ -73,8 +75,13 @@ pub enum Refusal {
 /// After how long it is worth asking again for what the gateway itself holds back.
 pub const HELD_BACK_RETRY_S: u32 = 300;
 
+/// What to do instead of sending a file (F12), in every form in which one is refused.
+pub const NO_ATTACHMENTS: &str = "Nothing here takes a file, a picture or a document. Put what the \
+     service needs to know into the fields; once it has accepted, she or you can show it a document \
+     in person.";
+
 /// Every code of [`Refusal::code`].
-const CODES: [&str; 24] = [
+const CODES: [&str; 25] = [
     "certificate-not-accepted",
     "agreement-expired",
     "organisation-suspended",
@@ -93,6 +100,7 @@ const CODES: [&str; 24] = [
     "method-not-allowed",
     "too-large",
     "not-json",
+    "no-attachments",
     "cross-site",
     "not-enrollable",
     "second-organisation-needed",
@@ -125,6 +133,7 @@ impl Refusal {
             Self::MethodNotAllowed => "method-not-allowed",
             Self::TooLarge => "too-large",
             Self::NotJson => "not-json",
+            Self::NoAttachments => "no-attachments",
             Self::CrossSite => "cross-site",
             Self::NotEnrollable => "not-enrollable",
             Self::SecondOrganisationNeeded => "second-organisation-needed",
@@ -172,7 +181,7 @@ impl Refusal {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::TooLarge => 413,
-            Self::NotJson => 415,
+            Self::NotJson | Self::NoAttachments => 415,
             Self::Restoring { .. } | Self::Unwitnessed { .. } | Self::ClockOff => 503,
         }
     }
@@ -218,9 +227,11 @@ impl Refusal {
                                   for a new request."
                 .to_owned(),
             Self::AlreadyAnswered => "This has already been answered.".to_owned(),
-            Self::ConfirmEmergency { .. } => "You are opening emergency information. Read who \
-                                              will be told, then send the request again with \
-                                              \"confirm\": true."
+            Self::ConfirmEmergency { .. } => "You are opening emergency information. You may not \
+                                              pass it on for immigration purposes. Read who will \
+                                              be told, then send the request again with \
+                                              \"confirm\": true and \"onward_rule_accepted\": \
+                                              true."
                 .to_owned(),
             Self::SlowDown { retry_after_s } => {
                 format!("Too many requests. Try again in {retry_after_s} seconds.")
@@ -235,6 +246,7 @@ impl Refusal {
                 "The request is larger than 256 KiB. Send less, or several requests.".to_owned()
             }
             Self::NotJson => "Send JSON with Content-Type: application/json.".to_owned(),
+            Self::NoAttachments => NO_ATTACHMENTS.to_owned(),
             Self::CrossSite => "Requests from another site's pages are refused.".to_owned(),
             Self::NotEnrollable => "An organisation that enforces immigration law, or hosts those \
                                     who do, can not be enrolled."
@@ -316,6 +328,7 @@ mod tests {
             Refusal::MethodNotAllowed,
             Refusal::TooLarge,
             Refusal::NotJson,
+            Refusal::NoAttachments,
             Refusal::CrossSite,
             Refusal::NotEnrollable,
             Refusal::SecondOrganisationNeeded,

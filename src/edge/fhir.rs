@@ -59,7 +59,8 @@ impl Format {
         let refuse = || {
             Problem::whole(
                 Kind::MediaType,
-                "send application/fhir+json or application/fhir+xml, FHIR R4 (4.0), in UTF-8",
+                "send application/fhir+json or application/fhir+xml, FHIR R4 (4.0), in UTF-8; no \
+                 file is taken beside it or in it",
             )
         };
         let mut parts = text.split(';').map(str::trim);

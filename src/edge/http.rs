@@ -19,6 +19,7 @@ pub mod reply;
 pub mod reports;
 pub mod screening;
 pub mod sealed_items;
+pub mod table;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,7 +31,6 @@ use utoipa::OpenApi;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::{Ref, RefOr};
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::limits::{CountedCalls, Rate, RequestRates, SlowDown};
@@ -40,6 +40,7 @@ use crate::domain::codes::Action;
 use crate::domain::id::UserId;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::pipeline::Gateway;
+use table::{DESCRIPTION, Declared, Table};
 
 /// The version of the API; a request may pin it with `Firedoor-Version`.
 pub const API_VERSION: &str = "2026-11-21";
@@ -123,64 +124,73 @@ impl App {
 ))]
 struct Document;
 
+/// Every route, with what its reply depends on.
+fn table() -> Table {
+    Table::new(Document::openapi())
+        .of_people(routes!(referrals::offer, referrals::sent))
+        .of_people(routes!(referrals::status))
+        .of_people(routes!(referrals::update))
+        .of_people(routes!(referrals::note))
+        .of_people(routes!(referrals::inbox))
+        .of_people(routes!(referrals::opened))
+        .of_people(routes!(referrals::accept))
+        .of_people(routes!(referrals::decline))
+        .of_people(routes!(referrals::wait))
+        .of_people(routes!(referrals::close))
+        .of_people(routes!(referrals::events))
+        .of_caller(routes!(screening::screen))
+        .of_caller(routes!(screening::wrong))
+        .of_people(routes!(referrals::consent))
+        .of_people(routes!(referrals::withdraw_consent))
+        .of_people(routes!(referrals::withdraw))
+        .of_people(routes!(reconciliations::reconcile))
+        .of_people(routes!(assessments::record))
+        .of_people(routes!(assessments::query))
+        .of_people(routes!(assessments::relied_on))
+        .of_people(routes!(assessments::emergency))
+        .of_people(routes!(sealed_items::seal, sealed_items::waiting))
+        .of_people(routes!(sealed_items::collect))
+        .of_caller(routes!(sealed_items::key))
+        .of_people(routes!(sealed_items::stop))
+        .of_caller(routes!(governance::propose, governance::proposals))
+        .of_caller(routes!(governance::approve))
+        .of_caller(routes!(governance::narrow))
+        .of_caller(routes!(governance::second_factor))
+        .of_people(routes!(audit::entries))
+        .of_caller(routes!(audit::trail))
+        .of_people(routes!(audit::subjects))
+        .of_people(routes!(audit::queue))
+        .of_people(routes!(audit::item, audit::decide))
+        .of_people(routes!(audit::flag))
+        .of_people(routes!(audit::person))
+        .of_people(routes!(audit::evidence))
+        .of_people(routes!(reports::report))
+        .of_people(routes!(reports::figures))
+        .of_caller(routes!(reports::policies_in_force))
+        .of_caller(routes!(reports::policies))
+        .of_people(routes!(fhir::process_message))
+        .of_caller(routes!(codes::me))
+        .of_caller(routes!(codes::codes))
+        .public(log::routes())
+}
+
+/// What each route declared.
+pub fn declared() -> Vec<Declared> {
+    table().declared().to_vec()
+}
+
 /// All routes, and the description of them.
 pub fn router(app: Arc<App>) -> Router {
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(referrals::offer, referrals::sent))
-        .routes(routes!(referrals::status))
-        .routes(routes!(referrals::update))
-        .routes(routes!(referrals::note))
-        .routes(routes!(referrals::inbox))
-        .routes(routes!(referrals::opened))
-        .routes(routes!(referrals::accept))
-        .routes(routes!(referrals::decline))
-        .routes(routes!(referrals::wait))
-        .routes(routes!(referrals::close))
-        .routes(routes!(referrals::events))
-        .routes(routes!(screening::screen))
-        .routes(routes!(screening::wrong))
-        .routes(routes!(referrals::consent))
-        .routes(routes!(referrals::withdraw_consent))
-        .routes(routes!(referrals::withdraw))
-        .routes(routes!(reconciliations::reconcile))
-        .routes(routes!(assessments::record))
-        .routes(routes!(assessments::query))
-        .routes(routes!(assessments::relied_on))
-        .routes(routes!(assessments::emergency))
-        .routes(routes!(sealed_items::seal, sealed_items::waiting))
-        .routes(routes!(sealed_items::collect))
-        .routes(routes!(sealed_items::key))
-        .routes(routes!(sealed_items::stop))
-        .routes(routes!(governance::propose, governance::proposals))
-        .routes(routes!(governance::approve))
-        .routes(routes!(governance::narrow))
-        .routes(routes!(governance::second_factor))
-        .routes(routes!(audit::entries))
-        .routes(routes!(audit::trail))
-        .routes(routes!(audit::subjects))
-        .routes(routes!(audit::queue))
-        .routes(routes!(audit::item, audit::decide))
-        .routes(routes!(audit::flag))
-        .routes(routes!(audit::person))
-        .routes(routes!(audit::evidence))
-        .routes(routes!(reports::report))
-        .routes(routes!(reports::figures))
-        .routes(routes!(reports::policies_in_force))
-        .routes(routes!(reports::policies))
-        .routes(routes!(fhir::process_message))
-        .routes(routes!(codes::me))
-        .routes(routes!(codes::codes))
-        .split_for_parts();
+    let (router, document) = table().split();
     let document = Arc::new(problems_everywhere(document));
     router
         .route(
-            "/v1/openapi.json",
+            DESCRIPTION,
             axum::routing::get(move || {
                 let document = document.clone();
                 async move { described(&document) }
             }),
         )
-        .merge(log::router())
         .fallback(call::absent)
         .method_not_allowed_fallback(call::wrong_method)
         .with_state(app)

@@ -17,7 +17,7 @@ use firedoor::domain::codes::Role;
 use firedoor::ops::demo::borough::{CHARITY, OTHER_SERVICE, SERVICE};
 use firedoor::ops::demo::people::{
     FAMILY_NAME, GIVEN_NAME, HER_PHONE, NHS_NUMBER, assessment, consent_to_ask, emergency, her,
-    nobody, referral,
+    nobody, question, referral,
 };
 use serde_json::{Value, json};
 
@@ -210,7 +210,7 @@ async fn an_officer_pressed_for_status_learns_nothing_and_three_bodies_learn_of_
         ("firedoor-purpose", "support"),
         ("idempotency-key", &new_key()),
     ];
-    let body = json!({ "identity": her() }).to_string();
+    let body = question(&her()).to_string();
     let said = officer
         .post_bytes("/v1/assessments/query", &lie, body)
         .await;
@@ -224,8 +224,11 @@ async fn an_officer_pressed_for_status_learns_nothing_and_three_bodies_learn_of_
     // the same bytes for her and for nobody.
     let nrpf = town.desk("council-nrpf").await;
     let housing = town.desk("council-housing").await;
-    let query =
-        |identity: Value| json!({ "identity": identity, "consent": consent_to_ask(ago(1)) });
+    let query = |identity: Value| {
+        json!({
+            "identity": identity, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true,
+        })
+    };
     let ask = "/v1/assessments/query";
     let shut_out = nrpf.post(ask, &query(her())).await;
     nothing_to_show(&shut_out);
@@ -243,7 +246,9 @@ async fn an_officer_pressed_for_status_learns_nothing_and_three_bodies_learn_of_
     // j. Known, unknown and withdrawn are equal in each byte and in size. The charity, which may
     // ask, is shown it until she withdraws.
     let charity = town.desk("larkfield").await;
-    let own = json!({ "person": person, "consent": consent_to_ask(ago(1)) });
+    let own = json!({
+        "person": person, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true,
+    });
     let known = charity.post(ask, &own).await;
     assert_eq!(known.list("/assessments").len(), 1, "{}", known.body);
     let helpline = town.desk("harbour").await;

@@ -408,8 +408,10 @@ async fn a_withdrawal_during_reads_leaves_each_reply_whole_or_empty_and_in_order
         let path = format!("/v1/referrals/{id}/accept");
         let accepted = triage.post(&path, &accept).await;
         assert_eq!(accepted.status, 200, "{}", accepted.body);
-        let ask =
-            json!({ "person": accepted.body["person"], "consent": consent_to_ask(clock::now()) });
+        let ask = json!({
+            "person": accepted.body["person"], "consent": consent_to_ask(clock::now()),
+            "onward_rule_accepted": true,
+        });
 
         let mut readers = tokio::task::JoinSet::new();
         for _ in 0..4 {

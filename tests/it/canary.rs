@@ -147,6 +147,7 @@ async fn work(adviser: &Caller, all: &mut [&mut Said]) {
                 "decision": "permit", "how": "spoken", "other_party_present": "no",
                 "opens": "query", "language": said.word("language of consent"),
             },
+            "onward_rule_accepted": true,
         });
         ("/v1/assessments/query".to_owned(), question)
     });

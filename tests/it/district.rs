@@ -184,6 +184,7 @@ impl District {
                 (organisation, person.to_owned(), TotpSecret::new([7; 20]))
             }));
         }
+        tainted_team(&house, &mut organisations, &mut holders);
         let org = |id| OrgId::parse(id).unwrap();
         let founding = Founding {
             organisations,
@@ -605,6 +606,47 @@ fn configuration(databases: Option<&Databases>) -> String {
     )
 }
 
+/// A second team of the council, which works with the Home Office: `council-nrpf`.
+fn tainted_team(
+    house: &House,
+    organisations: &mut [Organisation],
+    holders: &mut BTreeMap<&'static str, (Vec<u8>, Vec<u8>)>,
+) {
+    let council = organisations
+        .iter_mut()
+        .find(|one| one.id.as_str() == "council");
+    let council = council.unwrap();
+    let team = TeamId::parse("nrpf").unwrap();
+    let profile = Profile::System {
+        name: SpiffeName {
+            organisation: council.id.clone(),
+            team: team.clone(),
+            user: None,
+        },
+        trust_domain: HOST.to_owned(),
+    };
+    let (key, request) = key_and_csr("council-nrpf").unwrap();
+    let issued = house
+        .ca
+        .issue(request.as_bytes(), &profile, now(), 90)
+        .unwrap();
+    let mut attested = council.teams[0].clone();
+    attested.id = team.clone();
+    attested.attestation = Some(Attestation {
+        taint: Taint::UsesNrpfConnect,
+        at: now(),
+        by: "district".to_owned(),
+    });
+    council.teams.push(attested);
+    council.certificates.push(Certificate {
+        spki_sha256: issued.spki_sha256,
+        team,
+        not_after: issued.not_after,
+        ..council.certificates[0].clone()
+    });
+    holders.insert("council-nrpf", (issued.pem.into_bytes(), key.to_vec()));
+}
+
 fn organisation(body: &Body, spki_sha256: [u8; 32], not_after: When) -> Organisation {
     let (id, kind, team, person, roles) = *body;
     let team = TeamId::parse(team).unwrap();
@@ -659,6 +701,7 @@ fn organisation(body: &Body, spki_sha256: [u8; 32], not_after: When) -> Organisa
         custody: Custody::Gateway,
         hpke_public_key: None,
         duty_line: None,
+        taint: Taint::None,
     }
 }
 
@@ -678,6 +721,7 @@ fn directory() -> Directory {
         .map(|(charity, id)| service(id, charity, "advice", None))
         .collect();
     services.extend([
+        service("housing", "council", "housing", None),
         service("clinic", "clinic", "intake", Some(HEALTH_DOS)),
         service("clinic-by-example", "clinic", "intake", Some(EXAMPLE_DOS)),
         service(

@@ -17,7 +17,7 @@ use firedoor::ops::clock::now;
 use firedoor::ops::demo::borough::{CHARITY, SERVICE};
 use firedoor::ops::demo::people::{
     FAMILY_NAME, GIVEN_NAME, NHS_NUMBER, assessment, consent_to_ask, emergency, her, nobody,
-    referral,
+    question, referral,
 };
 use serde_json::{Value, json};
 
@@ -46,12 +46,14 @@ async fn story(town: &Town) {
     done(&accepted);
     let person = &accepted.body["person"];
     let adviser = town.desk("larkfield").await;
-    let ask = json!({ "person": person, "consent": consent_to_ask(ago(1)) });
+    let ask = json!({
+        "person": person, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true,
+    });
     let shown = adviser.post("/v1/assessments/query", &ask).await;
     assert_eq!(shown.result(), "assessments", "{}", shown.body);
     let council = town.desk("council-housing").await;
     let told = council
-        .post("/v1/assessments/query", &json!({ "identity": her() }))
+        .post("/v1/assessments/query", &question(&her()))
         .await;
     assert_eq!(told.result(), "nothing-to-show");
     let senior = town
@@ -247,7 +249,7 @@ async fn she_is_told_who_was_told_and_nobody_else_is_told_anything() {
         .await;
     let council = town.desk("council-housing").await;
     let asked = council
-        .post("/v1/assessments/query", &json!({ "identity": nobody() }))
+        .post("/v1/assessments/query", &question(&nobody()))
         .await;
     assert_eq!(asked.result(), "nothing-to-show");
     // The second time as the first: having looked leaves nothing that would tell.

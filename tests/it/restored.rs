@@ -20,7 +20,7 @@ use firedoor::ops::clock;
 use firedoor::ops::config::Config;
 use firedoor::ops::demo::borough::{CHARITY, SERVICE};
 use firedoor::ops::demo::people::{
-    TEST_PEOPLE, assessment, consent_to_ask, emergency, her, nobody, referral,
+    TEST_PEOPLE, assessment, consent_to_ask, emergency, her, nobody, question, referral,
 };
 use firedoor::ops::gateway::{StoreConfig, store_config};
 use firedoor::ops::keys::RootKey;
@@ -67,8 +67,9 @@ async fn served(town: &Town, identity: &Value) -> String {
 }
 
 async fn asked(charity: &Desk, identity: &Value) -> Said {
-    let question = json!({ "identity": identity });
-    charity.post("/v1/assessments/query", &question).await
+    charity
+        .post("/v1/assessments/query", &question(identity))
+        .await
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -23,7 +23,7 @@ use firedoor::ops::client::bundle::{TOTP_SECRET, code_at};
 use firedoor::ops::clock::now;
 use firedoor::ops::config::Config;
 use firedoor::ops::demo::borough::SERVICE;
-use firedoor::ops::demo::people::{emergency, her, nobody, referral};
+use firedoor::ops::demo::people::{emergency, her, nobody, question, referral};
 use firedoor::ops::keys::{RootKey, log_key};
 use firedoor::ops::serve;
 use serde_json::{Value, json};
@@ -103,8 +103,9 @@ async fn grade(desk: &Desk) -> String {
 }
 
 async fn asked(charity: &Desk) -> Said {
-    let question = json!({ "identity": her() });
-    charity.post("/v1/assessments/query", &question).await
+    charity
+        .post("/v1/assessments/query", &question(&her()))
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,10 @@ use crate::domain::time::When;
 use zeroize::Zeroizing;
 
 use super::offering::{REFERRAL_CLASSES, write_person};
-use super::{ACCEPTED, Caller, REFERRAL_PURPOSE, Stop, caller, mark, permit};
+use super::{
+    ACCEPTED, Caller, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
+    onward_rule, permit,
+};
 
 /// What the receiving service does with an offer.
 pub enum Response {
@@ -78,20 +81,24 @@ fn decide(
 ) -> Result<Answer, Stop> {
     let attempt = ruling.attempt();
     let caller = caller(known, attempt)?;
+    // What is wrong with the caller is said first, whatever there is, so that it is exact and the
+    // same for every referral.
+    let mut ask = caller.ask(attempt, caller.as_recipient());
+    ask.relationship = Relationship::OfferedTo;
+    about_caller(ruling, &ask)?;
+    if let Response::Accept {
+        onward_rule_accepted,
+        ..
+    } = response
+    {
+        onward_rule(*onward_rule_accepted)?;
+    }
     let found = known
         .referrals
         .get(&id)
         .filter(|referral| referral.recipient == *attempt.organisation());
     let Some(referral) = found else {
-        // Policy still has its say first, so that an error about the caller is exact.
-        let mut ask = caller.ask(attempt, caller.as_recipient());
-        ask.relationship = Relationship::OfferedTo;
-        return match permit(ruling, &ask, ()) {
-            Err(Stop::Refuse(refusal)) if !matches!(refusal, Refusal::ConsentNeeded) => {
-                Err(Stop::Refuse(refusal))
-            }
-            Ok(_) | Err(_) => Err(Stop::Nothing("no such referral here")),
-        };
+        return Err(Stop::Nothing("no such referral here"));
     };
     ruling.subject(&referral.tokens);
     ruling.concerns(&referral.sender);
@@ -99,8 +106,8 @@ fn decide(
     if referral.recipient_team != attempt.peer.name().team {
         return Err(Stop::Nothing("another team's referral"));
     }
-    let mut ask = caller.ask(attempt, caller.as_recipient());
     ask.relationship = relationship(referral);
+    ruling.relationship(ask.relationship.code());
     ask.giver = known
         .organisations
         .get(&referral.sender)
@@ -115,11 +122,7 @@ fn decide(
         return Err(Stop::Nothing("withdrawn"));
     }
     match response {
-        Response::Accept {
-            worker,
-            onward_rule_accepted,
-        } => {
-            check_onward_rule(*onward_rule_accepted)?;
+        Response::Accept { worker, .. } => {
             refuse_if_answered(referral)?;
             let screened = release(ruling, known, referral, &mut ask, caller.kind())?;
             let mut referral = referral.clone();
@@ -240,19 +243,6 @@ fn consent(
     best(&consents, &flow, &tombstones, &caller.actor.organisation).map(|(_, state)| state)
 }
 
-fn check_onward_rule(accepted: bool) -> Result<(), Refusal> {
-    if accepted {
-        Ok(())
-    } else {
-        Err(Refusal::CheckYourAnswers(vec![
-            crate::domain::person::FieldError {
-                field: "onward_rule_accepted",
-                message: "accept that you may not pass this on for immigration purposes: send true",
-            },
-        ]))
-    }
-}
-
 fn refuse_if_answered(referral: &Referral) -> Result<(), Refusal> {
     if referral.open() {
         Ok(())
@@ -303,6 +293,8 @@ fn release(
     } else {
         "released"
     });
+    // Accepted with the referral, by the worker who took it or in the agreement.
+    ruling.note(ONWARD_RULE_ACCEPTED);
     Ok(screened)
 }
 

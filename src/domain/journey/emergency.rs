@@ -22,7 +22,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 
 use super::subject::Subject;
-use super::{ACCEPTED, Stop, caller, mark, permit, stop};
+use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, caller, mark, onward_rule, permit, stop};
 
 /// Different people for whom one user may break the glass in half a day.
 pub const PEOPLE_A_HALF_DAY_MAX: u32 = 3;
@@ -56,6 +56,8 @@ pub struct Glass {
     pub on_shift: bool,
     /// She has read who will be told.
     pub confirm: bool,
+    /// What is shown is not passed on for immigration purposes (F9).
+    pub onward_rule_accepted: bool,
 }
 
 /// Decides one emergency view.
@@ -98,6 +100,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
                 .unwrap_or_default(),
         }));
     }
+    onward_rule(glass.onward_rule_accepted)?;
+    ruling.note(ONWARD_RULE_ACCEPTED);
     ask.emergency_confirmed = true;
 
     let window = Window::half_day(attempt.when);

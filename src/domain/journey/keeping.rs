@@ -170,7 +170,7 @@ pub fn remind(
         facts,
         removed,
         lists,
-        forgotten: Vec::new(),
+        writes: Vec::new(),
         urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)

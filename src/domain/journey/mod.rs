@@ -28,6 +28,8 @@ pub mod withdrawing;
 
 #[cfg(test)]
 pub mod trial;
+#[cfg(test)]
+mod walled;
 
 use super::attempt::Attempt;
 use super::codes::{Action, DataClass, OrgKind, Purpose};
@@ -157,10 +159,38 @@ impl Caller<'_> {
     }
 }
 
+/// Noted where the asker accepted the onward rule with the very request that released something.
+pub const ONWARD_RULE_ACCEPTED: &str = "onward-rule-accepted";
+
+/// Noted where a front door takes by agreement, in which it accepted the onward rule once.
+pub const ONWARD_RULE_BY_AGREEMENT: &str = "onward-rule-by-agreement";
+
+/// Nothing is released to an organisation that does not accept, with this request, that it may not
+/// pass it on for immigration purposes (F9). Asked before anything is looked for.
+///
+/// # Errors
+/// What to send.
+pub fn onward_rule(accepted: bool) -> Result<(), FieldError> {
+    if accepted {
+        Ok(())
+    } else {
+        Err(FieldError {
+            field: "onward_rule_accepted",
+            message: "accept that you may not pass this on for immigration purposes: send true",
+        })
+    }
+}
+
 /// How a journey ends early: with words about the caller, or with the uniform nothing.
 pub enum Stop {
     Refuse(Refusal),
     Nothing(&'static str),
+}
+
+impl From<FieldError> for Stop {
+    fn from(wrong: FieldError) -> Self {
+        Self::Refuse(Refusal::CheckYourAnswers(vec![wrong]))
+    }
 }
 
 impl From<Refusal> for Stop {
@@ -189,8 +219,9 @@ pub fn permit<T>(ruling: &mut Ruling<'_>, ask: &Ask, value: T) -> Result<Permitt
 /// and the same for every person. What policy says of her is asked again with what was found.
 pub fn about_caller(ruling: &mut Ruling<'_>, ask: &Ask) -> Result<(), Stop> {
     match permit(ruling, ask, ()) {
+        // What consent is needed depends on the offence, which is not known yet.
+        Err(Stop::Refuse(Refusal::ConsentNeeded)) | Err(Stop::Nothing(_)) | Ok(_) => Ok(()),
         Err(stop @ Stop::Refuse(_)) => Err(stop),
-        Ok(_) | Err(Stop::Nothing(_)) => Ok(()),
     }
 }
 

@@ -4,7 +4,10 @@ mod texts;
 
 use texts::Texts;
 
-use super::{ACCEPTED, REFERRAL_PURPOSE, Stop, caller, keeping, mark, permit, recipient};
+use super::{
+    ACCEPTED, ONWARD_RULE_BY_AGREEMENT, REFERRAL_PURPOSE, Stop, caller, keeping, mark, permit,
+    recipient,
+};
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Offered};
 use crate::domain::attempt::Attempt;
@@ -20,9 +23,7 @@ use crate::domain::known::Known;
 use crate::domain::organisation::{Organisation, Service};
 use crate::domain::person::{FieldError, Identity, Person, SafeContact, TaggedToken};
 use crate::domain::record::{Holder, PersonRecord, PersonReferral, Record, singleton};
-use crate::domain::referral::{
-    AgreedTiming, Draft, Ground, NoteState, Operational, PassOnBy, Referral,
-};
+use crate::domain::referral::{AgreedTiming, Draft, Ground, Operational, PassOnBy, Referral};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
@@ -231,11 +232,6 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         accepted_by: None,
         decline_reason: None,
         outcomes: Vec::new(),
-        note: match (&offer.note, note_passes) {
-            (None, _) => NoteState::None,
-            (Some(_), true) => NoteState::Passed,
-            (Some(_), false) => NoteState::Held,
-        },
         withdrew_on,
         updates: Vec::new(),
         identity_item: Some(made.identity),
@@ -270,7 +266,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         );
     }
     write_links(ruling, &referral, offer);
-    if referral.note == NoteState::Held {
+    if offer.note.is_some() && !note_passes {
         keeping::note_is_missing(ruling, &referral);
     }
     let of = Aggregate::Referral(referral.id);
@@ -552,6 +548,7 @@ fn deliver(ruling: &mut Ruling<'_>, known: &Known, mut referral: Referral, stand
     let item = referral.id.id();
     if standing {
         ruling.note("standing-acceptance");
+        ruling.note(ONWARD_RULE_BY_AGREEMENT);
         super::answering::take(ruling, known, &mut referral, "standing acceptance");
     }
     // The inbox is in the order of contact-by, then of arrival.

@@ -24,7 +24,7 @@ use crate::domain::seal::Keys;
 
 use super::answering::relationship;
 use super::subject::{Found, Subject};
-use super::{ACCEPTED, Stop, about_caller, caller, mark};
+use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
 
 /// Assessments shown in one answer, the newest first.
 pub const SHOWN_MAX: usize = 20;
@@ -34,6 +34,8 @@ pub struct Query {
     pub subject: Subject,
     /// Her consent to ask, if it is recorded with the question.
     pub consent: Option<Consent>,
+    /// What is shown is not passed on for immigration purposes (F9).
+    pub onward_rule_accepted: bool,
 }
 
 /// What an organisation did with an assessment that it was shown.
@@ -66,6 +68,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
     let mut ask = caller.ask(attempt, caller.as_recipient());
     ask.classes = ASSESSMENT_CLASSES.to_vec();
     about_caller(ruling, &ask)?;
+    onward_rule(query.onward_rule_accepted)?;
+    ruling.note(ONWARD_RULE_ACCEPTED);
     let people_a_day = caller.organisation.people_a_day(attempt.when);
     query
         .subject

@@ -12,7 +12,7 @@ use crate::domain::id::{Id, ReferralId, SealedItemId};
 use crate::domain::known::Known;
 use crate::domain::person::FieldError;
 use crate::domain::policy::Relationship;
-use crate::domain::referral::{NoteState, Referral, Update};
+use crate::domain::referral::{Referral, Update};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
@@ -20,7 +20,7 @@ use crate::domain::seal::{Keys, Payload};
 use crate::domain::sealed_item::SealedItem;
 
 use super::answering::{relationship, save};
-use super::{ACCEPTED, Stop, caller, keeping, mark, permit, recipient};
+use super::{ACCEPTED, Stop, about_caller, caller, keeping, mark, permit, recipient};
 
 /// What is read or said of one referral.
 pub enum Ask<'a> {
@@ -69,13 +69,10 @@ fn decide(
         .filter(|referral| referral.sender == *own || referral.recipient == *own);
     let mut question = caller.ask(attempt, caller.as_recipient());
     question.relationship = Relationship::Sender;
+    // What is wrong with the caller is said first, and the same for every referral.
+    about_caller(ruling, &question)?;
     let Some(referral) = found else {
-        return match permit(ruling, &question, ()) {
-            Err(Stop::Refuse(refusal)) if !matches!(refusal, Refusal::ConsentNeeded) => {
-                Err(Stop::Refuse(refusal))
-            }
-            Ok(_) | Err(_) => Err(Stop::Nothing("no such referral")),
-        };
+        return Err(Stop::Nothing("no such referral"));
     };
     ruling.subject(&referral.tokens);
     ruling.concerns(&referral.sender);
@@ -137,7 +134,6 @@ fn decide(
 fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
     let aliases = &ruling.rules().aliases;
     let by_service = |update: &&Update| update.by != referral.sender;
-    let user = ruling.attempt().user.as_str();
     Seen {
         referral: ReferralId(aliases.outward(
             &referral.sender,
@@ -154,7 +150,6 @@ fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
             .filter(by_service)
             .cloned()
             .collect(),
-        own_note_held: referral.note == NoteState::Held && referral.sender_user == user,
     }
 }
 
@@ -203,7 +198,6 @@ fn add_note(
     let mut referral = referral.clone();
     if held.is_empty() {
         // Also where the note goes nowhere any more: what the sender sees must not tell.
-        referral.note = NoteState::Passed;
         keeping::note_is_there(ruling, &referral);
     } else {
         keeping::note_is_missing(ruling, &referral);

@@ -96,6 +96,7 @@ pub const fn is_about_caller(refusal: &Refusal) -> bool {
         | Refusal::MethodNotAllowed
         | Refusal::TooLarge
         | Refusal::NotJson
+        | Refusal::NoAttachments
         | Refusal::CrossSite
         | Refusal::NotEnrollable
         | Refusal::SecondOrganisationNeeded

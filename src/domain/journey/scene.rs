@@ -66,6 +66,7 @@ pub fn organisation(name: &str, kind: OrgKind, people: &[(&str, Role)]) -> Organ
         custody: Custody::Gateway,
         hpke_public_key: None,
         duty_line: None,
+        taint: Taint::None,
     }
 }
 

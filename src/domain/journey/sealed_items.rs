@@ -370,6 +370,7 @@ pub fn destroy_due(
         notes: Vec::new(),
         request: Vec::new(),
         facts: Vec::new(),
+        removed: Vec::new(),
         lists: Vec::new(),
         writes,
         urgent: true,

@@ -65,8 +65,13 @@ impl Rules {
     /// The rules as shipped, under keys that everyone knows.
     pub fn for_tests() -> &'static Self {
         static RULES: OnceLock<Rules> = OnceLock::new();
-        RULES.get_or_init(|| Rules {
-            policies: Policies::shipped().unwrap(),
+        RULES.get_or_init(|| Self::of(Policies::shipped().unwrap()))
+    }
+
+    /// The same under other policies.
+    pub fn of(policies: Policies) -> Self {
+        Self {
+            policies,
             screen: TextScreen::parse(&Lists::BUILT_IN).unwrap(),
             clock: CodeClock::parse(
                 include_str!("../../../policies/clock/vcop2021.toml"),
@@ -85,7 +90,7 @@ impl Rules {
                 counterfoil: [7; 32],
                 trail: [8; 32],
             },
-        })
+        }
     }
 }
 
@@ -249,6 +254,7 @@ impl Done {
 /// Facts, parts, counters and queues.
 pub struct Town {
     pub now: When,
+    pub rules: &'static Rules,
     facts: BTreeMap<(Aggregate, Id), Vec<u8>>,
     parts: Vec<(PartRef, Vec<u8>)>,
     counters: Vec<(Counter, u32)>,
@@ -260,6 +266,7 @@ impl Town {
     pub fn in_order() -> Self {
         let mut town = Self {
             now: start(),
+            rules: Rules::for_tests(),
             facts: BTreeMap::new(),
             parts: Vec::new(),
             counters: Vec::new(),
@@ -336,6 +343,28 @@ impl Town {
         self.enrol(tainted);
     }
 
+    /// The organisation says so as a whole; what its teams attested stands.
+    pub fn taint_whole(&mut self, name: &str) {
+        let mut tainted = self.known().organisations[&org(name)].clone();
+        tainted.taint = Taint::HostsHomeOffice;
+        self.enrol(tainted);
+    }
+
+    /// Puts a part of every class under each item that there is, as no journey would.
+    pub fn spoil(&mut self, word: impl Fn(DataClass) -> String) {
+        let items: Vec<PartRef> = self.parts.iter().map(|(part, _)| part.clone()).collect();
+        self.parts.clear();
+        for part in items {
+            for class in DataClass::ALL {
+                let part = PartRef {
+                    class: *class,
+                    ..part.clone()
+                };
+                self.parts.push((part, word(*class).into_bytes()));
+            }
+        }
+    }
+
     /// All that there is; more than a gateway would read for one decision.
     pub fn known(&self) -> Known {
         let mut known = Known::default();
@@ -367,7 +396,7 @@ impl Town {
         attempt.entropy = Entropy::new(entropy);
         let keys = (1..=96).map(|slot| key(Slot(slot))).collect();
         let keys = Keys::new(keys, attempt.entropy.branch("nonces"));
-        let decision = decide(Rules::for_tests(), &attempt, &self.known(), keys);
+        let decision = decide(self.rules, &attempt, &self.known(), keys);
         let (ruled, draft) = decision.unwrap().split();
         let limited = !self.count(&draft.writes);
         if !limited {
@@ -458,8 +487,8 @@ impl Town {
         .collect()
     }
 
-    /// `from` refers her to a service with her consent; its alias at the receiving side.
-    pub fn refer(&mut self, from: &str, to: &str, names: Names<'_>, direction: Direction) -> Id {
+    /// She is to be referred to a service, with her consent.
+    pub fn offer(&self, to: &str, names: Names<'_>, direction: Direction) -> Offer {
         let rules = Rules::for_tests();
         let today = rules.clock.date(self.now).unwrap();
         let (person, identity) = resolve(identity(names), &rules.tokens, today).ok().unwrap();
@@ -477,7 +506,7 @@ impl Town {
         ];
         given.purposes = vec![Purpose::Support];
         given.given_at = self.now;
-        let offer = Offer {
+        Offer {
             service: ServiceId::parse(to).unwrap(),
             operational: operational(direction),
             person,
@@ -491,7 +520,12 @@ impl Town {
             externals: Vec::new(),
             strict: false,
             left_behind: Vec::new(),
-        };
+        }
+    }
+
+    /// `from` refers her to a service with her consent; its alias at the receiving side.
+    pub fn refer(&mut self, from: &str, to: &str, names: Names<'_>, direction: Direction) -> Id {
+        let offer = self.offer(to, names, direction);
         let done = self.run(
             attempt(from, Action::OfferReferral),
             |rules, attempt, known, keys| offering::offer(rules, attempt, known, keys, &offer),
@@ -502,7 +536,7 @@ impl Town {
             done.answer.told()
         );
         let referral = done.decided.object.unwrap();
-        rules
+        self.rules
             .aliases
             .outward(&org(to), AliasKind::Referral, referral)
     }
@@ -563,6 +597,7 @@ impl Town {
     pub fn copy(&self) -> Self {
         Self {
             now: self.now,
+            rules: self.rules,
             facts: self.facts.clone(),
             parts: self.parts.clone(),
             counters: self.counters.clone(),
@@ -628,6 +663,7 @@ pub fn organisation(name: &str, kind: OrgKind) -> Organisation {
         custody: Custody::Gateway,
         hpke_public_key: None,
         duty_line: (name == "lantern").then(|| "0808 157 0000".to_owned()),
+        taint: Taint::None,
     }
 }
 

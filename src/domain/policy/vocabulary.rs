@@ -72,7 +72,8 @@ const fn flow(action: Action) -> Flow {
         Action::OfferReferral
         | Action::AddNote
         | Action::UpdateReferral
-        | Action::RecordAssessment => Flow::Tells,
+        | Action::RecordAssessment
+        | Action::SealItem => Flow::Tells,
         Action::ReadReferralStatus
         | Action::ReadInbox
         | Action::AcceptReferral
@@ -83,7 +84,8 @@ const fn flow(action: Action) -> Flow {
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment
-        | Action::BreakGlass => Flow::Reads,
+        | Action::BreakGlass
+        | Action::CollectItem => Flow::Reads,
         // Her word: nothing comes back.
         Action::RecordConsent | Action::WithdrawConsent | Action::Withdraw
         // The log: what an organisation sees of it is judged by the journey, entry by entry.

@@ -69,6 +69,12 @@ impl Entry<'_> {
     }
 }
 
+const NO_ATTACHMENTS: &str = "is a file or points to one, and none is taken; leave it out, put what \
+     the service needs into the request, and show it in person once the service has accepted";
+
+/// Resources that are a file, or point to one (F12).
+const ATTACHMENTS: [&str; 4] = ["Binary", "DocumentManifest", "DocumentReference", "Media"];
+
 fn uuid_of(reference: &str) -> &str {
     reference.strip_prefix("urn:uuid:").unwrap_or(reference)
 }
@@ -118,6 +124,10 @@ impl<'a> Bundle<'a> {
                 .as_deref()
                 .filter(|kind| shape::is_resource_type(kind))
                 .ok_or_else(|| refuse(Kind::Structure))?;
+            if ATTACHMENTS.contains(&kind) {
+                let element = format!("Bundle.entry.resource({kind})");
+                return Err(Problem::new(Kind::Value, element, NO_ATTACHMENTS));
+            }
             entries.push(Entry {
                 full_url,
                 kind,

@@ -339,6 +339,16 @@ fn a_refusal_names_the_element() {
             "Bundle.entry.resource",
         ),
         (
+            "\"resourceType\": \"Observation\"",
+            "\"resourceType\": \"DocumentReference\"",
+            "Bundle.entry.resource(DocumentReference)",
+        ),
+        (
+            "\"resourceType\": \"Observation\"",
+            "\"resourceType\": \"Binary\"",
+            "Bundle.entry.resource(Binary)",
+        ),
+        (
             "\"resourceType\": \"MessageHeader\"",
             "\"resourceType\": \"Basic\"",
             "Bundle.entry[0].resource",

@@ -55,10 +55,12 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
         async |call| {
             let input: AssessmentQueryIn = call.json()?;
             let attempt = call.attempt()?;
+            let onward_rule_accepted = input.onward_rule_accepted;
             let (named, consent) = input.parse(&attempt)?;
             let query = Query {
                 subject: subject(call, named, attempt.when)?,
                 consent,
+                onward_rule_accepted,
             };
             Ok(render(
                 call,

@@ -150,8 +150,10 @@ impl Call {
     /// The body as JSON of one shape: unknown fields, deep nesting and bad UTF-8 are refused, and
     /// the error repeats no value.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        if content_type(&self.parts.headers).is_none_or(|kind| kind != "application/json") {
-            return Err(Refusal::NotJson);
+        match content_type(&self.parts.headers) {
+            Some(kind) if kind == "application/json" => {}
+            Some(kind) if carries_files(&kind) => return Err(Refusal::NoAttachments),
+            Some(_) | None => return Err(Refusal::NotJson),
         }
         parse_json(&self.body)
     }
@@ -216,6 +218,33 @@ pub fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = header(headers, "content-type")?;
     let kind = value.split(';').next().unwrap_or_default();
     Some(kind.trim().to_ascii_lowercase())
+}
+
+/// Kinds of body that are a file, or may have one inside.
+pub fn carries_files(kind: &str) -> bool {
+    let documents = [
+        "pdf",
+        "octet-stream",
+        "zip",
+        "msword",
+        "rtf",
+        "vnd.",
+        "x-tar",
+        "gzip",
+    ];
+    let application = kind.strip_prefix("application/");
+    application.is_some_and(|kind| documents.iter().any(|start| kind.starts_with(start)))
+        || [
+            "multipart/",
+            "image/",
+            "audio/",
+            "video/",
+            "font/",
+            "model/",
+            "message/",
+        ]
+        .iter()
+        .any(|start| kind.starts_with(start))
 }
 
 /// The purpose when the caller states none: what the role is there for.
@@ -399,7 +428,10 @@ async fn refuse(call: &Call, refusal: Refusal) -> Result<Rendered, Fault> {
 /// Unparsable, oversized and too many: one leaf for each caller and minute.
 fn only_counted(refusal: &Refusal) -> bool {
     match refusal {
-        Refusal::TooLarge | Refusal::SlowDown { .. } | Refusal::NotJson => true,
+        Refusal::TooLarge
+        | Refusal::SlowDown { .. }
+        | Refusal::NotJson
+        | Refusal::NoAttachments => true,
         Refusal::CheckYourAnswers(wrong) => wrong.iter().any(|wrong| wrong.field == "body"),
         _ => false,
     }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 
 use super::App;
 use super::reply;
@@ -23,16 +23,27 @@ use crate::pipeline::{Fault, HandedIn};
 const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
 const NOTE_WITHIN: Duration = Duration::from_secs(10);
 
+/// Path, methods, and who answers.
+pub type Route = (
+    &'static str,
+    &'static [&'static str],
+    MethodRouter<Arc<App>>,
+);
+
 /// The routes under `/log`.
-pub fn router() -> Router<Arc<App>> {
-    use axum::routing::get;
-    Router::new()
-        .route("/log/checkpoint", get(checkpoint))
-        .route("/log/cosignatures", get(to_cosign).post(hand_in))
-        .route("/log/witnessed", get(witnessed))
-        .route("/log/witnessed/{size}", get(witnessed_size))
-        .route("/log/witnessed/from/{size}", get(witnessed_from))
-        .route("/log/{*path}", get(tile))
+pub fn routes() -> [Route; 6] {
+    [
+        ("/log/checkpoint", &["GET"], get(checkpoint)),
+        (
+            "/log/cosignatures",
+            &["GET", "POST"],
+            get(to_cosign).post(hand_in),
+        ),
+        ("/log/witnessed", &["GET"], get(witnessed)),
+        ("/log/witnessed/{size}", &["GET"], get(witnessed_size)),
+        ("/log/witnessed/from/{size}", &["GET"], get(witnessed_from)),
+        ("/log/{*path}", &["GET"], get(tile)),
+    ]
 }
 
 /// The newest head, with the cosignatures known for exactly that one.

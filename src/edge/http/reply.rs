@@ -19,7 +19,7 @@ use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::{Id, OrgId};
 use crate::domain::person::{SafeContact, Who};
 use crate::domain::referral::{PassOnBy, Referral, Update};
-use crate::domain::refusal::{HELD_BACK_RETRY_S, Refusal};
+use crate::domain::refusal::{HELD_BACK_RETRY_S, NO_ATTACHMENTS, Refusal};
 use crate::pipeline::{Answered, Fault, OpenedItem};
 
 /// Replies are filled up to a multiple of this many bytes.
@@ -280,7 +280,10 @@ fn problem(refusal: &Refusal) -> Map<String, Value> {
             map.insert("fields".to_owned(), json!(fields));
         }
         Refusal::UnknownField { name } => {
-            let message = "there is no such field here; remove it";
+            let message = match name {
+                Some(name) if names_a_file(name) => NO_ATTACHMENTS,
+                Some(_) | None => "there is no such field here; remove it",
+            };
             map.insert(
                 "fields".to_owned(),
                 json!([{ "field": name, "message": message }]),
@@ -326,22 +329,28 @@ fn problem(refusal: &Refusal) -> Map<String, Value> {
     map
 }
 
+/// Whether a field that no form has was meant for a file.
+fn names_a_file(field: &str) -> bool {
+    let field = field.to_ascii_lowercase();
+    [
+        "attach", "file", "document", "image", "photo", "picture", "scan", "upload", "pdf",
+    ]
+    .iter()
+    .any(|word| field.contains(word))
+}
+
 fn pass_on_by(due: &PassOnBy) -> Value {
     json!({ "at": due.at.rfc3339(), "date": due.date, "rule": due.rule, "calendar": due.calendar })
 }
 
 fn seen_json(seen: &Seen) -> Value {
-    let mut value = json!({
+    json!({
         "id": seen.referral.id().to_string(),
         "status": seen.status.code(),
         "offered_at": seen.offered_at.rfc3339(),
         "pass_on_by": seen.pass_on_by.as_ref().map(pass_on_by),
         "updates": updates_json(&seen.updates),
-    });
-    if let (Value::Object(map), true) = (&mut value, seen.own_note_held) {
-        map.insert("your_note".to_owned(), json!("held"));
-    }
-    value
+    })
 }
 
 /// Codes and times; no words, whoever reads them (3.0.6).

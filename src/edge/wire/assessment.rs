@@ -96,6 +96,9 @@ pub struct AssessmentQueryIn {
     pub identity: Option<IdentityIn>,
     /// Her consent that you ask, if you have not recorded it yet.
     pub consent: Option<ConsentIn>,
+    /// "You may not pass this on for immigration purposes": `true` accepts it.
+    #[serde(default)]
+    pub onward_rule_accepted: bool,
 }
 
 /// What you did with an assessment that you were shown.
@@ -127,6 +130,9 @@ pub struct EmergencyIn {
     pub on_shift: bool,
     #[serde(default)]
     pub confirm: bool,
+    /// "You may not pass this on for immigration purposes": `true` accepts it.
+    #[serde(default)]
+    pub onward_rule_accepted: bool,
 }
 
 impl AssessmentIn {
@@ -229,6 +235,7 @@ pub struct Breaking {
     words: Unread,
     on_shift: bool,
     confirm: bool,
+    onward_rule_accepted: bool,
 }
 
 impl Breaking {
@@ -239,6 +246,7 @@ impl Breaking {
             words: self.words,
             on_shift: self.on_shift,
             confirm: self.confirm,
+            onward_rule_accepted: self.onward_rule_accepted,
         }
     }
 }
@@ -258,6 +266,7 @@ impl EmergencyIn {
             words,
             on_shift: self.on_shift,
             confirm: self.confirm,
+            onward_rule_accepted: self.onward_rule_accepted,
         });
         match (named, breaking) {
             (Some(named), Some(breaking)) if wrong.0.is_empty() => Ok((named, breaking)),

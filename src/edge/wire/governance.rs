@@ -15,6 +15,7 @@ use crate::domain::firewall::hold::{ScreenedText, Written};
 use crate::domain::governance::{Hold, HoldChange, SealOpening, Widening};
 use crate::domain::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
 use crate::domain::journey::governing::OwnCertificate;
+use crate::domain::journey::onward_rule;
 use crate::domain::organisation::{
     Agreement, Attestation, Certificate, Organisation, Service, StandingAcceptance, Team,
 };
@@ -71,6 +72,10 @@ pub struct StandingIn {
     pub offences: Vec<String>,
     #[serde(default)]
     pub areas: Vec<String>,
+    /// What is taken by agreement may not be passed on for immigration purposes: `true` accepts
+    /// it for as long as the agreement lasts.
+    #[serde(default)]
+    pub onward_rule_accepted: bool,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -111,6 +116,8 @@ pub struct OrganisationIn {
     /// The X25519 public key under custody `own`, as 64 hexadecimal digits.
     pub hpke_public_key: Option<String>,
     pub duty_line: Option<FreeText>,
+    /// Why none of its teams may be told, if that is so.
+    pub taint: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -156,6 +163,10 @@ pub enum ProposalIn {
         service: ServiceIn,
     },
     ResumeOrganisation {
+        organisation: String,
+    },
+    /// The organisation as a whole hosts no immigration enforcement any more.
+    LiftTaint {
         organisation: String,
     },
     /// After a restore: waits no longer for an organisation's withdrawals.
@@ -229,6 +240,7 @@ impl Written for ProposalIn {
                 totp_secret: _,
             }
             | Self::ResumeOrganisation { organisation: _ }
+            | Self::LiftTaint { organisation: _ }
             | Self::GoOnWithout { organisation: _ }
             | Self::HoldReferral {
                 referral: _,
@@ -293,6 +305,9 @@ impl ProposalIn {
             },
             Self::OpenService { service } => Widening::OpenService(service.parse(wrong)?),
             Self::ResumeOrganisation { organisation } => Widening::Resume {
+                organisation: org(wrong, "organisation", &organisation)?,
+            },
+            Self::LiftTaint { organisation } => Widening::LiftTaint {
                 organisation: org(wrong, "organisation", &organisation)?,
             },
             Self::GoOnWithout { organisation } => Widening::GoOnWithout {
@@ -404,6 +419,14 @@ impl CertificateIn {
 impl AgreementIn {
     /// Its id is given when it is proposed.
     fn parse(self, wrong: &mut Wrong) -> Option<Agreement> {
+        if let Some(standing) = &self.standing
+            && let Err(not_accepted) = onward_rule(standing.onward_rule_accepted)
+        {
+            wrong.add(
+                "agreement.standing.onward_rule_accepted",
+                not_accepted.message,
+            );
+        }
         let standing = self.standing.map(|standing| StandingAcceptance {
             offences: wrong.codes(
                 "agreement.standing.offences",
@@ -485,6 +508,12 @@ impl OrganisationIn {
             custody,
             hpke_public_key,
             duty_line: self.duty_line.map(FreeText::take),
+            taint: wrong.maybe(
+                "organisation.taint",
+                self.taint.as_ref(),
+                Taint::None,
+                Taint::parse,
+            ),
         })
     }
 }

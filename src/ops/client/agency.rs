@@ -207,7 +207,8 @@ pub enum ClientCommand {
     Assess { file: String },
     /// Has she been assessed before?
     #[command(
-        after_help = "Example: firedoor client query --person 01J... --bundle bundles/larkfield"
+        after_help = "Example: firedoor client query --person 01J... --onward-rule-accepted \
+        --bundle bundles/larkfield"
     )]
     Query {
         /// JSON, or - for standard input
@@ -215,6 +216,9 @@ pub enum ClientCommand {
         /// Your own reference of the person
         #[arg(long, conflicts_with = "file", required_unless_present = "file")]
         person: Option<String>,
+        /// You may not pass this on for immigration purposes; your organisation accepts this
+        #[arg(long)]
+        onward_rule_accepted: bool,
     },
     /// You relied on an assessment, or why you asked her again
     #[command(
@@ -231,14 +235,16 @@ pub enum ClientCommand {
         reassessed_because: Option<String>,
     },
     /// Break the glass: first it says who will be told
-    #[command(
-        after_help = "Example: firedoor client emergency why.json --confirm --bundle bundles/ae"
-    )]
+    #[command(after_help = "Example: firedoor client emergency why.json --confirm \
+        --onward-rule-accepted --bundle bundles/ae")]
     Emergency {
         file: String,
         /// You have read who will be told
         #[arg(long)]
         confirm: bool,
+        /// You may not pass this on for immigration purposes; your organisation accepts this
+        #[arg(long)]
+        onward_rule_accepted: bool,
     },
     /// Sign in with the six digits that your phone shows
     #[command(after_help = "Example: firedoor client second-factor 123456 --bundle bundles/ig")]
@@ -342,11 +348,16 @@ impl ClientCommand {
                 &json!({}),
             ),
             Self::Assess { file } => Request::post("/v1/assessments", &document(file)?),
-            Self::Query { file, person } => {
-                let body = match file {
+            Self::Query {
+                file,
+                person,
+                onward_rule_accepted,
+            } => {
+                let mut body = match file {
                     Some(file) => document(file)?,
                     None => json!({ "person": person }),
                 };
+                tick(&mut body, "onward_rule_accepted", *onward_rule_accepted);
                 Request::post("/v1/assessments/query", &body)
             }
             Self::ReliedOn {
@@ -357,11 +368,14 @@ impl ClientCommand {
                 format!("/v1/assessments/{}/relied-on", id(text)?),
                 &json!({ "person": person, "reassessed_because": reassessed_because }),
             ),
-            Self::Emergency { file, confirm } => {
+            Self::Emergency {
+                file,
+                confirm,
+                onward_rule_accepted,
+            } => {
                 let mut body = document(file)?;
-                if let (true, Value::Object(map)) = (*confirm, &mut body) {
-                    map.insert("confirm".to_owned(), json!(true));
-                }
+                tick(&mut body, "confirm", *confirm);
+                tick(&mut body, "onward_rule_accepted", *onward_rule_accepted);
                 Request::post("/v1/emergency", &body)
             }
             Self::SecondFactor { code } => {
@@ -379,6 +393,13 @@ impl ClientCommand {
             }
             Self::Narrow { file } => Request::post("/v1/narrowings", &document(file)?),
         })
+    }
+}
+
+/// What was ticked on the command line, beside what the file says.
+fn tick(body: &mut Value, field: &str, ticked: bool) {
+    if let (true, Value::Object(map)) = (ticked, body) {
+        map.insert(field.to_owned(), json!(true));
     }
 }
 

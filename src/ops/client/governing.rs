@@ -28,6 +28,17 @@ pub enum OrgCommand {
     /// Suspend an organisation, at once
     #[command(after_help = "Example: firedoor org suspend larkfield --bundle bundles/operator")]
     Suspend { organisation: String },
+    /// Say that a whole organisation hosts or works with those who enforce immigration law
+    #[command(
+        after_help = "Example: firedoor org taint council hosts_home_office --bundle \
+        bundles/council-admin\n`none` waits for a person of another organisation; any taint is in \
+        force at once, for all its teams."
+    )]
+    Taint {
+        organisation: String,
+        /// none, hosts_home_office, uses_nrpf_connect, overseas_visitor_team, immigration_joint_op
+        taint: String,
+    },
 }
 
 /// `firedoor team ...`
@@ -105,6 +116,18 @@ impl OrgCommand {
             },
             Self::Suspend { organisation } => narrow(json!({
                 "change": "suspend_organisation", "organisation": organisation,
+            })),
+            Self::Taint {
+                organisation,
+                taint,
+            } if taint == "none" => propose(json!({
+                "change": "lift_taint", "organisation": organisation,
+            })),
+            Self::Taint {
+                organisation,
+                taint,
+            } => narrow(json!({
+                "change": "taint_organisation", "organisation": organisation, "taint": taint,
             })),
         })
     }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::DemoError;
 use super::people::{TEST_PEOPLE, TestPerson};
-use crate::domain::codes::{Custody, DataClass, Purpose, Role, ServiceFamily};
+use crate::domain::codes::{Custody, DataClass, Purpose, Role, ServiceFamily, Taint};
 use crate::domain::custody;
 use crate::domain::governance::Approvers;
 use crate::domain::id::{Id, OrgId, ServiceId, TeamId, UserId};
@@ -188,6 +188,7 @@ impl Borough {
             },
             hpke_public_key: key,
             duty_line: body.duty_line.map(str::to_owned),
+            taint: Taint::None,
         })
     }
 

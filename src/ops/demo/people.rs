@@ -119,8 +119,18 @@ pub fn emergency(confirm: bool) -> Value {
     json!({
         "identity": her(), "reason": "cannot_consent_and_harm_likely",
         "text": "Unconscious after an assault, cannot be asked; who is safe to call?",
-        "on_shift": true, "confirm": confirm,
+        "on_shift": true, "confirm": confirm, "onward_rule_accepted": confirm,
     })
+}
+
+/// "Has she been assessed before?", by whoever accepts that it may not be passed on.
+pub fn question(identity: &Value) -> Value {
+    json!({ "identity": identity, "onward_rule_accepted": true })
+}
+
+/// The same, by the caller's own reference of her.
+pub fn question_of(person: &Value) -> Value {
+    json!({ "person": person, "onward_rule_accepted": true })
 }
 
 /// A person to try against, and the service that plays the other side.

@@ -8,7 +8,7 @@ use totp_rs::Builder;
 use zeroize::Zeroizing;
 
 use super::House;
-use crate::domain::codes::{Custody, OrgKind, Role};
+use crate::domain::codes::{Custody, OrgKind, Role, Taint};
 use crate::domain::firewall::names::immigration_enforcement_name;
 use crate::domain::governance::Approvers;
 use crate::domain::id::{OrgId, TeamId, UserId};
@@ -250,6 +250,7 @@ fn new_organisation(id: &OrgId, kind: OrgKind, now: When) -> Organisation {
         custody: Custody::Gateway,
         hpke_public_key: None,
         duty_line: None,
+        taint: Taint::None,
     }
 }
 

@@ -94,6 +94,9 @@ fn words_about_immigration_go_back_to_the_author_and_nothing_is_kept() {
         let done = record_of(&mut town, "trust", &held);
         assert_eq!(word(&done), "immigration-content-found");
         assert_eq!(done.decided.firewall.unwrap().rule, "F5");
+        // Whoever reads that words were held does not learn of whom.
+        assert_eq!((done.decided.subject, done.decided.object), (None, None));
+        assert!(done.decided.concerned.is_empty());
         assert!(town.known().parts.is_empty() && town.known().people.is_empty());
     }
 }

@@ -19,6 +19,7 @@ fn glass(names: Names<'_>) -> Glass {
         words: words(40),
         on_shift: true,
         confirm: true,
+        onward_rule_accepted: true,
     }
 }
 

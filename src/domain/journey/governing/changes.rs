@@ -98,7 +98,7 @@ pub fn names_immigration_enforcement(widening: &Widening) -> bool {
         Widening::AddAgreement { agreement, .. } => texts.agreement(agreement),
         Widening::AddCertificate { certificate, .. } => texts.certificate(certificate),
         Widening::OpenService(service) => texts.service(service),
-        Widening::Resume { .. } | Widening::GoOnWithout { .. } => {}
+        Widening::Resume { .. } | Widening::GoOnWithout { .. } | Widening::LiftTaint { .. } => {}
         Widening::Hold(_) | Widening::OpenSeal(_) => {}
     }
     texts.add(widening.organisation().as_str());
@@ -120,6 +120,7 @@ pub fn name_agreements(widening: &mut Widening, entropy: &Entropy) {
         | Widening::OpenService(_)
         | Widening::Resume { .. }
         | Widening::GoOnWithout { .. }
+        | Widening::LiftTaint { .. }
         | Widening::Hold(_)
         | Widening::OpenSeal(_) => {}
     }
@@ -203,6 +204,11 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
             organisation.suspended_at.is_some(),
             "organisation",
             "this organisation is not suspended",
+        ),
+        (Widening::LiftTaint { .. }, Some(organisation)) => wrong.unless(
+            organisation.taint != Taint::None,
+            "organisation",
+            "this organisation is not tainted as a whole; a team is attested by itself",
         ),
         (Widening::Hold(hold), Some(_)) => holding::check(&mut wrong, hold, known, now),
         (Widening::OpenSeal(_), Some(_)) => {} // Judged when it is opened: see `sealing`.
@@ -531,6 +537,10 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
             organisation.suspended_at = None;
             vec![organisation_fact(organisation)]
         }
+        Widening::LiftTaint { .. } => {
+            organisation.taint = Taint::None;
+            vec![organisation_fact(organisation)]
+        }
     }
 }
 
@@ -622,6 +632,14 @@ pub fn narrowed(
                 return Err(unknown("team", "this organisation has no such team"));
             }
             attest(&mut organisation, team, *taint, now, by);
+        }
+        Narrowing::TaintOrganisation { taint, .. } => {
+            if *taint == Taint::None {
+                let message =
+                    "lifting a taint is a proposal; here, say why nobody there may be told";
+                return Err(unknown("taint", message));
+            }
+            organisation.taint = *taint;
         }
         Narrowing::EndAgreement { agreement, .. } => {
             let found = organisation

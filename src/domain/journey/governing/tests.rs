@@ -347,6 +347,40 @@ fn a_taint_is_lifted_by_two_and_set_by_one() {
 }
 
 #[test]
+fn the_taint_of_a_whole_organisation_is_set_by_one_and_lifted_by_two() {
+    let mut scene = Scene::borough();
+    let haven = || org("haven");
+    let tainted =
+        |scene: &Scene| scene.known.organisations[&haven()].tainted(&team("main"), start());
+    let lift = Widening::LiftTaint {
+        organisation: haven(),
+    };
+    let decision = proposed(&mut scene, HAVEN_IG, &lift);
+    assert_eq!(
+        told(&decision),
+        "check-your-answers",
+        "there is nothing to lift"
+    );
+    let set = |taint| Narrowing::TaintOrganisation {
+        organisation: haven(),
+        taint,
+    };
+    let decision = narrowed(&mut scene, HAVEN_IG, &set(Taint::None));
+    assert_eq!(told(&decision), "check-your-answers");
+    assert!(!tainted(&scene));
+    let decision = narrowed(&mut scene, HAVEN_IG, &set(Taint::HostsHomeOffice));
+    assert_eq!(told(&decision), "narrowed");
+    assert!(tainted(&scene));
+    // What a team attests does not help it while its organisation is tainted.
+    assert!(!scene.known.organisations[&haven()].teams.is_empty());
+    proposed(&mut scene, HAVEN_IG, &lift);
+    assert!(tainted(&scene));
+    let id = only(&scene);
+    approved(&mut scene, HOSPITAL, id, start());
+    assert!(!tainted(&scene));
+}
+
+#[test]
 fn nobody_narrows_another_organisation_but_the_operator() {
     let suspend = Narrowing::SuspendOrganisation {
         organisation: org("haven"),

@@ -16,7 +16,11 @@ fn ask(town: &mut Town, at: &str, subject: Subject) -> Done {
 }
 
 fn ask_with(town: &mut Town, at: &str, subject: Subject, consent: Option<Consent>) -> Done {
-    let question = Query { subject, consent };
+    let question = Query {
+        subject,
+        consent,
+        onward_rule_accepted: true,
+    };
     town.run(
         attempt(at, Action::QueryAssessments),
         |rules, attempt, known, keys| query(rules, attempt, known, keys, &question),
@@ -424,6 +428,7 @@ fn police_are_refused_whatever_is_held() {
         let question = Query {
             subject: by_name(names),
             consent: None,
+            onward_rule_accepted: true,
         };
         let mut posing = attempt("met", Action::QueryAssessments);
         posing.role = Role::Adviser;

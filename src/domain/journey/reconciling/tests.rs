@@ -83,6 +83,7 @@ fn ask(town: &mut Town, names: Names<'_>) -> &'static str {
     let question = Query {
         subject: Subject::Tokens(tokens(names), None),
         consent: None,
+        onward_rule_accepted: true,
     };
     let done = town.run(
         attempt("lantern", Action::QueryAssessments),
@@ -111,6 +112,7 @@ fn served(town: &mut Town, names: Names<'_>) -> Id {
     let question = Query {
         subject: Subject::Referral(alias),
         consent: Some(consent(Opens::Query, &[])),
+        onward_rule_accepted: true,
     };
     let done = town.run(
         attempt("lantern", Action::QueryAssessments),

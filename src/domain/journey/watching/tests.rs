@@ -92,6 +92,7 @@ fn a_tainted_team_that_asks_is_an_amber_item_an_hour_whoever_it_asks_about() {
         let query = Query {
             subject: Subject::Tokens(tokens(AMINA), None),
             consent: None,
+            onward_rule_accepted: true,
         };
         town.run(
             attempt("council", Action::QueryAssessments),
@@ -168,6 +169,7 @@ fn ask(town: &mut Town, at: &str, names: Names<'_>) {
     let query = Query {
         subject: Subject::Tokens(person.tokens().to_vec(), person.household()),
         consent: None,
+        onward_rule_accepted: true,
     };
     town.run(
         attempt(at, Action::QueryAssessments),

@@ -27,6 +27,11 @@ pub enum NarrowingIn {
         team: String,
         taint: String,
     },
+    /// All its teams at once; lifted by a proposal.
+    TaintOrganisation {
+        organisation: String,
+        taint: String,
+    },
     EndAgreement {
         organisation: String,
         agreement: String,
@@ -67,6 +72,13 @@ impl NarrowingIn {
             } => Narrowing::TaintTeam {
                 organisation: org(wrong, "organisation", &organisation)?,
                 team: team_id(wrong, "team", &team)?,
+                taint: wrong.code("taint", &taint, Taint::parse)?,
+            },
+            Self::TaintOrganisation {
+                organisation,
+                taint,
+            } => Narrowing::TaintOrganisation {
+                organisation: org(wrong, "organisation", &organisation)?,
                 taint: wrong.code("taint", &taint, Taint::parse)?,
             },
             Self::EndAgreement {

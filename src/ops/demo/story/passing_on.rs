@@ -207,7 +207,10 @@ impl<W: Write> Story<'_, W> {
         let mut desk = self.client("larkfield", None).await?;
         self.told
             .does("R. Osei asks, with her consent: has she been assessed before?")?;
-        let body = json!({ "person": self.person, "consent": consent_to_ask(self.started) });
+        let body = json!({
+            "person": self.person, "consent": consent_to_ask(self.started),
+            "onward_rule_accepted": true,
+        });
         let said = desk.post("/v1/assessments/query", &body).await?;
         self.note("r-osei", "query_assessments", &said);
         let whole = String::from_utf8_lossy(&said.bytes).into_owned();

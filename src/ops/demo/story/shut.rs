@@ -13,7 +13,8 @@ use crate::ops::client::caller::Ask;
 use crate::ops::demo::DemoError;
 use crate::ops::demo::borough::{CHARITY, OTHER_SERVICE};
 use crate::ops::demo::people::{
-    DO_NOT_TELL, DUTY_LINE, FAMILY_NAME, NEUTRAL_NOTE, SAFE_PHONE, emergency, her, nobody, referral,
+    DO_NOT_TELL, DUTY_LINE, FAMILY_NAME, NEUTRAL_NOTE, SAFE_PHONE, emergency, her, nobody,
+    question, question_of, referral,
 };
 
 /// Replies leave at multiples of this (P5), in milliseconds.
@@ -31,8 +32,8 @@ impl<W: Write> Story<'_, W> {
         let path = "/v1/assessments/query";
         let mut compared = 0;
         let (about_her, about_nobody) = loop {
-            let first = housing.post(path, &json!({ "identity": her() })).await?;
-            let second = housing.post(path, &json!({ "identity": nobody() })).await?;
+            let first = housing.post(path, &question(&her())).await?;
+            let second = housing.post(path, &question(&nobody())).await?;
             compared += 1;
             if boundary(first.took) == boundary(second.took) || compared == COMPARED_MAX {
                 break (first, second);
@@ -63,7 +64,7 @@ impl<W: Write> Story<'_, W> {
             ),
         )?;
         let mut tainted = self.client("council-nrpf", None).await?;
-        let said = tainted.post(path, &json!({ "identity": her() })).await?;
+        let said = tainted.post(path, &question(&her())).await?;
         self.note("d-quill", "query_assessments", &said);
         self.told.so(
             said.bare() == self.nothing,
@@ -96,7 +97,7 @@ impl<W: Write> Story<'_, W> {
         self.told
             .does("R. Osei, who was shown the assessment in step 5, asks once more.")?;
         let said = desk
-            .post("/v1/assessments/query", &json!({ "person": self.person }))
+            .post("/v1/assessments/query", &question_of(&json!(self.person)))
             .await?;
         self.note("r-osei", "query_assessments", &said);
         self.told.so(
@@ -262,7 +263,7 @@ impl<W: Write> Story<'_, W> {
         )?;
         self.told
             .does("He asks for her assessments, and says that it is to support her.")?;
-        let body = json!({ "identity": her() }).to_string().into_bytes();
+        let body = question(&her()).to_string().into_bytes();
         let lie = officer
             .ask(Ask {
                 path: "/v1/assessments/query",
