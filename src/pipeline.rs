@@ -20,6 +20,7 @@ mod holding;
 mod opened;
 mod reporting;
 mod restoring;
+mod rulebook;
 mod sealed_items;
 mod timing;
 mod watching;
@@ -32,10 +33,10 @@ pub use opened::{Entry, Erased, More};
 pub use restoring::NotBegun;
 pub use witnessing::{HandedIn, Witnesses};
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
@@ -83,6 +84,8 @@ pub struct Gateway {
     pub latest: AtomicI64,
     pub random: fn() -> [u8; 32],
     pub witnesses: Witnesses,
+    /// One at a time loads a rulebook that came into force.
+    pub taking_up: Mutex<()>,
 }
 
 /// Facts that a decision rests on, beyond its caller. Read in order: each may follow from those
@@ -403,13 +406,15 @@ impl Gateway {
         + Send
         + Sync,
     ) -> Result<Answered, Fault> {
-        let rules = self.rules.load_full();
         let mut attempt = attempt;
         let mut wanted = keys_for(attempt.action);
         for _ in 0..TRIES_MAX {
             attempt = attempt.again("try");
             attempt.when = self.time();
             let known = self.facts(&attempt, reads).await?;
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
             let keys = self.store.reserve(wanted).await?;
             let keys = Keys::new(keys, attempt.entropy.branch("nonces"));
             let decision = match decide(&rules, &attempt, &known, keys) {
@@ -427,11 +432,9 @@ impl Gateway {
                     same_request,
                     reply,
                 } => {
-                    return self
-                        .replayed(&rules, &attempt, index, same_request, &reply)
-                        .await;
+                    return self.replayed(&attempt, index, same_request, &reply).await;
                 }
-                Outcome::Limited => return self.limited(&rules, attempt).await,
+                Outcome::Limited => return self.limited(attempt).await,
             }
         }
         Err(Fault::CannotRecord("the facts kept moving; try again"))
@@ -475,7 +478,6 @@ impl Gateway {
     /// The same request again: the same status and receipt, never data again.
     async fn replayed(
         &self,
-        rules: &Arc<Rules>,
         attempt: &Attempt,
         index: u64,
         same_request: bool,
@@ -488,9 +490,12 @@ impl Gateway {
             // Another attempt may have been logged later meanwhile; the log never goes back.
             attempt.when = self.time();
             let known = self.caller(&attempt).await?;
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
             let keys = self.store.reserve(KEYS_A_DECISION).await?;
             let keys = Keys::new(keys, attempt.entropy.branch("nonces"));
-            let mut ruling = Ruling::new(rules, &attempt, &known, keys);
+            let mut ruling = Ruling::new(&rules, &attempt, &known, keys);
             ruling.note("replayed");
             // Who may no longer call is not answered from what she once sent.
             let decision = match journey::standing(&known, &attempt) {
@@ -508,17 +513,21 @@ impl Gateway {
     }
 
     /// A daily limit is reached: the same words for every person (3.0.5).
-    async fn limited(&self, rules: &Arc<Rules>, attempt: Attempt) -> Result<Answered, Fault> {
+    async fn limited(&self, attempt: Attempt) -> Result<Answered, Fault> {
         let mut attempt = attempt.again("limited");
         attempt.idempotency = None;
-        // Nothing but the refusal is written, so the caller need not be known here.
-        let known = Known::default();
         for _ in 0..TRIES_MAX {
             attempt = attempt.again("try");
             attempt.when = self.time();
+            // Nothing but the refusal is written, so the caller need not be known here.
+            let mut known = Known::default();
+            self.read(&mut known, &[Aggregate::Settings]).await?;
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
             let keys = self.store.reserve(KEYS_A_DECISION).await?;
             let keys = Keys::new(keys, attempt.entropy.branch("nonces"));
-            let decision = Ruling::new(rules, &attempt, &known, keys)
+            let decision = Ruling::new(&rules, &attempt, &known, keys)
                 .refuse(Refusal::SlowDown {
                     retry_after_s: 3_600,
                 })
@@ -772,5 +781,8 @@ fn unsealed(bad: BadRuling) -> Fault {
     match bad {
         BadRuling::OutOfKeys(_) => Fault::TooLarge,
         BadRuling::Opening(_) => Fault::CannotRecord("the log entry is over its limits"),
+        BadRuling::OtherRulebook => {
+            Fault::CannotRecord("other policies came into force; try again")
+        }
     }
 }

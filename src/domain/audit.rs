@@ -86,6 +86,7 @@ pub const fn is_denial(refusal: &Refusal) -> bool {
         | Refusal::CheckYourAnswers(_)
         | Refusal::UnknownField { .. }
         | Refusal::MissingField { .. }
+        | Refusal::PoliciesDoNotLoad(_)
         | Refusal::ConsentNeeded
         | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered

@@ -45,6 +45,8 @@ pub enum Aggregate {
     Retention,
     /// An item that one agency's client sealed for another's.
     SealedItem(SealedItemId),
+    /// The pages of a rulebook, by their hash; never changed.
+    Rulebook([u8; 32]),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.

@@ -6,6 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use super::codes::{HoldReason, SealReason, Taint};
 use super::id::{Id, OrgId, ProposalId, ReferralId, ServiceId, TeamId};
 use super::organisation::{Agreement, Certificate, Organisation, Service, Team, TotpSecret};
+use super::rulebook::Revision;
 use super::time::When;
 
 /// A proposal that nobody approves ends after this long.
@@ -57,6 +58,9 @@ pub enum Widening {
     LiftTaint {
         organisation: OrgId,
     },
+    /// Puts another rulebook in force, whether it lets more through or less: who may judge that
+    /// alone could undo what others agreed on (F10).
+    Revise(Revision),
 }
 
 /// The seal on whom one log entry is about (3.5): nothing of identity is behind it, only the name
@@ -123,6 +127,25 @@ impl Widening {
             | Self::GoOnWithout { .. }
             | Self::LiftTaint { .. }
             | Self::Hold(_)
+            | Self::OpenSeal(_)
+            | Self::Revise(_) => None,
+        }
+    }
+
+    /// The rulebook that it would put in force.
+    pub const fn revision(&self) -> Option<&Revision> {
+        match self {
+            Self::Revise(revision) => Some(revision),
+            Self::Enrol(_)
+            | Self::AddTeam { .. }
+            | Self::Attest { .. }
+            | Self::AddAgreement { .. }
+            | Self::AddCertificate { .. }
+            | Self::OpenService(_)
+            | Self::Resume { .. }
+            | Self::GoOnWithout { .. }
+            | Self::LiftTaint { .. }
+            | Self::Hold(_)
             | Self::OpenSeal(_) => None,
         }
     }
@@ -140,7 +163,8 @@ impl Widening {
             | Self::Resume { .. }
             | Self::GoOnWithout { .. }
             | Self::LiftTaint { .. }
-            | Self::OpenSeal(_) => None,
+            | Self::OpenSeal(_)
+            | Self::Revise(_) => None,
         }
     }
 
@@ -157,7 +181,8 @@ impl Widening {
             | Self::Resume { .. }
             | Self::GoOnWithout { .. }
             | Self::LiftTaint { .. }
-            | Self::Hold(_) => None,
+            | Self::Hold(_)
+            | Self::Revise(_) => None,
         }
     }
 
@@ -175,6 +200,7 @@ impl Widening {
             Self::OpenService(service) => &service.organisation,
             Self::Hold(hold) => &hold.organisation,
             Self::OpenSeal(seal) => &seal.organisation,
+            Self::Revise(revision) => &revision.organisation,
         }
     }
 
@@ -190,6 +216,7 @@ impl Widening {
             Self::GoOnWithout { .. } => "go_on_without",
             Self::LiftTaint { .. } => "lift_taint",
             Self::OpenSeal(_) => "open_seal",
+            Self::Revise(_) => "change_policy",
             Self::Hold(hold) => match hold.change {
                 HoldChange::Set { .. } => "hold_referral",
                 HoldChange::End => "end_hold",

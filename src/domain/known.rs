@@ -15,6 +15,7 @@ use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::time::When;
 use super::witnessing::Witnessing;
@@ -39,6 +40,10 @@ pub struct Known {
     pub approvers: Approvers,
     pub roll: Vec<OrgId>,
     pub restoration: Option<Restoration>,
+    /// The rulebook in force; `None` for the one that is built in.
+    pub adopted: Option<Adopted>,
+    /// The pages of rulebooks that were read, by their hash.
+    pub books: BTreeMap<[u8; 32], Vec<Page>>,
     /// Legal holds in force, if they were read.
     pub held: Vec<Held>,
     /// How far the accounts of the log were looked at, if it was read.
@@ -107,6 +112,10 @@ impl Known {
             (Aggregate::Settings, Record::Approvers(approvers)) => self.approvers = approvers,
             (Aggregate::Roll, Record::Member(member)) => self.roll.push(member),
             (Aggregate::Settings, Record::Restoration(found)) => self.restoration = Some(found),
+            (Aggregate::Settings, Record::Adopted(adopted)) => self.adopted = Some(adopted),
+            (Aggregate::Rulebook(hash), Record::Pages(pages)) => {
+                self.books.insert(hash, pages);
+            }
             (Aggregate::Held, Record::Held(held)) => self.held.push(held),
             (Aggregate::Retention, Record::Retention(found)) => self.retention = Some(found),
             (Aggregate::Proposal(id), Record::Proposal(proposal)) => {
@@ -175,7 +184,9 @@ impl Known {
             | Record::Held(_)
             | Record::Retention(_)
             | Record::SealedItem(_)
-            | Record::MissingNote(_) => {}
+            | Record::MissingNote(_)
+            | Record::Adopted(_)
+            | Record::Pages(_) => {}
         }
     }
 

@@ -33,6 +33,7 @@ pub mod decision;
 pub mod known;
 pub mod logged;
 pub mod record;
+pub mod rulebook;
 pub mod rules;
 pub mod ruling;
 pub mod seal;

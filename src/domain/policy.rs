@@ -11,7 +11,7 @@ pub mod proof;
 mod vocabulary;
 
 pub use denial::{Denied, DeniedWhy};
-pub use load::{BadPolicies, PROOF_NAME, Policies, Unproved, set_hash};
+pub use load::{BadPolicies, PROOF_NAME, Policies, SCHEMA_NAME, Unproved, set_hash};
 pub use vocabulary::beyond_the_firewall;
 
 use super::codes::{

@@ -15,6 +15,7 @@ use super::person::TaggedToken;
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::time::When;
 
@@ -82,6 +83,9 @@ pub enum Record {
     SealedItem(SealedItem),
     /// In the queue of the organisation whose note it is.
     MissingNote(MissingNote),
+    Adopted(Adopted),
+    /// Every file of a rulebook.
+    Pages(Vec<Page>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

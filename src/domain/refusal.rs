@@ -32,6 +32,8 @@ pub enum Refusal {
     MissingField {
         name: String,
     },
+    /// Policies that are proposed do not load: every problem, each a sentence.
+    PoliciesDoNotLoad(Vec<String>),
     ConsentNeeded,
     /// A text is held, and nothing can go on without it: `handling=strict`, or a short answer that
     /// would be dangerous by halves.
@@ -119,9 +121,10 @@ impl Refusal {
             Self::RoleNotAllowed { .. } => "role-not-allowed",
             Self::PurposeNotAllowed { .. } => "purpose-not-allowed",
             Self::SecondFactorNeeded => "second-factor-needed",
-            Self::CheckYourAnswers(_) | Self::UnknownField { .. } | Self::MissingField { .. } => {
-                "check-your-answers"
-            }
+            Self::CheckYourAnswers(_)
+            | Self::UnknownField { .. }
+            | Self::MissingField { .. }
+            | Self::PoliciesDoNotLoad(_) => "check-your-answers",
             Self::ConsentNeeded => "consent-needed",
             Self::ImmigrationContentFound(_) => "immigration-content-found",
             Self::AlreadySent => "already-sent",
@@ -171,6 +174,7 @@ impl Refusal {
             Self::CheckYourAnswers(_)
             | Self::UnknownField { .. }
             | Self::MissingField { .. }
+            | Self::PoliciesDoNotLoad(_)
             | Self::ConsentNeeded
             | Self::ImmigrationContentFound(_)
             | Self::AlreadySent
@@ -215,6 +219,9 @@ impl Refusal {
             Self::SecondFactorNeeded => {
                 "Enter the six-digit code from your phone first (POST /v1/second-factor)."
                     .to_owned()
+            }
+            Self::PoliciesDoNotLoad(_) => {
+                "These policies cannot be used. Each problem is listed.".to_owned()
             }
             Self::CheckYourAnswers(_) | Self::UnknownField { .. } | Self::MissingField { .. } => {
                 "Some answers need another look. Each is listed with what to do.".to_owned()

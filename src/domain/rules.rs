@@ -1,4 +1,6 @@
-//! Everything a decision depends on besides the attempt and the facts: policy, screen, clock, keys.
+//! Everything a decision depends on besides the attempt and the facts: rulebook, clock, keys.
+
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -9,11 +11,11 @@ use super::attempt::{Attempt, RequestDigest};
 use super::clock::CodeClock;
 use super::decision::List;
 use super::firewall::hold::WRONG_DAYS;
-use super::firewall::text::TextScreen;
 use super::id::{Id, OrgId};
+use super::known::Known;
 use super::person::{TaggedToken, Token, TokenKeys};
-use super::policy::Policies;
 use super::retention::Retention;
+use super::rulebook::{Page, Rulebook, built_in_hash};
 use super::time::When;
 use super::trail::TrailKey;
 use super::watch::Watch;
@@ -44,15 +46,41 @@ pub enum Entries {
 }
 
 /// The rules in force.
+#[derive(Clone)]
 pub struct Rules {
-    pub policies: Policies,
-    pub screen: TextScreen,
-    pub clock: CodeClock,
-    pub watch: Watch,
-    pub retention: Retention,
-    pub tokens: TokenKeys,
-    pub aliases: AliasKey,
-    pub keys: DomainKeys,
+    /// Changed by two people of two organisations; everything else by whoever runs the gateway.
+    pub book: Arc<Rulebook>,
+    /// That the book only stands in, and for which.
+    pub stands_in: Option<Arc<StandsIn>>,
+    pub clock: Arc<CodeClock>,
+    pub watch: Arc<Watch>,
+    pub retention: Arc<Retention>,
+    pub tokens: Arc<TokenKeys>,
+    pub aliases: Arc<AliasKey>,
+    pub keys: Arc<DomainKeys>,
+}
+
+/// A rulebook is in force that this program cannot use: it was made for another version. Until two
+/// people put one in force that it can, nothing is decided that tells of anyone.
+pub struct StandsIn {
+    pub hash: [u8; 32],
+    pub problems: Vec<String>,
+}
+
+/// How these rules stand to the facts of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Footing {
+    /// The rulebook is the one that the facts say is in force.
+    InForce,
+    StandsIn,
+    /// Another rulebook is in force: nothing may be decided under these rules.
+    Other,
+}
+
+/// The hash of the rulebook that the facts say is in force.
+pub fn in_force(known: &Known) -> [u8; 32] {
+    let adopted = known.adopted.as_ref();
+    adopted.map_or_else(built_in_hash, |adopted| adopted.hash)
 }
 
 fn keyed(key: &[u8; 32], label: &str, parts: &[&[u8]]) -> [u8; 32] {
@@ -77,6 +105,33 @@ fn short(long: [u8; 32]) -> [u8; 16] {
 }
 
 impl Rules {
+    /// The same rules under another rulebook.
+    #[must_use]
+    pub fn under(&self, book: Rulebook, stands_in: Option<StandsIn>) -> Self {
+        Self {
+            book: Arc::new(book),
+            stands_in: stands_in.map(Arc::new),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a decision on these facts may be made under these rules. The facts hold which
+    /// rulebook is in force, and the commit compares their version, so none is ever made under
+    /// another (P8).
+    pub fn footing(&self, known: &Known) -> Footing {
+        let in_force = in_force(known);
+        match &self.stands_in {
+            Some(other) if other.hash == in_force => Footing::StandsIn,
+            None if self.book.hash() == in_force => Footing::InForce,
+            Some(_) | None => Footing::Other,
+        }
+    }
+
+    /// The pages of the rulebook that decides.
+    pub fn pages(&self) -> &[Page] {
+        self.book.pages()
+    }
+
     /// The log's own pseudonyms of the person with these tokens, the strongest first.
     pub fn log_subjects(&self, tokens: &[TaggedToken]) -> Vec<[u8; 16]> {
         let mut ordered: Vec<&TaggedToken> = tokens.iter().collect();

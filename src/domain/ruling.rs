@@ -16,6 +16,7 @@ use super::counterfoil::{Counterfoil, Word};
 use super::decision::{Aggregate, Decision, List, Replay, Write};
 use super::firewall::Screened;
 use super::id::{Id, OrgId, ReferralId};
+use super::journey::governing::standing_in;
 use super::journey::restoring;
 use super::known::Known;
 use super::leaf::{LeafClass, LeafDraft};
@@ -25,7 +26,7 @@ use super::opening::{
 use super::person::{TaggedToken, Tier, Token};
 use super::record::Record;
 use super::refusal::Refusal;
-use super::rules::Rules;
+use super::rules::{Footing, Rules};
 use super::seal::{Keys, OutOfKeys, Payload};
 use super::witnessing;
 use listing::{Place, list_entry};
@@ -42,6 +43,8 @@ pub enum BadRuling {
     OutOfKeys(#[from] OutOfKeys),
     #[error(transparent)]
     Opening(#[from] BadOpening),
+    #[error("another rulebook is in force than the one that decided")]
+    OtherRulebook,
 }
 
 /// What a decision came to, with the account that its receipt is made from.
@@ -120,7 +123,7 @@ impl<'a> Ruling<'a> {
                 outcome: Outcome::Permit,
                 told: String::new(),
                 rule: String::new(),
-                policy: rules.policies.hash(),
+                policy: rules.book.hash(),
                 subject: None,
                 object: None,
                 consents: Vec::new(),
@@ -359,7 +362,11 @@ impl<'a> Ruling<'a> {
 
     /// Puts the decision together: leaf, opening, writes, and where the entry is listed.
     pub fn finish(mut self, answer: Answer) -> Result<Decision<Ruled>, BadRuling> {
-        let answer = self.unless_held_back(answer);
+        let footing = self.rules.footing(self.known);
+        if footing == Footing::Other {
+            return Err(BadRuling::OtherRulebook);
+        }
+        let answer = self.unless_held_back(footing, answer);
         let refused = matches!(answer, Answer::Refused(_));
         let answer = if self.attempt.check_only && !refused {
             Answer::Checked {
@@ -488,13 +495,15 @@ impl<'a> Ruling<'a> {
         }
     }
 
-    /// While the gateway itself may not answer (withdrawals are being collected after a restore, or
-    /// no witness has seen the log for too long), nothing of what was found is told, and nothing
+    /// While the gateway itself may not answer (withdrawals are being collected after a restore, no
+    /// witness has seen the log for too long, or no rulebook of use is in force), nothing of what
+    /// was found is told, and nothing
     /// that would follow from it is written; of every journey, here.
-    fn unless_held_back(&mut self, answer: Answer) -> Answer {
+    fn unless_held_back(&mut self, footing: Footing, answer: Answer) -> Answer {
         let action = self.attempt.action;
         let held = restoring::held_back(self.known, action, &answer)
-            .or_else(|| witnessing::held_back(&self.known.witnessing, action, &answer));
+            .or_else(|| witnessing::held_back(&self.known.witnessing, action, &answer))
+            .or_else(|| standing_in::held_back(footing, action, &answer));
         match held.filter(|_| !self.unread) {
             None => answer,
             Some(refusal) => {

@@ -66,6 +66,10 @@ pub enum ClientFault {
     NotJson(PathBuf),
     #[error("{0}: {1}")]
     Bundle(PathBuf, String),
+    #[error("{0}: {1}")]
+    Policies(PathBuf, String),
+    #[error("after a file nothing follows; a folder follows the word policy")]
+    NotPolicy,
     #[error("{0} holds no secret of a second factor (base32)")]
     Totp(PathBuf),
     #[error("{0} may hold letters, digits and . : _ @ - only")]

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::domain::restoration::Restoration;
+use crate::domain::rules::StandsIn;
 use crate::domain::time::When;
 use crate::domain::witnessing::{Lapse, Witnessing};
 use crate::edge::tls::TlsHealth;
@@ -68,6 +69,20 @@ pub fn store_problems(store: &Health) -> Vec<Problem> {
         });
     }
     found
+}
+
+/// The policies that two people put in force are not for this program.
+pub fn rulebook_problem(stands_in: &StandsIn) -> Problem {
+    Problem {
+        name: "policies-not-usable",
+        stops: false,
+        what: format!(
+            "nothing is told of anyone: the policies in force do not load in this program ({})",
+            stands_in.problems.join("; ")
+        ),
+        todo: "go back to the program that they were made for, or propose policies for this one and \
+               have them approved (firedoor client propose policy)",
+    }
 }
 
 /// Withdrawals are being collected after a restore.

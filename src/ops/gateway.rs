@@ -8,15 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 
 use super::clock::now;
 use super::config::{Config, StoreChoice};
 use super::keys::{KeyError, KeySource, KeyUse, RootKey, log_key};
 use super::rules::{self, RulesError};
 use crate::domain::quorum::{BadPolicy, POLICY_BYTES_MAX, Quorum};
+use crate::domain::rulebook::built_in_hash;
 use crate::edge::tls::{ClientTls, Clock, TlsError, database_client};
 use crate::edge::witnesses::OutsideWitness;
 use crate::pipeline::{Gateway, Witnesses};
+use crate::store::Fault;
 use crate::store::Store;
 use crate::store::journal::{self, Journal, JournalConfig, SEGMENT_BYTES_DEFAULT};
 use crate::store::keys::StoreKeys;
@@ -29,6 +32,14 @@ pub enum OpenError {
     Keys(#[from] KeyError),
     #[error(transparent)]
     Rules(#[from] RulesError),
+    #[error(
+        "policies_dir: {0} holds other policies, or another list of words, than those in force, which \
+         only two people of two organisations change. Propose them: `firedoor client propose policy \
+         {0}`. Leave in policies_dir what is the operator's: clock, watch and retention"
+    )]
+    OtherRulebook(PathBuf),
+    #[error("which policies are in force cannot be read: {0}")]
+    TakeUp(#[source] Fault),
     #[error("the store does not open: {0}")]
     Journal(#[from] Box<journal::OpenError>),
     #[error("the store does not open: {0}")]
@@ -55,16 +66,51 @@ pub enum OpenError {
 pub async fn open(config: &Config) -> Result<Gateway, OpenError> {
     let root = RootKey::read(&config.key_path)?;
     let rules = rules::load(config.policies_dir.as_deref(), &root)?;
+    let configured = match &config.policies_dir {
+        Some(dir) => rules::book(dir)?.map(|book| (dir, book.hash())),
+        None => None,
+    };
     let witnesses = Witnesses::new(quorum(config, &root)?);
     let store = open_store(config, &root).await?;
-    Ok(Gateway {
+    let gateway = Gateway {
         witnesses,
         store,
         rules: ArcSwap::from_pointee(rules),
         now,
         latest: AtomicI64::new(0),
         random,
-    })
+        taking_up: Mutex::const_new(()),
+    };
+    match under_the_rulebook_in_force(&gateway, configured).await {
+        Ok(()) => Ok(gateway),
+        Err(error) => {
+            // What was opened is closed in order, so that the next start need not rebuild.
+            let _ = gateway.store.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// Takes up what two people put in force, or what is built in. A folder with anything else does
+/// not start; but one that was left behind when two people agreed on another must not keep a
+/// gateway from starting again under that.
+async fn under_the_rulebook_in_force(
+    gateway: &Gateway,
+    configured: Option<(&PathBuf, [u8; 32])>,
+) -> Result<(), OpenError> {
+    let adopted = gateway.take_up().await.map_err(OpenError::TakeUp)?;
+    let in_force = adopted.as_ref().map_or_else(built_in_hash, |one| one.hash);
+    let Some((dir, _)) = configured.filter(|(_, hash)| *hash != in_force) else {
+        return Ok(());
+    };
+    if adopted.is_none() {
+        return Err(OpenError::OtherRulebook(dir.clone()));
+    }
+    tracing::warn!(
+        dir = %dir.display(),
+        "policies_dir holds other policies than those that two people put in force; they are not used"
+    );
+    Ok(())
 }
 
 /// Who must have seen the log; `None` if nobody is named.

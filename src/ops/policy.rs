@@ -13,6 +13,7 @@ use super::cert::hex;
 use super::cli::CommandResult;
 use super::config::Config;
 use super::rules::{self, RulesError};
+use crate::domain::rulebook::Rulebook;
 
 /// Look at the policies before the gateway does
 #[derive(clap::Args)]
@@ -73,12 +74,18 @@ pub fn run(args: &Args) -> CommandResult {
     })
 }
 
-/// The hash of the set if it loads, and every problem found.
+/// The hash of the rulebook if it loads, as log entries carry it, and every problem found.
 pub(super) fn check(dir: Option<&Path>) -> (Option<String>, Vec<String>) {
     let mut problems = Vec::new();
-    let found = match rules::policies(dir) {
-        Ok(policies) => Some(hex(&policies.hash())),
-        Err(RulesError::Policies(bad)) => {
+    let loaded = match dir {
+        None => Rulebook::built_in().map_err(RulesError::BuiltIn),
+        Some(dir) => rules::pages(dir).and_then(|pages| {
+            Rulebook::load(&pages).map_err(|bad| RulesError::Rulebook(dir.to_owned(), bad))
+        }),
+    };
+    let found = match loaded {
+        Ok(book) => Some(hex(&book.hash())),
+        Err(RulesError::Rulebook(_, bad)) => {
             problems.extend(bad.problems);
             None
         }
@@ -87,7 +94,6 @@ pub(super) fn check(dir: Option<&Path>) -> (Option<String>, Vec<String>) {
             None
         }
     };
-    problems.extend(rules::screen(dir).err().map(|error| error.to_string()));
     problems.extend(rules::clock(dir).err().map(|error| error.to_string()));
     problems.extend(rules::retention(dir).err().map(|error| error.to_string()));
     (found, problems)
@@ -106,6 +112,6 @@ mod tests {
         std::fs::write(dir.path().join("screen/lexicon.toml"), "x = 1").unwrap();
         let (hash, problems) = check(Some(dir.path()));
         assert!(hash.is_none());
-        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert_eq!(problems.len(), 3, "{problems:?}");
     }
 }

@@ -1,22 +1,26 @@
-//! Reads the rules in force: policies, text screen, clock and retention, built in or from a folder.
+//! Reads rules from a folder: a rulebook to check or to propose, and the operator's own clock, watch
+//! and retention.
 //!
-//! A folder replaces the policies as a whole, never single files: half of one set and half of
-//! another is a set that nobody has looked at. Nothing is used that does not validate (P3).
+//! No folder puts a rulebook in force: that takes two people (F10). A folder holds one whole or
+//! not at all: half of one set and half of another is a set that nobody has looked at (P3).
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::keys::{KeyError, KeySource, domain_keys};
 use crate::domain::clock::{ClockError, CodeClock};
 use crate::domain::firewall::text::{BadLexicon, Lists, TextScreen};
 use crate::domain::policy::proof::{BadProof, Proof};
-use crate::domain::policy::{BadPolicies, PROOF_NAME, Policies, Unproved};
+use crate::domain::policy::{BadPolicies, PROOF_NAME, Policies, SCHEMA_NAME, Unproved};
 use crate::domain::retention::{BUILT_IN_RETENTION, BadRetention, Retention};
+use crate::domain::rulebook::{BadRulebook, Page, Rulebook, SCREEN_LISTS};
 use crate::domain::rules::Rules;
 use crate::domain::watch::{BadWatch, Watch};
 
-const SCHEMA: &str = "schema.cedarschema";
+/// Where the lists of the text screen lie in a folder.
+const SCREEN: &str = "screen";
 const LEXICON: &str = "screen/lexicon.toml";
 const GENERAL: &str = "screen/general.toml";
 const CLOCK_RULES: &str = "clock/vcop2021.toml";
@@ -47,6 +51,10 @@ pub enum RulesError {
     Unproved(PathBuf),
     #[error("{0}: {1}")]
     Proof(PathBuf, #[source] BadProof),
+    #[error("{0}: {1}")]
+    Rulebook(PathBuf, #[source] BadRulebook),
+    #[error("the built-in policies do not load: {0}")]
+    BuiltIn(#[source] BadRulebook),
     #[error("the text screen: {0}")]
     Screen(#[from] BadLexicon),
     #[error("the clock: {0}")]
@@ -59,19 +67,57 @@ pub enum RulesError {
     Keys(#[from] KeyError),
 }
 
-/// Everything a decision depends on besides the attempt and the facts.
+/// Everything a decision depends on besides the attempt and the facts, under the built-in rulebook;
+/// the store may name another.
 pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesError> {
     let (tokens, aliases, keys) = domain_keys(keys)?;
     Ok(Rules {
-        policies: policies(dir)?,
-        screen: screen(dir)?,
-        clock: clock(dir)?,
-        watch: watch(dir)?,
-        retention: retention(dir)?,
-        tokens,
-        aliases,
-        keys,
+        book: Arc::new(Rulebook::built_in().map_err(RulesError::BuiltIn)?),
+        stands_in: None,
+        clock: clock(dir)?.into(),
+        watch: watch(dir)?.into(),
+        retention: retention(dir)?.into(),
+        tokens: tokens.into(),
+        aliases: aliases.into(),
+        keys: keys.into(),
     })
+}
+
+/// The rulebook in a folder; `None` if it has no file of one.
+pub fn book(dir: &Path) -> Result<Option<Rulebook>, RulesError> {
+    let lists = SCREEN_LISTS
+        .iter()
+        .map(|(name, _)| dir.join(SCREEN).join(name));
+    let known = [dir.join(SCHEMA_NAME), dir.join(PROOF_NAME)];
+    if !known.into_iter().chain(lists).any(|path| path.exists()) && policy_names(dir)?.is_empty() {
+        return Ok(None);
+    }
+    let loaded = Rulebook::load(&pages(dir)?);
+    loaded
+        .map(Some)
+        .map_err(|bad| RulesError::Rulebook(dir.to_owned(), bad))
+}
+
+/// The files of the rulebook in a folder, as a proposal carries them. Lists of the text screen that
+/// it lacks are those built in.
+pub fn pages(dir: &Path) -> Result<Vec<Page>, RulesError> {
+    let mut pages = Vec::new();
+    for name in [SCHEMA_NAME, PROOF_NAME] {
+        // What is missing the loader names.
+        let path = dir.join(name);
+        if path.exists() {
+            pages.push((name.to_owned(), read(&path)?));
+        }
+    }
+    for name in policy_names(dir)? {
+        let text = read(&dir.join(&name))?;
+        pages.push((name, text));
+    }
+    for (name, built_in) in SCREEN_LISTS {
+        let text = own_or(Some(dir), &format!("{SCREEN}/{name}"), built_in)?;
+        pages.push(((*name).to_owned(), text));
+    }
+    Ok(pages)
 }
 
 /// The policies of a folder, with the proof that must stand beside them (P3).
@@ -91,9 +137,23 @@ pub fn policies(dir: Option<&Path>) -> Result<Policies, RulesError> {
 /// The policies of a folder before anything is proved of them: its schema and every `.cedar` file
 /// directly in it.
 pub fn unproved(dir: &Path) -> Result<Unproved, RulesError> {
-    let unreadable = |error| RulesError::File(dir.to_owned(), error);
-    let schema = read(&dir.join(SCHEMA))?;
+    let schema = read(&dir.join(SCHEMA_NAME))?;
     let mut files = Vec::new();
+    for name in policy_names(dir)? {
+        let text = read(&dir.join(&name))?;
+        files.push((name, text));
+    }
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    Ok(Unproved::load(&schema, &files)?)
+}
+
+/// The `.cedar` files directly in a folder, sorted.
+fn policy_names(dir: &Path) -> Result<Vec<String>, RulesError> {
+    let unreadable = |error| RulesError::File(dir.to_owned(), error);
+    let mut names = Vec::new();
     for (seen, entry) in fs::read_dir(dir).map_err(unreadable)?.enumerate() {
         if seen >= FILES_MAX {
             return Err(RulesError::TooMany(dir.to_owned()));
@@ -104,15 +164,11 @@ pub fn unproved(dir: &Path) -> Result<Unproved, RulesError> {
             .is_some_and(|extension| extension == "cedar")
         {
             let name = path.file_name().unwrap_or_default();
-            files.push((name.to_string_lossy().into_owned(), read(&path)?));
+            names.push(name.to_string_lossy().into_owned());
         }
     }
-    files.sort();
-    let files: Vec<(&str, &str)> = files
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .collect();
-    Ok(Unproved::load(&schema, &files)?)
+    names.sort();
+    Ok(names)
 }
 
 /// The text screen; the built-in lists of words and of general sentences unless the folder has its
@@ -184,6 +240,19 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_holds_a_rulebook_whole_or_only_what_is_the_operators() {
+        let folder = book(&shipped()).unwrap().unwrap();
+        assert_eq!(folder.hash(), Rulebook::built_in().unwrap().hash());
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(RETENTION), BUILT_IN_RETENTION).unwrap();
+        assert!(book(dir.path()).unwrap().is_none());
+        fs::create_dir(dir.path().join(SCREEN)).unwrap();
+        fs::write(dir.path().join(LEXICON), Lists::BUILT_IN.lexicon).unwrap();
+        let error = book(dir.path()).err().unwrap().to_string();
+        assert!(error.contains("schema.cedarschema is missing"), "{error}");
+    }
+
+    #[test]
     fn a_folder_that_lacks_a_part_or_breaks_one_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         assert!(matches!(
@@ -191,7 +260,7 @@ mod tests {
             Err(RulesError::File(..))
         ));
         let (schema, files) = Policies::shipped_files();
-        fs::write(dir.path().join(SCHEMA), schema).unwrap();
+        fs::write(dir.path().join(SCHEMA_NAME), schema).unwrap();
         for (name, text) in files {
             fs::write(dir.path().join(name), text).unwrap();
         }

@@ -26,7 +26,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::cli::CommandResult;
 use super::clock::now;
 use super::condition::{
-    Problem, erasure_problem, evidence_problem, problems, restoration_problems, witnessing_problem,
+    Problem, erasure_problem, evidence_problem, problems, restoration_problems, rulebook_problem,
+    witnessing_problem,
 };
 use super::config::{Config, ConfigError};
 use super::gateway::{self, OpenError};
@@ -306,6 +307,9 @@ async fn found_problems(app: &App, tls: &TlsState) -> Vec<Problem> {
     // A store that cannot be read is named already, or will be by the next request.
     if let Ok(Some(restoration)) = app.gateway.restoration().await {
         found.extend(restoration_problems(&restoration));
+    }
+    if let Some(stands_in) = &app.gateway.rules.load().stands_in {
+        found.push(rulebook_problem(stands_in));
     }
     if let Ok(witnessing) = app.gateway.witnessing().await {
         found.extend(witnessing_problem(&witnessing));

@@ -40,6 +40,7 @@ impl Gateway {
     /// # Errors
     /// [`Fault`]. What was committed before stays erased; the rest is found again.
     pub async fn forget(&self, now: When) -> Result<u64, Fault> {
+        // How long accounts are kept is no part of the rulebook, which may change in the night.
         let rules = self.rules.load_full();
         let mut night = Night::default();
         for class in rules.retention.classes() {
@@ -68,18 +69,14 @@ impl Gateway {
             let end = mark.saturating_add(STEP).min(size).max(mark);
             let held = progress.held().filter(|index| first && *index < mark);
             let indices: Vec<u64> = held.chain(mark..end).collect();
-            let by = (&rules.retention, class);
+            let by = (&*rules.retention, class);
             let open = Open::of(&known);
             let judged = self.store.judge(&indices, by, now, &open).await?;
             let looked = progress.look(class, &indices, &judged, end);
             let passed = looked.progress.mark(class) - mark;
             let last = looked.ended || end == size;
             let noted = !looked.due.is_empty() || night.unnoted + passed >= NOTED_AFTER;
-            if noted
-                && !self
-                    .commit_forgetting(rules, &known, class, &looked)
-                    .await?
-            {
+            if noted && !self.commit_forgetting(&known, class, &looked).await? {
                 moved += 1;
                 match moved < TRIES_MAX {
                     true => continue,
@@ -103,16 +100,18 @@ impl Gateway {
     /// `false`: something moved meanwhile.
     async fn commit_forgetting(
         &self,
-        rules: &Rules,
         known: &Known,
         class: &Class,
         looked: &Looked,
     ) -> Result<bool, Fault> {
+        let Some(rules) = self.rules_for(known).await? else {
+            return Ok(false);
+        };
         let entropy = self.entropy();
         let keys = self.store.reserve(forgetting::KEYS).await?;
         let keys = Keys::new(keys, entropy.branch("nonces"));
         let when = self.time();
-        let made = forgetting::forget(rules, when, &entropy, keys, known, class, looked);
+        let made = forgetting::forget(&rules, when, &entropy, keys, known, class, looked);
         let Some(decision) = made.map_err(unsealed)? else {
             return Err(Fault::CannotRecord("nobody is enrolled"));
         };

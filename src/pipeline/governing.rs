@@ -172,6 +172,11 @@ impl Gateway {
             self.read(known, &[Aggregate::Referral(hold.referral)])
                 .await?;
         }
+        if let Some(revision) = widening.revision() {
+            let books = [revision.hash, revision.replaces].map(Aggregate::Rulebook);
+            self.read(known, &books).await?;
+            self.read(known, &[Aggregate::Roll]).await?;
+        }
         self.read_target(known, widening.organisation(), widening.user())
             .await
     }

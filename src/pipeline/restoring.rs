@@ -100,7 +100,9 @@ impl Gateway {
         let entropy = self.entropy();
         let keys = self.store.reserve(restoring::KEYS).await?;
         let keys = Keys::new(keys, entropy.branch("nonces"));
-        let rules = self.rules.load_full();
+        let Some(rules) = self.rules_for(&known).await? else {
+            return Ok(false);
+        };
         let copied = Copied {
             leaves: restored.leaves,
             since: restored.at,

@@ -187,7 +187,9 @@ impl Gateway {
             let entropy = self.entropy();
             let keys = self.store.reserve(KEYS_A_DECISION).await?;
             let keys = Keys::new(keys, entropy.branch("nonces"));
-            let rules = self.rules.load_full();
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
             let decision = keeping::escalate(&rules, when, &entropy, keys, &known, own);
             let Some(decision) = decision.map_err(unsealed)? else {
                 return Ok(());
@@ -245,7 +247,9 @@ impl Gateway {
             let entropy = self.entropy();
             let keys = self.store.reserve(KEYS_A_DECISION).await?;
             let keys = Keys::new(keys, entropy.branch("nonces"));
-            let rules = self.rules.load_full();
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
             let decision = keeping::sample(&rules, when, &entropy, keys, &known, own, &of);
             let Some(decision) = decision.map_err(unsealed)? else {
                 return Ok(());
@@ -264,9 +268,10 @@ impl Gateway {
             .await?;
         self.count_signs(&mut known).await?;
         // The members are read to say whom it is put down to: that they move is no reason to wait.
+        // The settings say which rulebook is in force.
         known
             .read
-            .retain(|(of, _)| matches!(of, Aggregate::Queue(_)));
+            .retain(|(of, _)| matches!(of, Aggregate::Queue(_) | Aggregate::Settings));
         Ok(known)
     }
 

@@ -177,7 +177,7 @@ fn one(
     (place, field): (usize, &'static str),
     text: &str,
 ) -> Option<Hold> {
-    let held = match guarded(text, |text| rules.screen.read(text)) {
+    let held = match guarded(text, |text| rules.book.screen.read(text)) {
         Finding::Clean => return None,
         Finding::Held(held) => held,
     };
@@ -196,7 +196,7 @@ fn one(
         } else {
             held.suggestion
         },
-        version: rules.screen.version().to_owned(),
+        version: rules.book.screen.version().to_owned(),
         hash: rules.held_text(own, text),
     })
 }

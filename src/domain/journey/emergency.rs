@@ -84,7 +84,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
     let mut ask = caller.ask(attempt, caller.as_recipient());
     ask.classes = CLASSES.to_vec();
     // Unconfirmed, so that policy says first whether this user may ever do it.
-    if let Err(denied) = authorise(&ruling.rules().policies, &ask, ())
+    if let Err(denied) = authorise(&ruling.rules().book.policies, &ask, ())
         && denied.why != DeniedWhy::EmergencyNotConfirmed
     {
         ruling.rule(&denied.rules);

@@ -8,6 +8,8 @@ mod changes;
 pub mod founding;
 pub mod holding;
 mod own_staff;
+mod revising;
+pub mod standing_in;
 mod texts;
 
 #[cfg(test)]
@@ -73,6 +75,10 @@ fn decide_proposal(
     }
     let mut widening = holding::inward(widening, ruling.rules(), own);
     check(ruling, known, &widening)?;
+    let mut pages = None;
+    if let Widening::Revise(revision) = &mut widening {
+        pages = Some(revising::weigh(revision, ruling.rules(), known)?);
+    }
     let waiting = known
         .proposals
         .values()
@@ -94,6 +100,9 @@ fn decide_proposal(
         approved: None,
     };
     ruling.concerns(proposal.widening.organisation());
+    if let Some((of, item, record)) = pages {
+        ruling.fact(of, item, &record);
+    }
     ruling.fact(
         Aggregate::Proposal(id),
         singleton("proposal"),
@@ -185,6 +194,16 @@ fn decide_approval(
         let done = found.reconciled.iter().map(|(id, _)| id);
         for organisation in found.waiting.iter().chain(done) {
             ruling.concerns(organisation);
+        }
+    }
+    if let Some(revision) = proposal.widening.revision() {
+        // Everyone sees that the rules changed.
+        for member in known.members() {
+            ruling.concerns(&member);
+        }
+        let rules = ruling.rules();
+        for (of, item, record) in revising::adopt(revision, id, rules, known, attempt.when)? {
+            ruling.fact(of, item, &record);
         }
     }
     let by = proposal.proposed_user.as_str();

@@ -203,7 +203,7 @@ impl From<Refusal> for Stop {
 pub fn permit<T>(ruling: &mut Ruling<'_>, ask: &Ask, value: T) -> Result<Permitted<T>, Stop> {
     ruling.relationship(ask.relationship.code());
     ruling.basis(ask.basis);
-    match authorise(&ruling.rules().policies, ask, value) {
+    match authorise(&ruling.rules().book.policies, ask, value) {
         Ok(permitted) => {
             ruling.rule(permitted.rules());
             Ok(permitted)

@@ -15,7 +15,7 @@ use crate::domain::known::Known;
 use crate::domain::leaf::{LeafClass, LeafDraft};
 use crate::domain::opening::{Account, Decided, Outcome, What, Who, Why};
 use crate::domain::record::Record;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{Footing, Rules};
 use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
@@ -64,6 +64,9 @@ pub fn entry(
     let Some((operator, team)) = operator(known) else {
         return Ok(None);
     };
+    if rules.footing(known) == Footing::Other {
+        return Err(BadRuling::OtherRulebook);
+    }
     let told = act.answer.told();
     let mut notes = vec![OPERATOR.to_owned()];
     notes.extend(act.notes);
@@ -90,7 +93,7 @@ pub fn entry(
             outcome: Outcome::Permit,
             told: told.to_owned(),
             rule: act.rule,
-            policy: rules.policies.hash(),
+            policy: rules.book.hash(),
             subject: None,
             object: None,
             consents: Vec::new(),

@@ -125,7 +125,7 @@ fn release(
     source.held_back(ask.relationship)?;
     let ask = source.ask(ask);
     let release = parts(known, &[source.assessment.answers_item]);
-    let permitted = authorise(&ruling.rules().policies, &ask, release).map_err(|denied| {
+    let permitted = authorise(&ruling.rules().book.policies, &ask, release).map_err(|denied| {
         ruling.rule(&denied.rules);
         "firewalled"
     })?;

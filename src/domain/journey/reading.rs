@@ -275,7 +275,7 @@ pub fn say_wrong(
     };
     ruling.object(Some(reference), Some(hold));
     ruling.reason(because.code());
-    ruling.note(&format!("screen-{}", rules.screen.version()));
+    ruling.note(&format!("screen-{}", rules.book.screen.version()));
     ruling.finish(Answer::SaidWrong)
 }
 

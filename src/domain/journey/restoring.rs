@@ -106,6 +106,7 @@ pub const fn is_about_caller(refusal: &Refusal) -> bool {
         Refusal::CheckYourAnswers(_)
         | Refusal::UnknownField { .. }
         | Refusal::MissingField { .. }
+        | Refusal::PoliciesDoNotLoad(_)
         | Refusal::ConsentNeeded
         | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered

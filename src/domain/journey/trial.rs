@@ -4,7 +4,7 @@
 //! test goes through the same forms as the gateway does.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::alias::{AliasKey, AliasKind};
 use crate::domain::answer::Answer;
@@ -15,7 +15,6 @@ use crate::domain::clock::CodeClock;
 use crate::domain::codes::*;
 use crate::domain::consent::{Consent, Opens, Recipients};
 use crate::domain::decision::*;
-use crate::domain::firewall::text::{Lists, TextScreen};
 use crate::domain::governance::Approvers;
 use crate::domain::id::*;
 use crate::domain::known::Known;
@@ -25,10 +24,10 @@ use crate::domain::peer::{Peer, SpiffeName};
 use crate::domain::person::{
     RawFields, RawIdentifier, RawSafeContact, SafeContact, TaggedToken, TokenKeys, resolve,
 };
-use crate::domain::policy::Policies;
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::{Operational, UrgencyCode};
 use crate::domain::retention::{BUILT_IN_RETENTION, Retention};
+use crate::domain::rulebook::Rulebook;
 use crate::domain::rules::{DomainKeys, Rules};
 use crate::domain::ruling::{BadRuling, Ruled};
 use crate::domain::seal::{ItemKey, Keys, Slot};
@@ -65,23 +64,26 @@ impl Rules {
     /// The rules as shipped, under keys that everyone knows.
     pub fn for_tests() -> &'static Self {
         static RULES: OnceLock<Rules> = OnceLock::new();
-        RULES.get_or_init(|| Self::of(Policies::shipped().unwrap()))
+        RULES.get_or_init(|| Self::of(Rulebook::built_in().unwrap()))
     }
 
-    /// The same under other policies.
-    pub fn of(policies: Policies) -> Self {
+    /// The same under another rulebook.
+    pub fn of(book: Rulebook) -> Self {
         Self {
-            policies,
-            screen: TextScreen::parse(&Lists::BUILT_IN).unwrap(),
+            book: Arc::new(book),
+            stands_in: None,
             clock: CodeClock::parse(
                 include_str!("../../../policies/clock/vcop2021.toml"),
                 include_str!("../../../policies/clock/bank-holidays-england-and-wales.toml"),
             )
-            .unwrap(),
-            watch: Watch::parse(include_str!("../../../policies/watch/rules.toml")).unwrap(),
-            retention: Retention::parse(BUILT_IN_RETENTION).unwrap(),
-            tokens: TokenKeys::derive(&[1; 32]),
-            aliases: AliasKey::new([2; 32]),
+            .unwrap()
+            .into(),
+            watch: Watch::parse(include_str!("../../../policies/watch/rules.toml"))
+                .unwrap()
+                .into(),
+            retention: Retention::parse(BUILT_IN_RETENTION).unwrap().into(),
+            tokens: TokenKeys::derive(&[1; 32]).into(),
+            aliases: AliasKey::new([2; 32]).into(),
             keys: DomainKeys {
                 log_subject: [3; 32],
                 replay: [4; 32],
@@ -89,7 +91,8 @@ impl Rules {
                 session: [6; 32],
                 counterfoil: [7; 32],
                 trail: [8; 32],
-            },
+            }
+            .into(),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::domain::decision::Listed;
 use crate::domain::firewall::hold::Unread;
 use crate::domain::id::Id;
 use crate::domain::policy::{Policies, Unproved};
+use crate::domain::rulebook::Rulebook;
 use crate::domain::rules::Rules;
 use crate::domain::time::When;
 
@@ -63,7 +64,8 @@ fn widest() -> &'static Rules {
         let everything = "@id(\"T01.everything\")\n@says(\"Permits all.\")\n\
                           permit (principal, action, resource);\n";
         let files = [*forbids.unwrap(), ("10-everything.cedar", everything)];
-        Rules::of(Unproved::load(schema, &files).unwrap().assume_proved())
+        let widest = Unproved::load(schema, &files).unwrap().assume_proved();
+        Rules::of(Rulebook::with_policies(widest))
     })
 }
 

@@ -16,7 +16,7 @@ use super::vocabulary::{check_lists, full_ask};
 use crate::domain::codes::{Action, Purpose};
 
 /// The name under which the schema is told of, and hashed.
-pub(super) const SCHEMA_NAME: &str = "schema.cedarschema";
+pub const SCHEMA_NAME: &str = "schema.cedarschema";
 /// Most policy files in one set.
 pub const FILES_MAX: usize = 64;
 /// Most validation problems told of one policy.
@@ -253,6 +253,17 @@ impl Policies {
     /// The schema and files of [`Policies::shipped`], for `init` and `policy diff`.
     pub const fn shipped_files() -> (&'static str, &'static [(&'static str, &'static str)]) {
         (SHIPPED_SCHEMA, SHIPPED)
+    }
+
+    /// The proof that was built in beside them.
+    pub const fn shipped_proof() -> &'static str {
+        SHIPPED_PROOF
+    }
+
+    /// A policy's own text, without its place in a file.
+    pub fn text(&self, id: &str) -> Option<String> {
+        let found = self.set.set.policy(&PolicyId::new(id));
+        found.map(ToString::to_string)
     }
 
     /// What was proved of this set.

@@ -16,6 +16,7 @@ use crate::domain::codes::Action;
 use crate::domain::firewall::hold;
 use crate::domain::governance::{HoldChange, Proposal};
 use crate::domain::refusal::Refusal;
+use crate::domain::rulebook::Revision;
 use crate::edge::wire::governance::{Change, NarrowingIn, ProposalIn, SecondFactorIn};
 
 /// Proposes what widens; a second person of another organisation approves it. A certificate for
@@ -138,10 +139,35 @@ pub fn proposal_json(proposal: &Proposal) -> Value {
         "until": proposal.until.rfc3339(),
         // Whose referral it is about stays with its organisation.
         "hold": hold,
+        "policies": proposal.widening.revision().map(revision_json),
         "seal": proposal.widening.seal().map(|seal| json!({ "reason": seal.reason.code() })),
         "approved": proposal.approved.as_ref().map(|approval| json!({
             "organisation": approval.organisation.as_str(),
             "at": approval.at.rfc3339(),
         })),
+    })
+}
+
+/// What an approver needs in order to decide, and where the files are.
+fn revision_json(revision: &Revision) -> Value {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = hex(&revision.hash);
+    let (proof, replaces): (String, String) = (hex(&revision.proof), hex(&revision.replaces));
+    let differences: Vec<Value> = revision
+        .differences
+        .iter()
+        .map(|one| {
+            json!({
+                "what": one.of.code(), "name": one.name, "how": one.how.code(), "says": one.says,
+            })
+        })
+        .collect();
+    json!({
+        "hash": hash,
+        "proof": proof,
+        "solver": revision.solver,
+        "replaces": replaces,
+        "differences": differences,
+        "files": format!("/v1/policies/{hash}"),
     })
 }

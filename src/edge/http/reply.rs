@@ -279,6 +279,13 @@ fn problem(refusal: &Refusal) -> Map<String, Value> {
                 .collect();
             map.insert("fields".to_owned(), json!(fields));
         }
+        Refusal::PoliciesDoNotLoad(problems) => {
+            let fields: Vec<Value> = problems
+                .iter()
+                .map(|problem| json!({ "field": "files", "message": problem }))
+                .collect();
+            map.insert("fields".to_owned(), json!(fields));
+        }
         Refusal::UnknownField { name } => {
             let message = match name {
                 Some(name) if names_a_file(name) => NO_ATTACHMENTS,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Map, Value, json};
 
@@ -12,9 +13,9 @@ use super::referrals::Reply;
 use super::reply::{self, envelope, finish};
 use crate::domain::codes::Action;
 use crate::domain::peer::Peer;
-use crate::domain::policy::Policies;
 use crate::domain::refusal::Refusal;
 use crate::domain::report::{Figures, Shown, Table};
+use crate::domain::rulebook::Page;
 use crate::edge::wire::reports::ReportIn;
 
 /// The report that a person asks for about herself, in plain words, as far as your organisation may
@@ -124,10 +125,12 @@ pub async fn policies_in_force(State(app): State<Arc<App>>, request: Request) ->
     if request.extensions().get::<Peer>().is_none() {
         return reply::bare(&Refusal::CertificateNotAccepted);
     }
-    policies_json(&app.gateway.rules.load().policies)
+    let rules = app.gateway.rules.load();
+    policies_json(rules.book.hash(), rules.pages())
 }
 
-/// The policies with this hash, as entries name it, if they are in force.
+/// The policies with this hash, as entries and proposals name it: in force now or earlier, or
+/// proposed.
 #[utoipa::path(get, path = "/v1/policies/{hash}", tag = "audit", params(("hash" = String, Path)),
     responses((status = 200, description = "hash, and name and text of each file")))]
 pub async fn policies(
@@ -138,21 +141,34 @@ pub async fn policies(
     if request.extensions().get::<Peer>().is_none() {
         return reply::bare(&Refusal::CertificateNotAccepted);
     }
-    let rules = app.gateway.rules.load();
-    match hash == hex(&rules.policies.hash()) {
-        true => policies_json(&rules.policies),
-        false => reply::bare(&Refusal::NotFound),
+    let Some(hash) = unhex(&hash) else {
+        return reply::bare(&Refusal::NotFound);
+    };
+    match app.gateway.pages(hash).await {
+        Ok(Some(pages)) => policies_json(hash, &pages),
+        Ok(None) => reply::bare(&Refusal::NotFound),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 
-fn policies_json(policies: &Policies) -> Response {
-    let files = policies.files().iter();
+fn policies_json(hash: [u8; 32], pages: &[Page]) -> Response {
+    let files = pages.iter();
     let files: Vec<Value> = files
         .map(|(name, text)| json!({ "name": name, "text": text }))
         .collect();
-    Json(json!({ "hash": hex(&policies.hash()), "files": files })).into_response()
+    Json(json!({ "hash": hex(&hash), "files": files })).into_response()
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// In the one spelling.
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).ok()?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    (hex(&bytes) == text).then_some(bytes)
 }

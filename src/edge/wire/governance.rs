@@ -20,6 +20,7 @@ use crate::domain::organisation::{
     Agreement, Attestation, Certificate, Organisation, Service, StandingAcceptance, Team,
 };
 use crate::domain::person::FieldError;
+use crate::domain::rulebook::Revision;
 
 mod narrowing;
 
@@ -133,6 +134,14 @@ pub struct ServiceIn {
     pub dos_service_id: Option<String>,
 }
 
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageIn {
+    /// `schema.cedarschema`, `proof.json`, `lexicon.toml`, or the name of a `.cedar` file.
+    pub name: String,
+    pub text: String,
+}
+
 /// A change that lets more through.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "change", rename_all = "snake_case", deny_unknown_fields)]
@@ -193,6 +202,11 @@ pub enum ProposalIn {
         /// `misuse`, `complaint`, `safeguarding_review`, `subject_access` or `regulator_order`.
         reason: String,
     },
+    /// Puts other policies in force, whole and with their proof: every file of a folder that
+    /// `firedoor policy check` finds good, the lists of the text screen among them.
+    ChangePolicy {
+        files: Vec<PageIn>,
+    },
     /// For your own team, by your organisation's administrator in person: takes effect at once.
     IssueOwnCertificate {
         certificate: CertificateIn,
@@ -229,7 +243,9 @@ impl Written for ProposalIn {
             Self::OpenService { service } => {
                 vec![("service.public_name", service.public_name.text())]
             }
-            Self::AttestTeam {
+            // Policies and lists of words: full of such words, and about nobody.
+            Self::ChangePolicy { files: _ }
+            | Self::AttestTeam {
                 organisation: _,
                 team: _,
                 taint: _,
@@ -335,6 +351,11 @@ impl ProposalIn {
                 entry,
                 reason: wrong.code("reason", &reason, SealReason::parse)?,
             }),
+            Self::ChangePolicy { files } => {
+                let pages = files.into_iter().map(|file| (file.name, file.text));
+                let own = attempt.organisation().clone();
+                Widening::Revise(Revision::of(own, pages.collect()))
+            }
             Self::IssueOwnCertificate {
                 certificate,
                 totp_secret,

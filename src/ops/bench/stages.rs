@@ -106,7 +106,9 @@ impl Bench {
             self.limit,
             thread_cpu,
             async || Ok(()),
-            async |()| authorise(&self.rules.policies, &ask, ()).map_err(|_| BenchError::Denied),
+            async |()| {
+                authorise(&self.rules.book.policies, &ask, ()).map_err(|_| BenchError::Denied)
+            },
         )
         .await?;
         let screening = self.screen(&one, &ask).await?;
@@ -227,13 +229,13 @@ impl Bench {
             self.limit,
             thread_cpu,
             async || {
-                let permitted = authorise(&self.rules.policies, ask, payload());
+                let permitted = authorise(&self.rules.book.policies, ask, payload());
                 permitted.map_err(|_| BenchError::Denied)
             },
             async |permitted| {
                 let found: Vec<_> = texts
                     .iter()
-                    .map(|text| self.rules.screen.read(std::hint::black_box(text)))
+                    .map(|text| self.rules.book.screen.read(std::hint::black_box(text)))
                     .collect();
                 Ok((found, screen(permitted, ACCEPTED)))
             },

@@ -1,5 +1,7 @@
 //! `firedoor client`: what an agency does from its shell, each command one request.
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -9,6 +11,8 @@ use super::input::{document, given, typed};
 use super::reconciling::ReconcileArgs;
 use super::sealed_items::{CollectArgs, SealArgs, Sealing};
 use super::{ClientFault, Request, id};
+use crate::domain::rulebook::built_in_pages;
+use crate::ops::rules;
 
 const SEAL_HELP: &str = "\
 Example: firedoor client seal item.toml --bundle bundles/larkfield --pin 7QF4-2KD0-...
@@ -249,9 +253,20 @@ pub enum ClientCommand {
     /// Sign in with the six digits that your phone shows
     #[command(after_help = "Example: firedoor client second-factor 123456 --bundle bundles/ig")]
     SecondFactor { code: Option<String> },
-    /// Propose a change that lets more through
-    #[command(after_help = "Example: firedoor client propose change.json --bundle bundles/ig")]
-    Propose { file: String },
+    /// Propose a change that lets more through, or other policies
+    #[command(
+        after_help = "`policy DIR` proposes the policies of a folder with their proof, and its lists of \
+                      words; `policy` alone, those built into this program. What is proposed is in \
+                      force when a person of another organisation has approved it.\n\n\
+                      Example: firedoor client propose change.json --bundle bundles/ig\n\
+                      Example: firedoor client propose policy policies --bundle bundles/ig"
+    )]
+    Propose {
+        /// JSON, or - for standard input; or the word policy
+        what: String,
+        /// After `policy`: the folder of policies; without it those built into this program
+        dir: Option<PathBuf>,
+    },
     /// What is proposed and waits for approval
     #[command(after_help = "Example: firedoor client proposals --bundle bundles/ig")]
     Proposals,
@@ -386,7 +401,11 @@ impl ClientCommand {
                 };
                 Request::post("/v1/second-factor", &json!({ "code": code }))
             }
-            Self::Propose { file } => Request::post("/v1/proposals", &document(file)?),
+            Self::Propose { what, dir } if what == "policy" => {
+                Request::post("/v1/proposals", &policy_change(dir.as_deref())?)
+            }
+            Self::Propose { what, dir: None } => Request::post("/v1/proposals", &document(what)?),
+            Self::Propose { .. } => return Err(ClientFault::NotPolicy),
             Self::Proposals => Request::get("/v1/proposals"),
             Self::Approve { id: text } => {
                 Request::post(format!("/v1/approvals/{}", id(text)?), &json!({}))
@@ -401,6 +420,21 @@ fn tick(body: &mut Value, field: &str, ticked: bool) {
     if let (true, Value::Object(map)) = (ticked, body) {
         map.insert(field.to_owned(), json!(true));
     }
+}
+
+/// A proposal of all the files of a rulebook. The gateway judges them; a folder that `firedoor
+/// policy check` finds good is taken.
+fn policy_change(dir: Option<&Path>) -> Result<Value, ClientFault> {
+    let pages = match dir {
+        None => built_in_pages().to_vec(),
+        Some(dir) => rules::pages(dir)
+            .map_err(|error| ClientFault::Policies(dir.to_owned(), error.to_string()))?,
+    };
+    let files = pages.iter();
+    let files: Vec<Value> = files
+        .map(|(name, text)| json!({ "name": name, "text": text }))
+        .collect();
+    Ok(json!({ "change": "change_policy", "files": files }))
 }
 
 fn after(path: &str, after: &str) -> Result<String, ClientFault> {

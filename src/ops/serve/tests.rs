@@ -152,7 +152,10 @@ async fn a_start_that_cannot_be_says_which_key_of_the_configuration_to_look_at()
     );
 
     let mut config = good.clone();
-    config.policies_dir = Some(house.dir.join("ca"));
+    let policies = house.dir.join("policies");
+    fs::create_dir(&policies).unwrap();
+    fs::write(policies.join("10-mine.cedar"), "").unwrap();
+    config.policies_dir = Some(policies);
     assert!(error(config).await.contains("schema.cedarschema"));
 
     let mut config = good.clone();

@@ -100,6 +100,8 @@ pub fn names_immigration_enforcement(widening: &Widening) -> bool {
         Widening::OpenService(service) => texts.service(service),
         Widening::Resume { .. } | Widening::GoOnWithout { .. } | Widening::LiftTaint { .. } => {}
         Widening::Hold(_) | Widening::OpenSeal(_) => {}
+        // Policies name them in order to forbid; what they may say the loader judges.
+        Widening::Revise(_) => {}
     }
     texts.add(widening.organisation().as_str());
     texts.any_enforcement()
@@ -122,7 +124,8 @@ pub fn name_agreements(widening: &mut Widening, entropy: &Entropy) {
         | Widening::GoOnWithout { .. }
         | Widening::LiftTaint { .. }
         | Widening::Hold(_)
-        | Widening::OpenSeal(_) => {}
+        | Widening::OpenSeal(_)
+        | Widening::Revise(_) => {}
     }
 }
 
@@ -197,6 +200,8 @@ pub fn check(widening: &Widening, known: &Known, now: When) -> Result<(), Vec<Fi
                 totp_secret.as_ref(),
             );
         }
+        // The proposer is enrolled; its files are judged in `revising`.
+        (Widening::Revise(_), Some(_)) => {}
         (Widening::OpenService(service), Some(organisation)) => {
             check_service(&mut wrong, &known.directory, organisation, service);
         }
@@ -510,6 +515,8 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
         // What a hold writes is not only facts: see `holding`.
         Widening::Enrol(_) | Widening::GoOnWithout { .. } => Vec::new(),
         Widening::Hold(_) | Widening::OpenSeal(_) => Vec::new(),
+        // Which rulebook is in force is no organisation's: see `revising`.
+        Widening::Revise(_) => Vec::new(),
         Widening::AddTeam { team, .. } => {
             organisation.teams.push(team.clone());
             vec![organisation_fact(organisation)]

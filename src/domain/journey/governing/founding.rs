@@ -304,7 +304,7 @@ fn account(rules: &Rules, founding: &Founding, operator: &OrgId, team: &TeamId) 
             outcome: Outcome::Permit,
             told: Answer::Founded.told().to_owned(),
             rule: String::new(),
-            policy: rules.policies.hash(),
+            policy: rules.book.hash(),
             subject: None,
             object: None,
             consents: Vec::new(),

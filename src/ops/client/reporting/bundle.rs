@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::super::caller::Said;
 use super::super::{ClientFault, Outcome};
 use super::pages::{Desk, Source, each};
 use crate::domain::tiles::CHECKPOINT_PATH;
@@ -74,13 +75,31 @@ fn fresh(dir: &Path) -> Result<(), ClientFault> {
     }
 }
 
-/// The policies in force, and which of those that were named are missing.
+/// The policies in force, those that entries name, and which of these are missing.
 async fn write_policies(
     desk: &mut Desk<'_>,
     dir: &Path,
     named: &BTreeSet<String>,
 ) -> Result<Vec<String>, ClientFault> {
     let said = desk.caller.get("/v1/policies").await?;
+    let in_force = write_set(dir, &said)?;
+    let mut missing = Vec::new();
+    for hash in named.iter().filter(|named| **named != in_force) {
+        if !is_hash(hash) {
+            return Err(ClientFault::Reply);
+        }
+        let said = desk.caller.get(&format!("/v1/policies/{hash}")).await?;
+        if said.refused() {
+            missing.push(hash.clone());
+        } else if write_set(dir, &said)? != *hash {
+            return Err(ClientFault::Reply);
+        }
+    }
+    Ok(missing)
+}
+
+/// Writes the files of one set; its hash.
+fn write_set(dir: &Path, said: &Said) -> Result<String, ClientFault> {
     let hash = said.body.get("hash").and_then(Value::as_str);
     let hash = hash
         .filter(|hash| is_hash(hash))
@@ -95,11 +114,7 @@ async fn write_policies(
         }
         file(dir, &format!("policy/{hash}/{name}"), text.as_bytes())?;
     }
-    Ok(named
-        .iter()
-        .filter(|named| *named != hash)
-        .cloned()
-        .collect())
+    Ok(hash.to_owned())
 }
 
 fn is_hash(text: &str) -> bool {
