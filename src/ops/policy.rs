@@ -1,19 +1,25 @@
-//! `firedoor policy check`: would this folder of policies start?
+//! `firedoor policy`: would this folder of policies start, what is proved of it, and what would a
+//! change allow?
 //!
-//! It judges with the loader that the gateway starts with, and changes nothing.
+//! `check` judges with the loader that the gateway starts with. `prove` and `diff` run
+//! `firedoor-prove`, which lies beside this program, so that the gateway links no prover.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::cert::hex;
 use super::cli::CommandResult;
-use super::config::Config;
+use super::config::{Config, ConfigError};
 use super::rules::{self, RulesError};
 use crate::domain::rulebook::Rulebook;
+
+/// The program that proves; built from `prove/`.
+const PROVER: &str = "firedoor-prove";
 
 /// Look at the policies before the gateway does
 #[derive(clap::Args)]
@@ -35,22 +41,86 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Prove with a solver what the policies never allow; exit 0 only if every property is proved
+    #[command(after_help = "Example: firedoor policy prove ./policies --write")]
+    Prove {
+        /// A folder; without it the one in the configuration, or what is built in
+        dir: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Write proof.json beside the policies if everything is proved
+        #[arg(long)]
+        write: bool,
+        #[arg(long)]
+        json: bool,
+    },
+    /// What NEW would allow that OLD does not, by proof; exit 0 only if nothing
+    #[command(after_help = "Example: firedoor policy diff ./policies ./policies.new")]
+    Diff {
+        old: PathBuf,
+        new: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub fn run(args: &Args) -> CommandResult {
-    let Command::Check { dir, config, json } = &args.command;
-    let dir = match (dir, config) {
+    match &args.command {
+        Command::Check { dir, config, json } => checked(place(dir, config)?, *json),
+        Command::Prove {
+            dir,
+            config,
+            write,
+            json,
+        } => {
+            let mut words: Vec<OsString> = vec!["prove".into()];
+            words.extend(place(dir, config)?.map(OsString::from));
+            words.extend(write.then(|| "--write".into()));
+            words.extend(json.then(|| "--json".into()));
+            prover(&words)
+        }
+        Command::Diff { old, new, json } => {
+            let mut words: Vec<OsString> = vec!["diff".into(), old.into(), new.into()];
+            words.extend(json.then(|| "--json".into()));
+            prover(&words)
+        }
+    }
+}
+
+/// The folder named, the one in the configuration named, or neither.
+fn place(dir: &Option<PathBuf>, config: &Option<PathBuf>) -> Result<Option<PathBuf>, ConfigError> {
+    Ok(match (dir, config) {
         (Some(dir), _) => Some(dir.clone()),
         (None, Some(file)) => Config::read(file)?.policies_dir,
         (None, None) => None,
-    };
+    })
+}
+
+/// Runs the prover beside this program; its words and its exit status are ours.
+fn prover(words: &[OsString]) -> CommandResult {
+    let program = std::env::current_exe()?.with_file_name(PROVER);
+    let status = process::Command::new(&program)
+        .args(words)
+        .status()
+        .map_err(|error| {
+            format!(
+                "{} does not start ({error}): build it with `cargo build --release --workspace` \
+                 and leave it beside this program",
+                program.display()
+            )
+        })?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn checked(dir: Option<PathBuf>, json: bool) -> CommandResult {
     let (found, problems) = check(dir.as_deref());
     let mut out = io::stdout().lock();
     let place = match &dir {
         Some(dir) => dir.display().to_string(),
         None => "built in".to_owned(),
     };
-    if *json {
+    if json {
         let report = json!({
             "policies": place,
             "good": problems.is_empty(),

@@ -33,6 +33,7 @@ mod nodes;
 mod outside;
 mod outside_witness;
 mod people;
+mod proofs;
 mod readme;
 mod reports;
 mod restart;
