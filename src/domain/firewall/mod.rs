@@ -207,8 +207,11 @@ pub fn screen<T: Screenable>(permitted: Permitted<T>, screening: Screening) -> S
     let (value, grounds, rules) = permitted.into_parts();
     let row = row(grounds.recipient.kind, grounds.recipient.tainted);
     let circumstances = circumstances(&grounds, screening);
-    let allowed =
-        |class: DataClass| grounds.classes.contains(&class) && opens(row, class, circumstances);
+    let allowed = |class: DataClass| {
+        grounds.classes.contains(&class)
+            && carries(grounds.action, class)
+            && opens(row, class, circumstances)
+    };
     let mut dropped: Vec<Dropped> = value
         .classes()
         .into_iter()
@@ -228,6 +231,11 @@ pub fn screen<T: Screenable>(permitted: Permitted<T>, screening: Screening) -> S
         rules,
         dropped,
     }
+}
+
+/// What was sealed moves by its own two actions, whatever policy says.
+const fn carries(action: Action, class: DataClass) -> bool {
+    !matches!(class, DataClass::Sealed) || matches!(action, Action::SealItem | Action::CollectItem)
 }
 
 fn circumstances(grounds: &Grounds, screening: Screening) -> Circumstances {

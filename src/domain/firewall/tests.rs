@@ -170,10 +170,10 @@ fn what_each_recipient_is_told_in_each_situation() {
     legal_adviser
       sender: op
       offered: op
-      accepted: op id ip ft
-      accepted, consented: op id loc sp ip ft
+      accepted: op id ip ft sealed
+      accepted, consented: op id loc sp ip ft sealed
       emergency: op loc sp ip
-      its own: op id loc sp ip ft met
+      its own: op id loc sp ip ft met sealed
     analyst
       its own: met
     reviewer
@@ -193,6 +193,36 @@ fn nothing_opens_immigration_data_or_a_closed_row() {
         }
         assert!(!satisfied(Cell::Never, circumstances));
     }
+}
+
+#[test]
+fn what_was_sealed_moves_to_a_legal_adviser_and_by_its_own_two_actions() {
+    let screening = Screening {
+        stage: Stage::Accept,
+        supplied: Supplied::ByAnother,
+        text: Text::Clear,
+    };
+    let mut moved = Vec::new();
+    for action in Action::ALL {
+        for kind in OrgKind::ALL {
+            let mut ask = crate::domain::policy::good_offer();
+            ask.action = *action;
+            ask.recipient.kind = *kind;
+            ask.relationship = Relationship::AcceptedFromAnother;
+            ask.classes = vec![DataClass::Sealed];
+            let screened = screened(permit_all_policies(), &ask, screening).unwrap();
+            if !screened.value().0.is_empty() {
+                moved.push((action.code(), kind.code()));
+            }
+        }
+    }
+    assert_eq!(
+        moved,
+        [
+            ("seal_item", "legal_adviser"),
+            ("collect_item", "legal_adviser")
+        ]
+    );
 }
 
 #[test]
@@ -375,17 +405,17 @@ fn an_offer_shows_operational_facts_and_what_waits_is_what_acceptance_opens() {
         }
     }
     insta::assert_snapshot!(text, @"
-    refuge Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table
-    refuge Accept: op id loc sp ip perp ft | dropped: im F2, met table
-    nhs_trust Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table
-    nhs_trust Accept: op id loc sp ip ft | dropped: im F2, perp table, met table
-    local_authority Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table
-    local_authority Accept: op id loc sp ip ft | dropped: im F2, perp table, met table
-    local_authority (tainted) Offer:  | dropped: op F3, id F3, loc F3, sp F3, im F3, ip F3, perp F3, ft F3, met F3
-    local_authority (tainted) Accept:  | dropped: op F3, id F3, loc F3, sp F3, im F3, ip F3, perp F3, ft F3, met F3
-    legal_adviser Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table
-    legal_adviser Accept: op id loc sp ip ft | dropped: im F2, perp table, met table
-    police Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table
-    police Accept: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table
+    refuge Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table, sealed F2
+    refuge Accept: op id loc sp ip perp ft | dropped: im F2, met table, sealed F2
+    nhs_trust Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table, sealed F2
+    nhs_trust Accept: op id loc sp ip ft | dropped: im F2, perp table, met table, sealed F2
+    local_authority Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table, sealed F2
+    local_authority Accept: op id loc sp ip ft | dropped: im F2, perp table, met table, sealed F2
+    local_authority (tainted) Offer:  | dropped: op F3, id F3, loc F3, sp F3, im F3, ip F3, perp F3, ft F3, met F3, sealed F3
+    local_authority (tainted) Accept:  | dropped: op F3, id F3, loc F3, sp F3, im F3, ip F3, perp F3, ft F3, met F3, sealed F3
+    legal_adviser Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table, sealed F2
+    legal_adviser Accept: op id loc sp ip ft | dropped: im F2, perp table, met table, sealed F2
+    police Offer: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table, sealed F2
+    police Accept: op | dropped: id table, loc table, sp table, im F2, ip F6, perp table, ft table, met table, sealed F2
     ");
 }
