@@ -82,7 +82,7 @@ fn destroys(town: &mut Town, alias: Id) -> Done {
 }
 
 fn stops(town: &mut Town, by: &str, alias: Id) -> Done {
-    let asked = attempt(by, Action::WithdrawConsent);
+    let asked = asks(by, Action::WithdrawConsent);
     town.run(asked, |rules, attempt, known, keys| {
         stop(rules, attempt, known, keys, alias)
     })
