@@ -595,7 +595,7 @@ proptest! {
         mut ask in any_ask(),
         classes in prop::collection::vec(any_of(DataClass::ALL), 0..3),
     ) {
-        use DataClass::{Ft, Id, Im, Ip, Loc, Met, Op, Perp, Sp};
+        use DataClass::{Ft, Id, Im, Ip, Loc, Met, Op, Perp, Sealed, Sp};
         ask.classes = classes;
         let permitted = FIREWALL_ALONE.permits(&ask);
         let to = &ask.recipient;
@@ -615,7 +615,7 @@ proptest! {
                     || !told
                     || !to.agreement_in_date
                     || to.kind == OrgKind::Police
-                        && (carries(&[Loc, Sp, Ft, Im])
+                        && (carries(&[Loc, Sp, Ft, Im, Sealed])
                             || !ask.own && carries(&[Id, Ip, Perp])))
             || reads(ask.action)
                 && (ask.actor.tainted || to.organisation != ask.actor.organisation)
