@@ -9,6 +9,7 @@ mod log;
 mod meter;
 mod place;
 mod report;
+mod screen;
 mod stages;
 mod store;
 mod store_postgres;
@@ -111,6 +112,12 @@ enum Command {
     /// Identities resolved to keyed tokens per second on one core
     #[command(after_help = "Example: firedoor bench resolve --seconds 2")]
     Resolve {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// How long the text screen takes over honest and hostile text, on one core
+    #[command(after_help = "Example: firedoor bench screen --seconds 4")]
+    Screen {
         #[command(flatten)]
         common: Common,
     },
@@ -256,6 +263,10 @@ pub fn run(args: &Args) -> CommandResult {
             let report = resolve(common)?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
+        Command::Screen { common } => {
+            let report = screen::measure(common.limit())?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
     };
     let told = if args.command.common().json {
         json
@@ -272,7 +283,8 @@ impl Command {
             Self::Gateway { common, .. }
             | Self::Store { common, .. }
             | Self::Log { common, .. }
-            | Self::Resolve { common } => common,
+            | Self::Resolve { common }
+            | Self::Screen { common } => common,
         }
     }
 }

@@ -39,6 +39,7 @@ mod reports;
 mod restart;
 mod restored;
 mod sealed_items;
+mod screen_fuzz;
 mod serve;
 mod silence;
 mod tampering;

@@ -12,7 +12,7 @@ use super::words::Token;
 /// Words that are looked at as one stretch.
 const STRETCH_WORDS: usize = 12;
 /// This many unknown words, and so many to each known one, are another language.
-const UNKNOWN_MIN: usize = 3;
+const UNKNOWN_MIN: usize = 4;
 const UNKNOWN_TO_KNOWN: usize = 2;
 
 /// Whether a stretch of the sentence is not English.
