@@ -85,9 +85,9 @@ pub struct SafeContactIn {
     pub modes: Vec<String>,
     pub number: Option<Secret>,
     pub email: Option<Secret>,
-    pub hours: Option<Secret>,
-    pub who_may_answer: Option<Secret>,
-    pub code_word: Option<Secret>,
+    pub hours: Option<FreeText>,
+    pub who_may_answer: Option<FreeText>,
+    pub code_word: Option<FreeText>,
     #[serde(default)]
     pub voicemail: bool,
     #[serde(default)]
@@ -104,9 +104,9 @@ impl SafeContactIn {
         raw.modes = self.modes;
         raw.number = taken(self.number);
         raw.email = taken(self.email);
-        raw.hours = taken(self.hours);
-        raw.who_may_answer = taken(self.who_may_answer);
-        raw.code_word = taken(self.code_word);
+        raw.hours = self.hours.map(FreeText::take);
+        raw.who_may_answer = self.who_may_answer.map(FreeText::take);
+        raw.code_word = self.code_word.map(FreeText::take);
         raw.voicemail = self.voicemail;
         raw.text = self.text;
         raw.letters = self.letters;

@@ -23,6 +23,7 @@ mod evidence;
 mod exports;
 mod fhir;
 mod forgetting;
+mod held_text;
 mod hold;
 mod ig_seal;
 mod ig_silence;

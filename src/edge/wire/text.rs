@@ -55,7 +55,7 @@ impl FreeText {
         &self.0
     }
 
-    /// Only after the screen has read what it came in with.
+    /// For what lists its own texts for the screen ([`crate::domain::firewall::hold::Written`]).
     pub(super) fn take(mut self) -> String {
         std::mem::take(&mut self.0)
     }
