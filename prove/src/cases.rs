@@ -54,6 +54,13 @@ impl Cases {
     }
 }
 
+impl Cases {
+    /// Whether a forbid stands in the firewall's file.
+    pub fn in_firewall(&self, policy: &Policy) -> bool {
+        self.firewall_alone.policy(policy.id()).is_some()
+    }
+}
+
 /// The kinds of request there are: one for each action.
 pub fn envs(schema: &Schema) -> Vec<RequestEnv> {
     let mut all: Vec<RequestEnv> = schema.request_envs().collect();

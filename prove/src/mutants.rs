@@ -1,6 +1,9 @@
 //! Weakens the forbids one by one, and sees whether each weakening is noticed: by a property under
-//! any permits, or by comparison with the set that was proved. A set's approval compares, so either
-//! is enough; a property is better, because it also says what is wrong.
+//! any permits or of the firewall alone, or by comparison with the set that was proved.
+//!
+//! A slip in one part of a forbid may change nothing, because another forbid stops the same: that is
+//! proved and counted. But no forbid may be left out or excused unnoticed, and in the firewall's
+//! file a property must notice it.
 
 use std::io::Write;
 
@@ -9,7 +12,7 @@ use firedoor::domain::policy::Unproved;
 
 use crate::Outcome;
 use crate::cases::{Cases, id_of, of};
-use crate::proving::broken;
+use crate::proving::{alone, broken};
 use crate::solver::{self, Solver, Trouble};
 use crate::weaken::{self, Mutant};
 
@@ -21,7 +24,8 @@ enum Noticed {
     Property(String),
     /// The set allows something that the proved one does not.
     Compared,
-    Not,
+    /// Proved: whatever the permits, the other forbids stop the same requests.
+    Overlapped,
 }
 
 pub fn run(out: &mut impl Write, set: &Unproved, only: &[String]) -> Outcome<bool> {
@@ -46,20 +50,32 @@ pub fn run(out: &mut impl Write, set: &Unproved, only: &[String]) -> Outcome<boo
     let noticed = solver::each(set.schema(), &all, |solver, (policy, mutant)| {
         notice(solver, set.schema(), &cases, policy, mutant)
     })?;
-    let mut missed = 0_usize;
+    let (mut missed, mut overlapped) = (0_usize, 0_usize);
     for ((policy, mutant), noticed) in all.iter().zip(&noticed) {
-        let how = match noticed {
-            Noticed::Refused => "refused by the loader".to_owned(),
-            Noticed::Property(id) => format!("breaks {id}"),
-            Noticed::Compared => "differs from the proved set".to_owned(),
-            Noticed::Not => {
-                missed += 1;
-                "NOT NOTICED".to_owned()
+        let (how, enough) = match noticed {
+            Noticed::Refused => ("refused by the loader".to_owned(), true),
+            Noticed::Property(id) => (format!("breaks {id}"), true),
+            Noticed::Compared => (
+                "differs from the proved set".to_owned(),
+                !(mutant.whole && cases.in_firewall(policy)),
+            ),
+            Noticed::Overlapped => {
+                overlapped += 1;
+                (
+                    "changes nothing: other forbids stop the same".to_owned(),
+                    !mutant.whole,
+                )
             }
         };
-        writeln!(out, "{:38} {:58} {how}", id_of(policy), mutant.how)?;
+        missed += usize::from(!enough);
+        let mark = if enough { "" } else { "NOT NOTICED: " };
+        writeln!(out, "{:38} {:58} {mark}{how}", id_of(policy), mutant.how)?;
     }
-    writeln!(out, "{} weakenings, {missed} not noticed", all.len())?;
+    writeln!(
+        out,
+        "{} weakenings, {overlapped} that change nothing, {missed} not noticed",
+        all.len()
+    )?;
     Ok(missed == 0)
 }
 
@@ -77,24 +93,32 @@ fn notice(
     if mutant.policy.is_some() && !validates(schema, &weakened(&cases.shipped)?) {
         return Ok(Noticed::Refused);
     }
-    let under_any = weakened(&cases.any_permits)?;
     let all: Vec<usize> = (0..cases.never.len()).collect();
+    let alone_only = |index: &usize| cases.never.get(*index).is_some_and(alone);
+    let alone: Vec<usize> = all.iter().copied().filter(alone_only).collect();
+    let mut settings = vec![(&cases.any_permits, all)];
+    if cases.in_firewall(original) {
+        settings.push((&cases.firewall_alone, alone));
+    }
     let mut differs = false;
-    for env in &cases.envs {
-        let one = solver.compile_one(original, env)?;
-        if solver.never_matches(&one)? || !changes(solver, cases, &under_any, env)? {
-            continue;
-        }
-        differs = true;
-        if let Some((index, _)) = broken(solver, cases, &under_any, &all, env)?.first() {
-            let id = cases.never.get(*index).map_or("", id_of);
-            return Ok(Noticed::Property(id.to_owned()));
+    for (set, properties) in settings {
+        let less = weakened(set)?;
+        for env in &cases.envs {
+            let one = solver.compile_one(original, env)?;
+            if solver.never_matches(&one)? || !changes(solver, set, &less, env)? {
+                continue;
+            }
+            differs = true;
+            if let Some((index, _)) = broken(solver, cases, &less, &properties, env)?.first() {
+                let id = cases.never.get(*index).map_or("", id_of);
+                return Ok(Noticed::Property(id.to_owned()));
+            }
         }
     }
     Ok(if differs {
         Noticed::Compared
     } else {
-        Noticed::Not
+        Noticed::Overlapped
     })
 }
 
@@ -106,11 +130,11 @@ fn validates(schema: &Schema, set: &PolicySet) -> bool {
 /// Whether the weakened forbids stop less than the proved ones, for one kind of request.
 fn changes(
     solver: &mut Solver<'_>,
-    cases: &Cases,
+    proved: &PolicySet,
     weakened: &PolicySet,
     env: &RequestEnv,
 ) -> Result<bool, Trouble> {
-    let with = solver.compile(&cases.any_permits, env)?;
+    let with = solver.compile(proved, env)?;
     let without = solver.compile(weakened, env)?;
     Ok(!solver.equivalent(&with, &without)?)
 }

@@ -158,7 +158,8 @@ pub fn prove(set: &Unproved) -> Result<Report, Trouble> {
     })
 }
 
-fn alone(property: &Policy) -> bool {
+/// Whether the firewall's file must keep the property by itself.
+pub fn alone(property: &Policy) -> bool {
     property.annotation("firewall") == Some("alone")
 }
 

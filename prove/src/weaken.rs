@@ -13,9 +13,14 @@ use serde_json::{Value, json};
 use crate::cases::id_of;
 use crate::solver::Trouble;
 
+/// How the mutants begin that add an exception.
+const EXCUSE: &str = "excuse";
+
 /// A forbid, weakened.
 pub struct Mutant {
     pub how: String,
+    /// The forbid is left out, or excused as a whole; not a slip in one part of it.
+    pub whole: bool,
     /// `None` where the whole policy was left out.
     pub policy: Option<Policy>,
 }
@@ -43,10 +48,11 @@ pub fn mutants(policy: &Policy) -> Result<Vec<Mutant>, Trouble> {
         if let Some(Value::Array(all)) = tree.get_mut("conditions") {
             all.push(json!({"kind": "unless", "body": body}));
         }
-        slips.push((format!("excuse {how}"), tree));
+        slips.push((format!("{EXCUSE} {how}"), tree));
     }
     let mut all = vec![Mutant {
         how: "leave it out".to_owned(),
+        whole: true,
         policy: None,
     }];
     for (how, tree) in slips {
@@ -54,6 +60,7 @@ pub fn mutants(policy: &Policy) -> Result<Vec<Mutant>, Trouble> {
         let policy = Policy::from_json(Some(PolicyId::new(id_of(policy))), tree)
             .map_err(|error| Trouble(format!("{}: {how}: {error}", id_of(policy))))?;
         all.push(Mutant {
+            whole: how.starts_with(EXCUSE),
             how,
             policy: Some(policy),
         });
