@@ -49,10 +49,10 @@ use words::{Lines, Token};
 
 /// Longest text, in bytes. Longer text is held unread; each field of a form has its own limit.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
-/// Most steps that one reading spends: so many for any text and so many for each byte, three times
-/// what honest text needs, so that no text takes long.
-const FUEL_STEPS_ANY: u32 = 400_000;
-const FUEL_STEPS_BYTE: u32 = 700;
+/// Most steps that one reading spends: so many for any text and so many for each byte, twice what
+/// honest text needs, so that no text takes long.
+const FUEL_STEPS_ANY: u32 = 300_000;
+const FUEL_STEPS_BYTE: u32 = 90;
 
 /// Letters that a reading backwards, or by rot13, must match: short words turn up by chance
 /// ("issue" backwards begins like EUSS).
@@ -245,8 +245,9 @@ impl TextScreen {
             if depth == decode::DEPTH_MAX {
                 found.unreadable.extend(whole(&next));
             }
+            let near = decode::near_changes(&decoded, &next, sentences, fuel)?;
+            bases.push(normalise::fold(&near, fuel)?);
             decoded = next;
-            bases.push(normalise::fold(&decoded, fuel)?);
         }
         found.unreadable.extend(hidden::opaque(&decoded));
         for (round, base) in bases.iter().enumerate() {

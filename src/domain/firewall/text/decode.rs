@@ -4,8 +4,12 @@
 //! Bounded: it only ever shortens. It never replaces the undecoded text, which is read as well,
 //! because a decoder that misreads `=45` must not hide the letters beside it.
 
+use std::collections::BTreeSet;
+
+use super::Span;
 use super::fuel::{Fuel, OutOfFuel};
 use super::normalise::Glyph;
+use super::sentences;
 
 /// Encodings inside encodings that are undone; deeper text is held unread.
 pub(super) const DEPTH_MAX: usize = 3;
@@ -51,6 +55,39 @@ pub(super) fn decode(glyphs: &[Glyph], fuel: &mut Fuel) -> Result<Option<Vec<Gly
         }
     }
     Ok(changed.then_some(out))
+}
+
+/// The decoded sentences in which something was undone, with their neighbours. The others were read
+/// before, and reading all of a long text again for one `&amp;` would cost as much again.
+pub(super) fn near_changes(
+    before: &[Glyph],
+    after: &[Glyph],
+    sentences: &[Span],
+    fuel: &mut Fuel,
+) -> Result<Vec<Glyph>, OutOfFuel> {
+    fuel.spend(before.len() + after.len())?;
+    let place = |glyph: &Glyph| {
+        let span = Span {
+            start: glyph.start,
+            end: glyph.end,
+        };
+        sentences::widen(span, sentences).0
+    };
+    let mut touched = BTreeSet::new();
+    let mut kept = after.iter().peekable();
+    for glyph in before {
+        // What was not undone stands in both, and in the same order.
+        if kept.next_if(|next| *next == glyph).is_none() {
+            let at = place(glyph);
+            touched.extend([at.saturating_sub(1), at, at + 1]);
+            while kept.next_if(|next| next.start <= glyph.start).is_some() {}
+        }
+    }
+    Ok(after
+        .iter()
+        .filter(|glyph| touched.contains(&place(glyph)))
+        .copied()
+        .collect())
 }
 
 /// The decoded letters and how many glyphs they were made of (at least one).
@@ -294,6 +331,17 @@ mod tests {
         ] {
             assert_eq!(decoded(text), text);
         }
+    }
+
+    #[test]
+    fn only_sentences_with_something_undone_are_read_again() {
+        let text = "One. Two. Three &amp; four. Five. Six.";
+        let (before, mut fuel) = (raw(text), Fuel::new(10_000));
+        let after = decode(&before, &mut fuel).unwrap().unwrap();
+        let spans = sentences::sentences(text);
+        let near = near_changes(&before, &after, &spans, &mut fuel).unwrap();
+        let read: String = near.iter().map(|glyph| glyph.ch).collect();
+        assert_eq!(read.trim(), "Two. Three & four. Five.");
     }
 
     #[test]

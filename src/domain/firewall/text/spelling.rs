@@ -107,18 +107,25 @@ impl Vocabulary {
         fuel: &mut Fuel,
     ) -> Result<Vec<Token>, OutOfFuel> {
         let mut repaired: Vec<Token> = Vec::with_capacity(tokens.len());
+        // Looking a word up in vain is what costs most, and a text says most words again.
+        let mut seen: HashMap<String, Vec<String>> = HashMap::new();
         for token in tokens {
             fuel.spend(1)?;
             if token.is_stop() || self.knows(&token.text) {
                 self.push_joined(token, &mut repaired);
                 continue;
             }
-            let parts = self.resolve(&token.text, fuel)?;
+            if !seen.contains_key(&token.text) {
+                let parts = self.resolve(&token.text, fuel)?;
+                seen.insert(token.text.clone(), parts);
+            }
+            let parts = seen.get(&token.text).map_or(&[][..], Vec::as_slice);
             if parts.is_empty() {
                 self.push_joined(token, &mut repaired);
             } else {
-                repaired.extend(parts.into_iter().map(|text| Token {
-                    text,
+                fuel.spend(parts.len())?;
+                repaired.extend(parts.iter().map(|text| Token {
+                    text: text.clone(),
                     ..token.clone()
                 }));
             }
