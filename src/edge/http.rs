@@ -30,7 +30,8 @@ use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::{Ref, RefOr};
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa_axum::routes;
 
 use super::limits::{CountedCalls, Rate, RequestRates, SlowDown};
@@ -182,7 +183,7 @@ pub fn declared() -> Vec<Declared> {
 /// All routes, and the description of them.
 pub fn router(app: Arc<App>) -> Router {
     let (router, document) = table().split();
-    let document = Arc::new(problems_everywhere(document));
+    let document = Arc::new(problems_everywhere(closed_everywhere(document)));
     router
         .route(
             DESCRIPTION,
@@ -194,6 +195,24 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(call::absent)
         .method_not_allowed_fallback(call::wrong_method)
         .with_state(app)
+}
+
+/// A form of several shapes refuses unknown fields in each of them; the generator says so only of
+/// forms of one shape.
+fn closed_everywhere(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let schemas = document.components.iter_mut();
+    for schema in schemas.flat_map(|components| components.schemas.values_mut()) {
+        let RefOr::T(Schema::OneOf(shapes)) = schema else {
+            continue;
+        };
+        for shape in &mut shapes.items {
+            if let RefOr::T(Schema::Object(shape)) = shape {
+                let closed = AdditionalProperties::FreeForm(false);
+                shape.additional_properties = Some(Box::new(closed));
+            }
+        }
+    }
+    document
 }
 
 /// Any operation may end in a problem (RFC 9457); said once, here, for all of them.

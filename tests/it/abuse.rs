@@ -295,6 +295,7 @@ async fn an_officer_pressed_for_status_learns_nothing_and_three_bodies_learn_of_
     nothing_leaked(&tries);
     everything_is_logged(&town, &tries).await;
     three_bodies_learn_of_it(&town).await;
+    the_reviewer_learns_of_the_colleague(&town).await;
     town.stop().await;
 }
 
@@ -406,6 +407,21 @@ async fn opened_by(town: &Town, bundle: &str, item: &Value) {
     let whole = opened.whole();
     for secret in [GIVEN_NAME, FAMILY_NAME, NHS_NUMBER, HER_PHONE] {
         assert!(!whole.contains(secret), "{bundle}");
+    }
+}
+
+/// h: the team that was shut out asked, whoever it was about.
+async fn the_reviewer_learns_of_the_colleague(town: &Town) {
+    let desk = town.signed_in("reviewer").await;
+    let queue = desk.get("/v1/audit/queue").await;
+    let items = queue.list("/items").iter();
+    let mut of_team = items.filter(|item| item["code"] == "firewall.tainted");
+    let item = of_team.next().expect("an item about the tainted team");
+    assert_eq!(item["severity"], "amber");
+    assert_eq!(item["user"], "d-quill");
+    assert!(of_team.next().is_none());
+    for secret in [GIVEN_NAME, FAMILY_NAME, NHS_NUMBER] {
+        assert!(!queue.whole().contains(secret));
     }
 }
 

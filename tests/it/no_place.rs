@@ -56,9 +56,9 @@ const ALLOWED: [&str; 8] = [
     "\"You may not pass this on for immigration purposes\": `true` accepts it.",
     "What is taken by agreement may not be passed on for immigration purposes: `true` accepts\nit for as long as the agreement lasts.",
     "The organisation as a whole hosts no immigration enforcement any more.",
-    "Accepts an offer: identity and safe contact are released.",
     "hosts_home_office",
     "uses_nrpf_connect",
+    "immigration_joint_op",
 ];
 
 /// Parts of names under which a file would travel. `profile` and the like are not words of the API.

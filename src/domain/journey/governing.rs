@@ -7,6 +7,7 @@
 mod changes;
 pub mod founding;
 pub mod holding;
+mod narrowed;
 mod own_staff;
 mod revising;
 pub mod standing_in;
@@ -312,7 +313,7 @@ fn decide_narrowing(
         }));
     }
     let by = attempt.user.as_str();
-    let facts = changes::narrowed(narrowing, known, attempt.when, by)
+    let facts = narrowed::narrowed(narrowing, known, attempt.when, by)
         .map_err(|field| Stop::Refuse(Refusal::CheckYourAnswers(vec![field])))?;
     ruling.concerns(narrowing.organisation());
     for (of, item, record) in facts {

@@ -154,14 +154,14 @@ fn play(case: &Case) -> Vec<Told> {
     if case.widest {
         town.rules = widest();
     }
+    town.assess("trust", AMINA, &draft(start(), &case.shares));
+    town.now = town.now.plus_hours(1);
     let early = case.tainted.filter(|(_, _, early)| *early);
     if let Some(tainted) = early {
         taint(&mut town, tainted);
     }
     // What a tainted team may not be offered is not.
     let offered = early.is_none_or(|(name, _, _)| name != case.to && name != "met");
-    town.assess("trust", AMINA, &draft(start(), &case.shares));
-    town.now = town.now.plus_hours(1);
     let alias = if offered {
         town.refer("met", case.to, AMINA, case.direction)
     } else {
@@ -425,7 +425,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn no_reply_has_what_the_table_denies(case in cases()) {
@@ -517,13 +517,12 @@ fn no_entry_joins_held_words_to_a_woman() {
     );
     let alias = told.referral.id();
 
-    let noted = town.run(
-        attempt("met", Action::AddNote),
-        |rules, attempt, known, keys| {
-            let ask = reading::Ask::Note(&text());
-            reading::referral(rules, attempt, known, keys, alias, &ask)
-        },
-    );
+    let mut again = attempt("met", Action::AddNote);
+    again.purpose = Purpose::OnwardReferral;
+    let noted = town.run(again, |rules, attempt, known, keys| {
+        let ask = reading::Ask::Note(&text());
+        reading::referral(rules, attempt, known, keys, alias, &ask)
+    });
     assert!(matches!(noted.answer, Answer::Noted { held, .. } if !held.is_empty()));
     assert!(noted.decided.subject.is_some() && noted.decided.firewall.is_none());
     assert!(!noted.decided.notes.iter().any(|note| note.contains("text")));

@@ -4,7 +4,7 @@ use super::holding;
 use crate::domain::attempt::Entropy;
 use crate::domain::codes::{DataClass, OrgKind, Taint};
 use crate::domain::decision::Aggregate;
-use crate::domain::governance::{Narrowing, Widening};
+use crate::domain::governance::Widening;
 use crate::domain::id::{Id, OrgId, TeamId, UserId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{
@@ -453,7 +453,7 @@ fn check_service(
     }
 }
 
-fn organisation_fact(organisation: Organisation) -> Changed {
+pub fn organisation_fact(organisation: Organisation) -> Changed {
     (
         Aggregate::Organisation(organisation.id.clone()),
         singleton("organisation"),
@@ -461,7 +461,7 @@ fn organisation_fact(organisation: Organisation) -> Changed {
     )
 }
 
-fn user_fact(organisation: &OrgId, name: &str, user: User) -> Changed {
+pub fn user_fact(organisation: &OrgId, name: &str, user: User) -> Changed {
     (
         Aggregate::User(organisation.clone(), name.to_owned()),
         singleton("user"),
@@ -484,7 +484,7 @@ fn restoration_fact(restoration: Restoration) -> Changed {
     )
 }
 
-fn directory_fact(directory: Directory) -> Changed {
+pub fn directory_fact(directory: Directory) -> Changed {
     (
         Aggregate::Settings,
         singleton("directory"),
@@ -578,7 +578,7 @@ pub fn with_certificate(
     facts
 }
 
-fn known_user(known: &Known, organisation: &OrgId, name: &str, now: When) -> User {
+pub fn known_user(known: &Known, organisation: &OrgId, name: &str, now: When) -> User {
     let key = (organisation.clone(), name.to_owned());
     known
         .users
@@ -587,7 +587,7 @@ fn known_user(known: &Known, organisation: &OrgId, name: &str, now: When) -> Use
         .unwrap_or_else(|| User::new(now))
 }
 
-fn attest(organisation: &mut Organisation, team: &TeamId, taint: Taint, at: When, by: &str) {
+pub fn attest(organisation: &mut Organisation, team: &TeamId, taint: Taint, at: When, by: &str) {
     for one in &mut organisation.teams {
         if one.id == *team {
             one.attestation = Some(Attestation {
@@ -597,89 +597,4 @@ fn attest(organisation: &mut Organisation, team: &TeamId, taint: Taint, at: When
             });
         }
     }
-}
-
-/// The facts after a narrowing.
-///
-/// # Errors
-/// What it names does not exist.
-pub fn narrowed(
-    narrowing: &Narrowing,
-    known: &Known,
-    now: When,
-    by: &str,
-) -> Result<Vec<Changed>, FieldError> {
-    let unknown = |field, message| FieldError { field, message };
-    let mut organisation = known
-        .organisations
-        .get(narrowing.organisation())
-        .cloned()
-        .ok_or(unknown("organisation", "no such organisation is enrolled"))?;
-    match narrowing {
-        Narrowing::SuspendOrganisation { .. } => {
-            organisation.suspended_at.get_or_insert(now);
-        }
-        Narrowing::RevokeCertificate { spki_sha256, .. } => {
-            let found = organisation
-                .certificates
-                .iter_mut()
-                .find(|one| one.spki_sha256 == *spki_sha256)
-                .ok_or(unknown(
-                    "certificate",
-                    "no certificate with this key is listed",
-                ))?;
-            found.revoked_at.get_or_insert(now);
-        }
-        Narrowing::TaintTeam { team, taint, .. } => {
-            if *taint == Taint::None {
-                let message = "lifting a taint is a proposal; here, say why the team is tainted";
-                return Err(unknown("taint", message));
-            }
-            if organisation.team(team).is_none() {
-                return Err(unknown("team", "this organisation has no such team"));
-            }
-            attest(&mut organisation, team, *taint, now, by);
-        }
-        Narrowing::TaintOrganisation { taint, .. } => {
-            if *taint == Taint::None {
-                let message =
-                    "lifting a taint is a proposal; here, say why nobody there may be told";
-                return Err(unknown("taint", message));
-            }
-            organisation.taint = *taint;
-        }
-        Narrowing::EndAgreement { agreement, .. } => {
-            let found = organisation
-                .agreements
-                .iter_mut()
-                .find(|one| one.id == *agreement)
-                .ok_or(unknown(
-                    "agreement",
-                    "this organisation has no such agreement",
-                ))?;
-            let earlier = found.ended_at.filter(|end| *end <= now);
-            found.ended_at = Some(earlier.unwrap_or(now));
-        }
-        Narrowing::RemoveUser { user: name, .. } => {
-            let mut user = known_user(known, &organisation.id, name, now);
-            user.removed_at.get_or_insert(now);
-            let hers = |one: &&mut Certificate| one.user.as_ref() == Some(name);
-            for certificate in organisation.certificates.iter_mut().filter(hers) {
-                certificate.revoked_at.get_or_insert(now);
-            }
-            let fact = user_fact(&organisation.id.clone(), name, user);
-            return Ok(vec![organisation_fact(organisation), fact]);
-        }
-        Narrowing::CloseService { service, .. } => {
-            let mut directory = known.directory.clone();
-            let found = directory
-                .services
-                .iter_mut()
-                .find(|one| one.id == *service && one.organisation == organisation.id)
-                .ok_or(unknown("service", "this organisation has no such service"))?;
-            found.takes_referrals = false;
-            return Ok(vec![directory_fact(directory)]);
-        }
-    }
-    Ok(vec![organisation_fact(organisation)])
 }
