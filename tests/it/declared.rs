@@ -320,7 +320,8 @@ async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
     let route = ("POST", "/v1/consents/{id}/withdraw");
     let body = json!({ "person": story.person });
     let asked = [(&harbour, own), (&harbour, UNKNOWN)];
-    compared.add(route, &[], posts(&asked, route.1, &body).await);
+    let vary = &["effective_from", "replay"];
+    compared.add(route, vary, posts(&asked, route.1, &body).await);
     let route = ("POST", "/v1/consents");
     let mut replies = Vec::new();
     for person in [story.person.as_str(), UNKNOWN] {
