@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod agreement;
 mod loading;
 mod matrix;
 
