@@ -26,6 +26,7 @@ pub mod sealed_item;
 pub mod firewall;
 pub mod policy;
 
+pub mod explaining;
 pub mod journey;
 
 pub mod answer;

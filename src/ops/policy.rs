@@ -41,6 +41,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say why a request is decided as it is: which policies match, what the firewall drops, and what
+    /// would permit it
+    #[command(after_help = explain::HELP)]
+    Explain(explain::Args),
     /// Prove with a solver what the policies never allow; exit 0 only if every property is proved
     #[command(after_help = "Example: firedoor policy prove ./policies --write")]
     Prove {
@@ -66,6 +70,7 @@ enum Command {
 
 pub fn run(args: &Args) -> CommandResult {
     match &args.command {
+        Command::Explain(args) => explain::run(args),
         Command::Check { dir, config, json } => checked(place(dir, config)?, *json),
         Command::Prove {
             dir,
@@ -149,8 +154,10 @@ pub(super) fn check(dir: Option<&Path>) -> (Option<String>, Vec<String>) {
     let mut problems = Vec::new();
     let loaded = match dir {
         None => Rulebook::built_in().map_err(RulesError::BuiltIn),
-        Some(dir) => rules::pages(dir).and_then(|pages| {
-            Rulebook::load(&pages).map_err(|bad| RulesError::Rulebook(dir.to_owned(), bad))
+        // A folder with what is the operator's alone leaves the rulebook as it is.
+        Some(dir) => rules::book(dir).and_then(|found| match found {
+            Some(book) => Ok(book),
+            None => Rulebook::built_in().map_err(RulesError::BuiltIn),
         }),
     };
     let found = match loaded {
@@ -168,6 +175,8 @@ pub(super) fn check(dir: Option<&Path>) -> (Option<String>, Vec<String>) {
     problems.extend(rules::retention(dir).err().map(|error| error.to_string()));
     (found, problems)
 }
+
+mod explain;
 
 #[cfg(test)]
 mod tests {

@@ -295,6 +295,24 @@ impl Policies {
         self.set.ask(ask)
     }
 
+    /// Every policy that matches, by its `@id` and whether it permits; `None` if one fails. Each is
+    /// asked alone, because a forbid hides the permits beside it.
+    pub fn matching(&self, ask: &Ask) -> Option<Vec<(String, bool)>> {
+        let set = &self.set;
+        let mut found = Vec::new();
+        for id in set.ids() {
+            let policy = set.set.policy(&PolicyId::new(&id))?.clone();
+            let permits = policy.effect() == Effect::Permit;
+            let alone = PolicySet::from_policies([policy]).ok()?;
+            let verdict =
+                cedar::decide(&set.authorizer, &set.names, &set.schema, &alone, ask).ok()?;
+            if verdict.rules.contains(&id) {
+                found.push((id, permits));
+            }
+        }
+        Some(found)
+    }
+
     /// Whether the whole set permits; a failure counts as no.
     pub(super) fn permits(&self, ask: &Ask) -> bool {
         self.ask(ask).is_ok_and(|verdict| verdict.allowed)

@@ -13,6 +13,8 @@ use crate::domain::journey::scene::{
 };
 use crate::domain::leaf::LeafClass;
 use crate::domain::organisation::{Directory, Organisation, Team, TotpSecret};
+use crate::domain::rulebook::{Adopted, Page, Revision, Rulebook, built_in_hash, built_in_pages};
+use crate::domain::rules::StandsIn;
 use crate::domain::time::When;
 
 type Person<'a> = (&'a str, &'a str, Role);
@@ -723,4 +725,62 @@ fn the_gateway_does_not_begin_with_less_than_two_organisations_or_with_an_enforc
     }
     let named = with(|it| it.organisations[1].name = "Home Office".to_owned());
     assert!(matches!(named, Some(NotFounded::NotEnrollable)));
+}
+
+/// The built-in rulebook with one more line in its list of words.
+fn another_book() -> Vec<Page> {
+    let mut pages = built_in_pages().to_vec();
+    let words = pages.iter_mut().find(|(name, _)| name == "lexicon.toml");
+    words.unwrap().1.push_str("\n# reviewed\n");
+    pages
+}
+
+#[test]
+fn no_two_people_of_one_organisation_change_the_rules() {
+    let mut scene = Scene::borough();
+    let revision = Widening::Revise(Revision::of(org("haven"), another_book()));
+    proposed(&mut scene, HAVEN, &revision);
+    let id = only(&scene);
+    let kept = scene.known.proposals[&ProposalId(id)].widening.clone();
+    let kept = kept.revision().unwrap();
+    assert!(kept.pages.is_empty() && scene.known.books.contains_key(&kept.hash));
+    for person in [HAVEN, HAVEN_IG] {
+        let decision = approved(&mut scene, person, id, start());
+        assert_eq!(told(&decision), "second-organisation-needed");
+    }
+    assert!(scene.known.adopted.is_none());
+    let decision = approved(&mut scene, HOSPITAL, id, start());
+    assert_eq!(told(&decision), "approved");
+    assert_eq!(decision.value.opening.decided.concerned.len(), 6);
+    assert_eq!(scene.known.adopted.as_ref().unwrap().hash, kept.hash);
+    // What it replaces is kept, to judge earlier entries by.
+    assert!(scene.known.books.contains_key(&built_in_hash()));
+}
+
+#[test]
+fn nothing_is_decided_under_a_rulebook_that_is_not_in_force() {
+    let mut scene = Scene::borough();
+    scene.known.adopted = Some(Adopted {
+        hash: [7; 32],
+        since: start(),
+        proposal: ProposalId(Id::ZERO),
+    });
+    let attempt = scene.attempt(HAVEN, Action::ReadProposals, start());
+    let decided = proposals(scene.rules, &attempt, &scene.known, keys(), &[]);
+    assert!(matches!(decided.err(), Some(BadRuling::OtherRulebook)));
+    // One that this program cannot use: what two people need goes on, and nothing else.
+    let problems = Vec::new();
+    let stands_in = StandsIn {
+        hash: [7; 32],
+        problems,
+    };
+    let rules = scene
+        .rules
+        .under(Rulebook::built_in().unwrap(), Some(stands_in));
+    let decided = proposals(&rules, &attempt, &scene.known, keys(), &[]).unwrap();
+    assert_eq!(told(&decided), "proposals");
+    let attempt = scene.attempt(HAVEN_IG, Action::ReadAudit, start());
+    let ruling = Ruling::new(&rules, &attempt, &scene.known, keys());
+    let decided = ruling.nothing("nothing").unwrap();
+    assert_eq!(told(&decided), "policy-failed");
 }
