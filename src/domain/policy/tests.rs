@@ -609,14 +609,20 @@ proptest! {
         );
         let answering = ask.action == Action::AcceptReferral
             && ask.relationship == Relationship::OfferedTo;
+        let collecting = ask.action == Action::CollectItem
+            && ask.actor.role == Role::LegalAdviser
+            && ask.relationship == Relationship::AcceptedFromAnother;
+        let sealed_to_adviser = to.kind == OrgKind::LegalAdviser
+            && (ask.action == Action::SealItem || collecting);
         let never = ask.certificate_organisation != ask.actor.organisation
             || carries(&[Im])
+            || (carries(&[Sealed]) || ask.action == Action::SealItem) && !sealed_to_adviser
             || tells(ask.action)
                 && (to.tainted
                     || !told
                     || !to.agreement_in_date
                     || to.kind == OrgKind::Police
-                        && (carries(&[Loc, Sp, Ft, Im, Sealed])
+                        && (carries(&[Loc, Sp, Ft, Im])
                             || !ask.own && carries(&[Id, Ip, Perp])))
             || reads(ask.action)
                 && (ask.actor.tainted || to.organisation != ask.actor.organisation)
