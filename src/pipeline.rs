@@ -64,6 +64,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use holding::apart;
+use opened::receipt;
 
 use crate::store::{Discloses, Outcome, ReadsLog, Store};
 
@@ -740,25 +741,6 @@ impl Gateway {
             .map(|link| Aggregate::Referral(link.referral))
             .collect();
         self.read(known, &of).await
-    }
-}
-
-/// What the caller keeps: its entry, the proof, and what it asked. What was decided, and on what
-/// it rests, is not the asker's to open.
-fn receipt(leaf: Leaf, inclusion: Inclusion, opening: &Opening) -> Receipt {
-    Receipt {
-        leaf,
-        proof: Proof {
-            index: inclusion.index,
-            path: inclusion.hashes,
-            checkpoint: inclusion.checkpoint.as_ref().to_owned(),
-        },
-        request_salt: Some(opening.request_salt),
-        opened: vec![
-            opening.open(Part::Who),
-            opening.open(Part::Why),
-            opening.open(Part::What),
-        ],
     }
 }
 

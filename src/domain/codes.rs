@@ -489,25 +489,6 @@ codes!(
     }
 );
 
-codes!(ConsentDecision { Permit = "permit", Deny = "deny" });
-
-codes!(
-    /// How firmly consent was given. Implied serves only between health bodies.
-    ConsentStrength { Explicit = "explicit", Implied = "implied" }
-);
-
-codes!(
-    ConsentHow { Spoken = "spoken", Written = "written", Bsl = "bsl", Digital = "digital" }
-);
-
-codes!(
-    GivenBy { Herself = "self", ParentGuardian = "parent_guardian", LpaDeputy = "lpa_deputy" }
-);
-
-codes!(
-    Interpreter { None = "none", Professional = "professional", Family = "family" }
-);
-
 codes!(YesNoUnknown { Yes = "yes", No = "no", Unknown = "unknown" });
 
 codes!(
@@ -604,5 +585,7 @@ mod tests {
     }
 }
 
+mod consent;
 mod governance;
+pub use consent::{ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter};
 pub use governance::{HandedTo, HoldReason, SealReason, StaffNamesReason};

@@ -3,6 +3,7 @@
 //! Every attempt ends in [`Ruling::finish`], whatever was found, so that one attempt makes exactly
 //! one leaf (P2).
 
+mod held;
 mod listing;
 
 use sha2::{Digest, Sha256};
@@ -460,39 +461,6 @@ impl<'a> Ruling<'a> {
             urgent: urgent(self.attempt.action, refused),
             unused: self.keys.unused(),
         })
-    }
-
-    /// What the log says of held text: the version of the rules and a keyed hash. An entry that says
-    /// that text was held names nobody whom it was about, and concerns nobody but its author's
-    /// organisation; so nobody learns from it that such words were written about her.
-    fn about_held_text(&mut self, answer: &Answer) {
-        let (holds, is_hold) = match answer {
-            Answer::Refused(Refusal::ImmigrationContentFound(holds)) | Answer::Held(holds) => {
-                (holds, true)
-            }
-            Answer::Screened { held } => (held, false),
-            _ => return,
-        };
-        let Some(first) = holds.first() else {
-            return;
-        };
-        self.subjects.clear();
-        self.about.clear();
-        self.what.object = Some(first.reference);
-        let own = self.attempt.organisation();
-        let decided = &mut self.decided;
-        (decided.subject, decided.relationship, decided.basis) = (None, None, None);
-        decided.object = self.rules.hold_of(own, first.reference, self.attempt.when);
-        decided.consents.clear();
-        decided.disclosed.clear();
-        decided.concerned.clear();
-        if is_hold {
-            self.firewall("F5", DataClass::Ft.code());
-        }
-        self.note(&format!("screen-{}", first.version));
-        for hold in holds {
-            self.note(&format!("text-{}", hold.hash));
-        }
     }
 
     /// While the gateway itself may not answer (withdrawals are being collected after a restore, no

@@ -9,6 +9,7 @@ pub mod audit;
 mod batch;
 pub mod call;
 pub mod codes;
+pub mod consents;
 pub mod fhir;
 pub mod governance;
 pub mod log;
@@ -141,9 +142,9 @@ fn table() -> Table {
         .of_people(routes!(referrals::events))
         .of_caller(routes!(screening::screen))
         .of_caller(routes!(screening::wrong))
-        .of_people(routes!(referrals::consent))
-        .of_people(routes!(referrals::withdraw_consent))
-        .of_people(routes!(referrals::withdraw))
+        .of_people(routes!(consents::consent))
+        .of_people(routes!(consents::withdraw_consent))
+        .of_people(routes!(consents::withdraw))
         .of_people(routes!(reconciliations::reconcile))
         .of_people(routes!(assessments::record))
         .of_people(routes!(assessments::query))

@@ -6,9 +6,9 @@ use crate::domain::answer::Answer;
 use crate::domain::audit::{Figures, VisibleEntry, visible};
 use crate::domain::journey::sealing::{Behind, OwnName, behind};
 use crate::domain::leaf::Leaf;
-use crate::domain::logged::Logged;
-use crate::domain::opening::Opening;
-use crate::domain::receipt::Receipt;
+use crate::domain::logged::{Inclusion, Logged};
+use crate::domain::opening::{Opening, Part};
+use crate::domain::receipt::{Proof, Receipt};
 use crate::domain::ruling::Ruled;
 use crate::domain::time::When;
 use crate::store::Fault;
@@ -97,5 +97,24 @@ impl Gateway {
             }
         }
         Ok((entries, more))
+    }
+}
+
+/// What the caller keeps: its entry, the proof, and what it asked. What was decided, and on what
+/// it rests, is not the asker's to open.
+pub(super) fn receipt(leaf: Leaf, inclusion: Inclusion, opening: &Opening) -> Receipt {
+    Receipt {
+        leaf,
+        proof: Proof {
+            index: inclusion.index,
+            path: inclusion.hashes,
+            checkpoint: inclusion.checkpoint.as_ref().to_owned(),
+        },
+        request_salt: Some(opening.request_salt),
+        opened: vec![
+            opening.open(Part::Who),
+            opening.open(Part::Why),
+            opening.open(Part::What),
+        ],
     }
 }

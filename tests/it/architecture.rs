@@ -15,10 +15,8 @@ const LINES_MAX: usize = 600;
 
 /// Files past [`LINES_MAX`], with the most lines each may have. Lower a number when a file shrinks,
 /// and take it out when it is below the limit; never raise one.
-const LONG: [(&str, usize); 5] = [
-    ("domain/journey/governing/changes.rs", 660),
+const LONG: [(&str, usize); 3] = [
     ("domain/journey/offering.rs", 630),
-    ("edge/http/referrals.rs", 650),
     ("edge/wire.rs", 690),
     ("pipeline.rs", 775),
 ];

@@ -45,6 +45,16 @@ impl Said {
         word
     }
 
+    /// The same in the form of a language with its script.
+    fn tag(&mut self, field: &str) -> String {
+        let word = self.word(field);
+        self.keep(&format!(
+            "{}-{}",
+            word.get(..3).unwrap(),
+            word.get(4..8).unwrap()
+        ))
+    }
+
     fn keep(&mut self, text: &str) -> String {
         self.texts.push(text.to_owned());
         text.to_owned()
@@ -145,7 +155,7 @@ async fn work(adviser: &Caller, all: &mut [&mut Said]) {
             "identity": identity(said),
             "consent": {
                 "decision": "permit", "how": "spoken", "other_party_present": "no",
-                "opens": "query", "language": said.word("language of consent"),
+                "opens": "query", "language": said.tag("language of consent"),
             },
             "onward_rule_accepted": true,
         });
@@ -248,7 +258,7 @@ fn referral(said: &mut Said) -> Value {
         "note": format!("Ask for {}.", said.word("note")),
         "consent": {
             "decision": "permit", "how": "spoken", "other_party_present": "no",
-            "language": said.word("language"),
+            "language": said.tag("language"),
         },
         "your_reference": said.word("reference"),
     })

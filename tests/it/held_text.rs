@@ -482,7 +482,7 @@ async fn a_held_note_goes_back_marked_and_no_entry_says_that_it_was_about_her() 
     let said = met.post(&wrong, &json!({ "because": WORDS })).await;
     assert_eq!(said.status, 422, "{}", said.whole());
     assert_eq!(stranger.get("/v1/inbox").await.list("/offers").len(), 1);
-    let month = now().rfc3339()[..7].to_owned();
+    let month = now().rfc3339().get(..7).unwrap().to_owned();
     let figures = officer
         .get(&format!("/v1/audit/figures?month={month}"))
         .await;

@@ -351,13 +351,19 @@ fn pass_on_by(due: &PassOnBy) -> Value {
 }
 
 fn seen_json(seen: &Seen) -> Value {
-    json!({
+    let mut value = json!({
         "id": seen.referral.id().to_string(),
         "status": seen.status.code(),
         "offered_at": seen.offered_at.rfc3339(),
         "pass_on_by": seen.pass_on_by.as_ref().map(pass_on_by),
-        "updates": updates_json(&seen.updates),
-    })
+    });
+    if let Value::Object(map) = &mut value
+        && !seen.updates.is_empty()
+    {
+        // Only where the service chose to say something; else there are the three words alone.
+        map.insert("updates".to_owned(), updates_json(&seen.updates));
+    }
+    value
 }
 
 /// Codes and times; no words, whoever reads them (3.0.6).

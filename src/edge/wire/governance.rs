@@ -11,7 +11,7 @@ use crate::domain::codes::{
     Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, SealReason,
     ServiceFamily, Taint,
 };
-use crate::domain::firewall::hold::{ScreenedText, Written};
+use crate::domain::firewall::hold::ScreenedText;
 use crate::domain::governance::{Hold, HoldChange, SealOpening, Widening};
 use crate::domain::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
 use crate::domain::journey::governing::OwnCertificate;
@@ -23,6 +23,7 @@ use crate::domain::person::FieldError;
 use crate::domain::rulebook::Revision;
 
 mod narrowing;
+mod texts;
 
 pub use narrowing::NarrowingIn;
 
@@ -212,50 +213,6 @@ pub enum ProposalIn {
         certificate: CertificateIn,
         totp_secret: Option<Secret>,
     },
-}
-
-/// Names that others see: of teams, services and agreements. An organisation's own name is as it is
-/// registered; the names that cannot be enrolled are refused elsewhere (F1).
-impl Written for ProposalIn {
-    fn free_texts(&self) -> Vec<(&'static str, &str)> {
-        match self {
-            Self::EnrolOrganisation { organisation } => {
-                let teams = organisation.teams.iter();
-                let agreements = organisation.agreements.iter();
-                let lines = organisation.duty_line.iter();
-                teams
-                    .map(|team| ("organisation.teams.name", team.name.text()))
-                    .chain(
-                        agreements
-                            .map(|one| ("organisation.agreements.reference", one.reference.text())),
-                    )
-                    .chain(lines.map(|line| ("organisation.duty_line", line.text())))
-                    .collect()
-            }
-            Self::AddTeam {
-                organisation: _,
-                team,
-            } => vec![("team.name", team.name.text())],
-            Self::AddAgreement {
-                organisation: _,
-                agreement,
-            } => vec![("agreement.reference", agreement.reference.text())],
-            Self::OpenService { service } => {
-                vec![("service.public_name", service.public_name.text())]
-            }
-            // Ids, codes, dates and keys; and lists of words, which are about nobody.
-            Self::AttestTeam { .. }
-            | Self::AddCertificate { .. }
-            | Self::ResumeOrganisation { .. }
-            | Self::LiftTaint { .. }
-            | Self::GoOnWithout { .. }
-            | Self::HoldReferral { .. }
-            | Self::EndHold { .. }
-            | Self::OpenSeal { .. }
-            | Self::ChangePolicy { .. }
-            | Self::IssueOwnCertificate { .. } => Vec::new(),
-        }
-    }
 }
 
 impl ScreenedText<ProposalIn> {
