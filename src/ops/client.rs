@@ -530,6 +530,24 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_policies_is_proposed_whole_with_its_proof_and_its_lists_of_words() {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
+        let names = |line: &str| {
+            let body = request(line).unwrap().body.unwrap();
+            assert!(body.len() < crate::edge::server::BODY_BYTES_MAX);
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["change"], "change_policy");
+            let files = body["files"].as_array().unwrap().iter();
+            let names = files.map(|file| file["name"].as_str().unwrap().to_owned());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let folder = names(&format!("propose policy {dir}"));
+        assert_eq!(folder, names("propose policy"));
+        assert!(folder.contains("proof.json") && folder.contains("lexicon.toml"));
+        assert!(request("propose a.json b").is_err());
+    }
+
+    #[test]
     fn a_query_needs_her_reference_or_a_file() {
         assert!(request("query").is_err());
         let body = request("query --person ABC").unwrap().body.unwrap();

@@ -18,8 +18,10 @@ use crate::domain::explaining::{Explained, Matched, explain};
 use crate::domain::firewall::Text;
 use crate::domain::id::{OrgId, TeamId};
 use crate::domain::policy::{Actor, Ask, ConsentState, Policies, Recipient, Relationship};
+use crate::domain::rulebook::Rulebook;
+use crate::ops::cert::hex;
 use crate::ops::cli::{CommandError, CommandResult};
-use crate::ops::rules;
+use crate::ops::rules::{self, RulesError};
 
 pub const HELP: &str = "REQUEST is JSON, or - for standard input; what is left out is false, none, or as \
 the asker's:\n\n\
@@ -31,8 +33,8 @@ the asker's:\n\n\
 Of the asker too: tainted, suspended, person (a person's certificate), second_factor. Besides: \
 recipient (as the asker), source_consent (with from_another), offence, basis, own, text_held, \
 emergency_confirmed, proposer.\n\n\
-With --entry the file is an entry of the log as `firedoor audit list --json` shows it: the sentences of \
-the rules that it names.\n\n\
+With --entry the file is one entry of the log as `firedoor audit list --json` shows it to those who hold \
+what it is about: the sentences of the rules that it names.\n\n\
 Example: firedoor policy explain request.json\n\
 Example: firedoor policy explain --entry entry.json --policies policies --json";
 
@@ -107,11 +109,16 @@ struct ConsentIn {
 }
 
 pub fn run(args: &Args) -> CommandResult {
-    let policies = rules::policies(args.policies.as_deref())?;
+    let book = match &args.policies {
+        None => Rulebook::built_in().map_err(RulesError::BuiltIn)?,
+        Some(dir) => {
+            rules::book(dir)?.ok_or_else(|| format!("{} holds no policies", dir.display()))?
+        }
+    };
     let text = read(&args.file)?;
     let (words, value) = match args.entry {
-        true => entry(&policies, &text)?,
-        false => request(&policies, &text)?,
+        true => entry(&book.policies, book.hash(), &text)?,
+        false => request(&book.policies, &text)?,
     };
     let mut out = io::stdout().lock();
     match args.json {
@@ -291,31 +298,45 @@ fn value(found: &Explained) -> Value {
 }
 
 /// The rules that an entry names, each with its sentence.
-fn entry(policies: &Policies, text: &str) -> Result<(String, Value), CommandError> {
+fn entry(policies: &Policies, hash: [u8; 32], text: &str) -> Result<(String, Value), CommandError> {
     let entry: Value =
         serde_json::from_str(text).map_err(|error| format!("the entry is not JSON: {error}"))?;
     let decided = entry.get("decided").filter(|decided| decided.is_object());
     let decided =
         decided.ok_or("the entry does not show what was decided: its holder sees that")?;
+    let outer = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
     let part = |name: &str| {
         decided
             .get(name)
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
-    let mut words = format!("Outcome {}, told '{}'.\n", part("outcome"), part("told"));
+    let mut words = format!("Outcome {}, told '{}'.\n", outer("outcome"), outer("told"));
     let mut named = Vec::new();
     for id in part("rule").split_whitespace() {
         let says = policies.says(id);
-        let shown = says.unwrap_or("not in these policies: ask for those that the entry names");
+        let shown = says.unwrap_or("not in these policies, or cut short in the entry");
         let _ = writeln!(words, "  {id}: {shown}");
         named.push(json!({ "id": id, "says": says }));
     }
     if named.is_empty() {
-        words.push_str("No policy permitted it.\n");
+        words.push_str(
+            "  It names no policy: none permitted it, or the refusal was of another kind.\n",
+        );
+    }
+    let mark = |name: &str| decided.pointer(name).and_then(Value::as_str);
+    if let Some((rule, class)) = mark("/firewall/rule").zip(mark("/firewall/class")) {
+        let _ = writeln!(words, "The firewall dropped {class} ({rule}).");
+    }
+    if part("policy") != hex(&hash) {
+        let other = part("policy");
+        let _ = writeln!(
+            words,
+            "It was decided by other policies than these: GET /v1/policies/{other}"
+        );
     }
     let value = json!({
-        "outcome": part("outcome"), "told": part("told"), "policy": part("policy"), "rules": named,
+        "outcome": outer("outcome"), "told": outer("told"), "policy": part("policy"), "rules": named,
     });
     Ok((words, value))
 }
@@ -367,14 +388,20 @@ mod tests {
 
     #[test]
     fn an_entry_is_told_with_the_sentences_of_its_rules() {
-        let entry_text = r#"{ "decided": { "outcome": "permit", "told": "proposals",
-            "rule": "governance.administer other.rule", "policy": "00" } }"#;
-        let (words, value) = entry(&Policies::shipped().unwrap(), entry_text).unwrap();
+        let entry_text = r#"{ "outcome": "permit", "told": "proposals", "decided": {
+            "rule": "governance.administer other.rule", "policy": "00",
+            "firewall": { "rule": "F6", "class": "ip" } } }"#;
+        let policies = Policies::shipped().unwrap();
+        let (words, value) = entry(&policies, [7; 32], entry_text).unwrap();
         insta::assert_snapshot!(words, @r"
         Outcome permit, told 'proposals'.
           governance.administer: Administrators, information-governance officers and the operator propose, approve, narrow, see proposals and, after a restore, hand in withdrawals.
-          other.rule: not in these policies: ask for those that the entry names
+          other.rule: not in these policies, or cut short in the entry
+        The firewall dropped ip (F6).
+        It was decided by other policies than these: GET /v1/policies/00
         ");
+        let asker = r#"{ "outcome": "permit", "told": "proposals", "decided": null }"#;
+        assert!(entry(&policies, [7; 32], asker).is_err());
         assert!(value["rules"][1]["says"].is_null());
     }
 
