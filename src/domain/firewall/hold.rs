@@ -248,7 +248,7 @@ mod tests {
     fn the_sentence_and_the_words_are_marked_in_code_points() {
         let rules = Rules::for_tests();
         let text = "Élan café: two children. Her visa expired. Calls at noon.";
-        let held = holds(&rules, text);
+        let held = holds(rules, text);
         let [hold] = held.as_slice() else {
             unreachable!("one text, one hold")
         };
@@ -276,12 +276,12 @@ mod tests {
         let rules = Rules::for_tests();
         let attempt = attempt("met", Action::ScreenText);
         let text = Unread::new("note", "Two children, a dog. Prefers mornings.".to_owned());
-        let screened = read(&rules, &attempt, &text).ok().unwrap();
+        let screened = read(rules, &attempt, &text).ok().unwrap();
         assert_eq!(
             &*screened.bytes(),
             b"Two children, a dog. Prefers mornings."
         );
-        assert_eq!(holds(&rules, "She is an overstayer.").len(), 1);
+        assert_eq!(holds(rules, "She is an overstayer.").len(), 1);
     }
 
     #[test]
@@ -298,7 +298,7 @@ mod tests {
     fn a_reference_is_its_organisations_own_and_lasts_seven_days() {
         let rules = Rules::for_tests();
         let attempt = attempt("met", Action::ScreenText);
-        let held = holds(&rules, "Her visa expired.");
+        let held = holds(rules, "Her visa expired.");
         let reference = held.first().unwrap().reference;
         let own = attempt.organisation();
         let at = |days| attempt.when.plus_days(days);

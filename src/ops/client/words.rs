@@ -42,6 +42,8 @@ pub fn tell(status: u16, body: &Value) -> String {
     let get = |name: &str| body.get(name).and_then(Value::as_str);
     if status >= 400 {
         line(&mut text, 0, "Not done.");
+    } else if get("result") == Some("noted") && body.get("held").is_some() {
+        line(&mut text, 0, "This note was not passed on.");
     } else if let Some(lead) = get("result").and_then(lead) {
         line(&mut text, 0, lead);
     }
@@ -128,15 +130,25 @@ fn held(text: &mut String, body: &Value) {
         if let Some(instead) = get("suggestion") {
             line(text, 1, &format!("Instead: {instead}"));
         }
-        for todo in list(held, "do").iter().filter_map(Value::as_str) {
-            line(text, 1, todo);
+        match body.get("id").and_then(Value::as_str) {
+            Some(id) if get("what") == Some("note") => {
+                let again = format!("firedoor client note {id} -");
+                line(text, 1, &format!("Word it anew: {again}"));
+                let call = format!("firedoor client update {id} call_referrer");
+                line(text, 1, &format!("Or have the service call you: {call}"));
+            }
+            Some(_) | None => {
+                for todo in list(held, "do").iter().filter_map(Value::as_str) {
+                    line(text, 1, todo);
+                }
+            }
         }
         if let (Some(reference), Some(until)) = (
             get("reference"),
             held.pointer("/wrong/until").and_then(Value::as_str),
         ) {
             let until = until.get(..10).unwrap_or(until);
-            let how = format!("firedoor client wrong {reference} --because CODE");
+            let how = format!("firedoor client wrong {reference} --because CODE (see --help)");
             line(
                 text,
                 1,
@@ -276,8 +288,9 @@ mod tests {
           We found words about immigration: 'visa expired'.
           You wrote: "Her visa expired."
           Instead: Say what is needed.
-          Word it anew.
-          If this was wrong, say so by 2026-04-09: firedoor client wrong 0000000000000000000000003G --because CODE
+          Word it anew: firedoor client note 7QF42KD -
+          Or have the service call you: firedoor client update 7QF42KD call_referrer
+          If this was wrong, say so by 2026-04-09: firedoor client wrong 0000000000000000000000003G --because CODE (see --help)
         id: 7QF42KD
         status: recorded
         pass on by:

@@ -142,7 +142,10 @@ fn notes_still_missing_when_the_week_is_over_are_put_before_the_senders_officer_
     );
     // Nothing of her: who wrote, how many, and nothing more.
     assert_eq!(reminded.value.opening.decided.subject, None);
-    assert_eq!(reminded.value.opening.decided.concerned, [own.clone()]);
+    assert_eq!(
+        reminded.value.opening.decided.concerned,
+        std::slice::from_ref(&own)
+    );
     scene.known.add(facts(&reminded)).unwrap();
     let told: Vec<(&str, u32, Severity)> = scene
         .known
