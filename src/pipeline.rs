@@ -50,14 +50,13 @@ use crate::domain::journey::{
     answering, assessing, consenting, emergency, offering, querying, reading,
 };
 use crate::domain::known::Known;
-use crate::domain::leaf::Leaf;
-use crate::domain::logged::{Inclusion, Logged};
-use crate::domain::opening::{Opening, Part};
+use crate::domain::logged::Logged;
+use crate::domain::opening::Opening;
 use crate::domain::organisation::Service;
 use crate::domain::person::{
     FieldError, Identity, Person, RawIdentifier, TaggedToken, Token, resolve,
 };
-use crate::domain::receipt::{Proof, Receipt};
+use crate::domain::receipt::Receipt;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};

@@ -18,7 +18,7 @@ use super::reply::{Rendered, envelope, finish, released_json, render, render_sea
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::{Action, CloseOutcome, DataClass, DeclineReason, UpdateCode};
+use crate::domain::codes::{Action, CloseOutcome, DeclineReason, UpdateCode};
 use crate::domain::custody;
 use crate::domain::decision::{List, Listed};
 use crate::domain::firewall::hold::Unread;
