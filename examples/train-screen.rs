@@ -9,7 +9,9 @@ use std::path::Path;
 use firedoor::domain::firewall::text::Lists;
 use firedoor::domain::firewall::text::training::{Tally, Voice, train};
 
-const VOICES: [&str; 4] = ["police", "health", "charity", "council"];
+const VOICES: [&str; 8] = [
+    "police", "health", "charity", "council", "courts", "wards", "refuges", "offices",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let screen = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/screen");
@@ -23,9 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = stdout().lock();
     writeln!(
         out,
-        "{} bytes, held from {}\n",
+        "{} bytes, held from {}, weak hits from {}\n",
         trained.weights.len(),
-        trained.hold_from
+        trained.hold_from,
+        trained.weak_from
     )?;
     writeln!(
         out,

@@ -10,7 +10,7 @@
 //! of each kept ([`normalise`]); cut into words in several ways ([`words`]); slips of the pen read
 //! as meant ([`spelling`]); then the word list ([`lexicon`]) and the shapes of numbers
 //! ([`formats`]) are applied. A small classifier ([`classifier`]) reads each sentence for what no list
-//! names, and can only add a hold. Each hit is widened to its sentence ([`sentences`], [`verdict`]).
+//! names, and whether what the list names only in part is meant. Each hit is widened to its sentence ([`sentences`], [`verdict`]).
 //! Only a reviewed sentence about services passes as a whole ([`general`]).
 
 mod classifier;
@@ -251,7 +251,7 @@ impl TextScreen {
         }
         found.unreadable.extend(hidden::opaque(&decoded));
         for (round, base) in bases.iter().enumerate() {
-            self.look_at_base(base, &mut found, fuel)?;
+            self.look_at_base(base, round == 0, &mut found, fuel)?;
             self.look_at_sentences(base, round == 0, sentences, &mut found, fuel)?;
         }
         if found.is_empty() {
@@ -266,10 +266,15 @@ impl TextScreen {
     fn look_at_base(
         &self,
         base: &[Glyph],
+        as_written: bool,
         found: &mut Found,
         fuel: &mut Fuel,
     ) -> Result<(), OutOfFuel> {
-        self.look_at_page(base, Lines::Apart, found, fuel)?;
+        let before = found.hits.len();
+        let as_they_stand = self.look_at_page(base, Lines::Apart, found, fuel)?;
+        for hit in found.hits.iter_mut().skip(before).take(as_they_stand) {
+            hit.plain = as_written;
+        }
         if base.iter().any(|glyph| glyph.ch == '\n') {
             self.look_at_page(base, Lines::Joined, found, fuel)?;
         }
@@ -355,25 +360,26 @@ impl TextScreen {
         Ok(())
     }
 
+    /// Adds the hits of one reading; says how many are of the words as they stand, which come first.
     fn look_at_page(
         &self,
         glyphs: &[Glyph],
         lines: Lines,
         found: &mut Found,
         fuel: &mut Fuel,
-    ) -> Result<(), OutOfFuel> {
+    ) -> Result<usize, OutOfFuel> {
         let tokens = words::tokens(glyphs, lines, fuel)?;
         // As written and as meant: a repaired word must not hide one that was right.
         let repaired = self.lexicon.vocabulary.repair(tokens.clone(), fuel)?;
-        found
-            .hits
-            .extend(matching::hits(&self.lexicon, &tokens, fuel)?);
+        let hits = matching::hits(&self.lexicon, &tokens, fuel)?;
+        let as_they_stand = hits.len();
+        found.hits.extend(hits);
         if repaired != tokens {
             found
                 .hits
                 .extend(matching::hits(&self.lexicon, &repaired, fuel)?);
         }
-        Ok(())
+        Ok(as_they_stand)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A second opinion on each sentence, learned from a corpus that this project wrote.
 //!
-//! It can only add a hold: what the word list holds stays held. Its weights are a small table of
+//! It adds holds, and is the context that weak rules of the word list ask for; what the list holds
+//! alone stays held. Its weights are a small table of
 //! signed bytes, made by `training` and by nothing else, so that anyone can make them again. All
 //! sums are of whole numbers, so that the same sentence has the same score on every machine.
 
@@ -11,12 +12,12 @@ use super::lexicon::BadLexicon;
 use super::words::Token;
 
 /// First bytes of a file of weights; the last is its version.
-const MAGIC: &[u8; 8] = b"FDSCREN1";
+const MAGIC: &[u8; 8] = b"FDSCREN2";
 /// Places of the table.
 pub(super) const PLACES: usize = 1 << TABLE_BITS;
 /// Bits that remember the words of the corpus.
 pub(super) const MET_BITS: usize = 1 << 18;
-const HEADER_BYTES: usize = 8 + 6 * 4;
+const HEADER_BYTES: usize = 8 + 7 * 4;
 pub(super) const FILE_BYTES: usize = HEADER_BYTES + 2 * PLACES + MET_BITS / 8;
 
 /// What is learned of a sentence, in thousandths of a log-odds unit against "nothing".
@@ -43,6 +44,8 @@ pub(super) struct Settings {
     pub(super) step: Score,
     /// A sentence is held from this score.
     pub(super) hold_from: i32,
+    /// What the word list names only in part holds from this score.
+    pub(super) weak_from: i32,
     /// What one unit of the word list's proxy weights adds.
     pub(super) hint: i32,
 }
@@ -57,7 +60,7 @@ pub(super) struct Classifier {
 }
 
 impl Classifier {
-    /// Reads a file of weights: magic, six numbers, the tables for proxy and explicit, the words met.
+    /// Reads a file of weights: magic, seven numbers, the tables for proxy and explicit, the words met.
     pub(super) fn parse(concepts: &str, bytes: &[u8]) -> Result<Self, BadLexicon> {
         let concepts = Concepts::parse(concepts)?;
         let body = bytes
@@ -83,6 +86,7 @@ impl Classifier {
                 explicit: next()?,
             },
             hold_from: next()?,
+            weak_from: next()?,
             hint: next()?,
         };
         let (proxy, rest) = tables
@@ -182,9 +186,10 @@ pub(super) fn met_places(word: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Weights that hold nothing and know every word: to see what the lists do alone.
-pub(super) fn silent() -> Vec<u8> {
+pub(super) fn silent(weak_from: i32) -> Vec<u8> {
     let settings = Settings {
         hold_from: i32::MAX,
+        weak_from,
         ..Settings::default()
     };
     let none = vec![0; PLACES];
@@ -200,6 +205,7 @@ pub(super) fn file(settings: Settings, proxy: &[i8], explicit: &[i8], met: &[u8]
         settings.step.proxy,
         settings.step.explicit,
         settings.hold_from,
+        settings.weak_from,
         settings.hint,
     ] {
         bytes.extend(number.to_le_bytes());

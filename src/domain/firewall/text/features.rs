@@ -9,7 +9,7 @@ use super::fuel::{Fuel, OutOfFuel};
 use super::words::Token;
 
 /// The table has two to this power of places.
-pub(super) const TABLE_BITS: u32 = 16;
+pub(super) const TABLE_BITS: u32 = 18;
 /// Longest stretch that is looked at as one: the weights were learned from sentences of this kind,
 /// and a statement must not drown in a long line.
 pub(super) const WINDOW_WORDS: usize = 40;
@@ -17,7 +17,7 @@ pub(super) const WINDOW_WORDS: usize = 40;
 const PAIR_WORDS: usize = 12;
 const THREE_WORDS: usize = 10;
 /// Letters of the pieces of words, and of the part of a word that is cut up.
-const PIECE_CHARS: usize = 5;
+const PIECE_CHARS: [usize; 2] = [4, 5];
 const PIECED_CHARS_MAX: usize = 24;
 
 /// What a feature is made of. The numbers are part of the hash: a new kind gets a new one.
@@ -30,6 +30,8 @@ enum Kind {
     Together = 8,
     Piece = 9,
     ThreeTogether = 10,
+    ApartWords = 12,
+    ThreeMeanings = 13,
     /// A step on the way to one of the others.
     Step = 11,
 }
@@ -65,11 +67,16 @@ pub(super) fn features(
         pieces(&text, &mut found);
     }
     for (at, word) in words.iter().enumerate() {
-        fuel.spend(4)?;
+        fuel.spend(6)?;
         found.push(mix(Kind::Word, word.hash, 0));
         if let Some(next) = words.get(at + 1) {
             found.push(mix(Kind::TwoWords, word.hash, next.hash));
             found.push(mix(Kind::TwoMeanings, word.meaning, next.meaning));
+            if let Some(third) = words.get(at + 2) {
+                found.push(mix(Kind::ApartWords, word.meaning, third.meaning));
+                let step = mix(Kind::Step, word.meaning, next.meaning);
+                found.push(mix(Kind::ThreeMeanings, step, third.meaning));
+            }
         }
         if word.in_set {
             found.push(mix(Kind::Meaning, word.meaning, 0));
@@ -139,7 +146,7 @@ fn pieces(text: &str, found: &mut Vec<u64>) {
         .chain(std::iter::once('>'))
         .map(u64::from)
         .collect();
-    for run in letters.windows(PIECE_CHARS) {
+    for run in PIECE_CHARS.iter().flat_map(|chars| letters.windows(*chars)) {
         let piece = run
             .iter()
             .fold(0, |hash, letter| mix(Kind::Piece, hash, *letter));

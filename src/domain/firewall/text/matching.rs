@@ -18,6 +18,8 @@ pub(super) struct Hit {
     pub(super) weight: Option<u8>,
     /// Letters of whole known words, not of mere beginnings: an odd reading needs several.
     pub(super) letters: usize,
+    /// Of the words as they stand, not of another reading.
+    pub(super) plain: bool,
 }
 
 struct Found {
@@ -97,6 +99,7 @@ fn hit(lexicon: &Lexicon, trigger: &Found, weight: Option<u8>, tokens: &[Token])
             .filter(|token| lexicon.vocabulary.has_whole(&token.text))
             .map(|token| token.text.chars().count())
             .sum(),
+        plain: false,
     })
 }
 

@@ -23,15 +23,18 @@ const BIAS_RATE: f64 = 0.02;
 const DECAY: f64 = 2e-4;
 /// What a line counts that only looks like immigration: such lines teach most.
 const HARD_WEIGHT: f64 = 1.5;
+/// Lines that a feature must be in.
+const LINES_MIN: u32 = 2;
 const SEED: u64 = 4;
 /// What one unit of the word list's weights adds, in thousandths.
 const HINT: i32 = 300;
-/// The classifier may hold this share of held-out lines that tell nothing, in thousandths.
+/// The screen may hold this share of held-out lines that tell nothing, in thousandths.
 const ORDINARY_HELD_MAX: usize = 4;
-const HARD_HELD_MAX: usize = 30;
+const HARD_HELD_MAX: usize = 55;
 /// Scores that are tried as the mark, in thousandths.
-const MARKS: std::ops::Range<i32> = 0..6_000;
-const MARK_STEP: usize = 25;
+const HOLD_MARKS: std::ops::Range<i32> = -1_000..6_000;
+const WEAK_MARKS: std::ops::Range<i32> = -6_000..-3_500;
+const MARK_STEP: usize = 50;
 
 /// What a line of the corpus is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +144,8 @@ pub struct Trained {
     pub weights: Vec<u8>,
     /// The score from which a sentence is held, in thousandths.
     pub hold_from: i32,
+    /// The score from which a weak hit of the word list holds.
+    pub weak_from: i32,
     /// Each voice when it was held out.
     pub held_out: Vec<(String, Vec<Tally>)>,
 }
@@ -152,16 +157,18 @@ pub fn train(lists: &Lists<'_>, voices: &[Voice]) -> Result<Trained, BadCorpus> 
         return Err(BadCorpus::OneVoice);
     }
     let concepts = Concepts::parse(lists.concepts)?;
-    let silent = classifier::silent();
-    let list_alone = TextScreen::parse(&Lists {
-        weights: &silent,
-        ..*lists
-    })?;
+    let alone = |weak_from| {
+        TextScreen::parse(&Lists {
+            weights: &classifier::silent(weak_from),
+            ..*lists
+        })
+    };
+    let (list_alone, strong_alone) = (alone(i32::MIN)?, alone(i32::MAX)?);
     let mut folds = Vec::new();
     for voice in voices {
         let others = voices.iter().filter(|other| other.name != voice.name);
         let learned = learn(&concepts, &others.collect::<Vec<_>>())?;
-        let classifier = Classifier::parse(lists.concepts, &learned.file(i32::MAX))?;
+        let classifier = Classifier::parse(lists.concepts, &learned.file(Marks::NONE))?;
         let mut trials = Vec::with_capacity(voice.lines.len());
         for line in &voice.lines {
             let words: Vec<&Token> = line.tokens.iter().collect();
@@ -169,26 +176,29 @@ pub fn train(lists: &Lists<'_>, voices: &[Voice]) -> Result<Trained, BadCorpus> 
             let hints = list_alone.hints(&line.text)?;
             trials.push(Trial {
                 kind: line.kind,
+                alone: score,
                 score: score.saturating_add(hints.saturating_mul(HINT)),
                 listed: matches!(list_alone.read(&line.text), Finding::Held(_)),
+                strong: matches!(strong_alone.read(&line.text), Finding::Held(_)),
             });
         }
         folds.push((voice, learned, trials));
     }
     let trials: Vec<&Trial> = folds.iter().flat_map(|(_, _, trials)| trials).collect();
-    let hold_from = mark(&trials);
+    let marks = marks(&trials);
     let mut held_out = Vec::new();
     for (voice, learned, trials) in &folds {
         let screen = TextScreen::parse(&Lists {
-            weights: &learned.file(hold_from),
+            weights: &learned.file(marks),
             ..*lists
         })?;
-        held_out.push((voice.name.clone(), tally(voice, trials, &screen, hold_from)));
+        held_out.push((voice.name.clone(), tally(voice, trials, &screen, marks)));
     }
     let all: Vec<&Voice> = voices.iter().collect();
     Ok(Trained {
-        weights: learn(&concepts, &all)?.file(hold_from),
-        hold_from,
+        weights: learn(&concepts, &all)?.file(marks),
+        hold_from: marks.hold,
+        weak_from: marks.weak,
         held_out,
     })
 }
@@ -196,28 +206,60 @@ pub fn train(lists: &Lists<'_>, voices: &[Voice]) -> Result<Trained, BadCorpus> 
 /// What was found of a line by weights that never saw its voice.
 struct Trial {
     kind: Kind,
-    /// With the hints of the word list.
+    /// Without and with the hints of the word list.
+    alone: i32,
     score: i32,
     listed: bool,
+    /// By what the list holds whatever the classifier says.
+    strong: bool,
 }
 
-/// The lowest mark at which little is held that tells nothing.
-fn mark(trials: &[&Trial]) -> i32 {
-    let too_many = |kind: Kind, mark: i32, most: usize| {
-        let of = || trials.iter().filter(|trial| trial.kind == kind);
-        let held = of().filter(|trial| !trial.listed && trial.score >= mark);
-        held.count() * 1_000 > of().count() * most
+impl Trial {
+    fn is_held(&self, marks: Marks) -> bool {
+        let weak = self.alone >= marks.weak && (self.listed || self.score >= marks.hold);
+        self.strong || weak || self.alone >= marks.hold
+    }
+}
+
+/// The two scores that training chooses.
+#[derive(Clone, Copy)]
+struct Marks {
+    hold: i32,
+    weak: i32,
+}
+
+impl Marks {
+    const NONE: Self = Self {
+        hold: i32::MAX,
+        weak: i32::MIN,
     };
-    MARKS
-        .step_by(MARK_STEP)
-        .find(|mark| {
-            !too_many(Kind::Ordinary, *mark, ORDINARY_HELD_MAX)
-                && !too_many(Kind::Hard, *mark, HARD_HELD_MAX)
-        })
-        .unwrap_or(MARKS.end)
 }
 
-fn tally(voice: &Voice, trials: &[Trial], screen: &TextScreen, hold_from: i32) -> Vec<Tally> {
+/// The marks that hold most of what tells, and little of what tells nothing.
+fn marks(trials: &[&Trial]) -> Marks {
+    let held = |of: &[&&Trial], marks| of.iter().filter(|trial| trial.is_held(marks)).count();
+    let of = |kind| -> Vec<&&Trial> { trials.iter().filter(|trial| trial.kind == kind).collect() };
+    let (hard, ordinary) = (of(Kind::Hard), of(Kind::Ordinary));
+    let telling: Vec<&&Trial> = [of(Kind::Explicit), of(Kind::Proxy)].concat();
+    let few = |of: &[&&Trial], marks, most| held(of, marks) * 1_000 <= of.len() * most;
+    WEAK_MARKS
+        .step_by(MARK_STEP)
+        .filter_map(|weak| {
+            HOLD_MARKS
+                .step_by(MARK_STEP)
+                .map(|hold| Marks { hold, weak })
+                .find(|marks| {
+                    few(&hard, *marks, HARD_HELD_MAX) && few(&ordinary, *marks, ORDINARY_HELD_MAX)
+                })
+        })
+        .max_by_key(|marks| held(&telling, *marks))
+        .unwrap_or(Marks {
+            hold: HOLD_MARKS.end,
+            weak: WEAK_MARKS.end,
+        })
+}
+
+fn tally(voice: &Voice, trials: &[Trial], screen: &TextScreen, marks: Marks) -> Vec<Tally> {
     Kind::ALL
         .into_iter()
         .map(|kind| {
@@ -226,7 +268,7 @@ fn tally(voice: &Voice, trials: &[Trial], screen: &TextScreen, hold_from: i32) -
                 kind,
                 lines: of().count(),
                 listed: of().filter(|trial| trial.listed).count(),
-                learned: of().filter(|trial| trial.score >= hold_from).count(),
+                learned: of().filter(|trial| trial.score >= marks.hold).count(),
                 held: voice
                     .lines
                     .iter()
@@ -243,7 +285,10 @@ const CLASSES: usize = 3;
 struct Example {
     class: usize,
     weight: f64,
+    /// Those that more than one line has: one line alone teaches its own words by heart.
     places: Vec<usize>,
+    /// What each counts: less in a line of many.
+    value: f64,
 }
 
 /// What was learned, before the mark is known.
@@ -255,9 +300,10 @@ struct Learned {
 }
 
 impl Learned {
-    fn file(&self, hold_from: i32) -> Vec<u8> {
+    fn file(&self, marks: Marks) -> Vec<u8> {
         let settings = Settings {
-            hold_from,
+            hold_from: marks.hold,
+            weak_from: marks.weak,
             hint: HINT,
             ..self.settings
         };
@@ -279,7 +325,7 @@ fn learn(concepts: &Concepts, voices: &[&Voice]) -> Result<Learned, OutOfFuel> {
             }
         }
         let words: Vec<&Token> = line.tokens.iter().take(2 * WINDOW_WORDS).collect();
-        let places = features::features(&words, concepts, &mut Fuel::new(u32::MAX))?
+        let places: Vec<usize> = features::features(&words, concepts, &mut Fuel::new(u32::MAX))?
             .into_iter()
             .filter_map(|place| usize::try_from(place).ok())
             .collect();
@@ -292,9 +338,11 @@ fn learn(concepts: &Concepts, voices: &[&Voice]) -> Result<Learned, OutOfFuel> {
         examples.push(Example {
             class,
             weight,
+            value: 1.0 / (places.len().max(1) as f64).sqrt(),
             places,
         });
     }
+    forget_rare(&mut examples);
     let (mut model, mut mean) = (Model::new(), Model::new());
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let mut random = SEED;
@@ -327,6 +375,20 @@ fn learn(concepts: &Concepts, voices: &[&Voice]) -> Result<Learned, OutOfFuel> {
     })
 }
 
+/// Drops what only one line has.
+fn forget_rare(examples: &mut [Example]) {
+    let mut lines = vec![0u32; PLACES];
+    for place in examples.iter().flat_map(|example| &example.places) {
+        if let Some(count) = lines.get_mut(*place) {
+            *count += 1;
+        }
+    }
+    let is_common = |place: &usize| lines.get(*place).is_some_and(|count| *count >= LINES_MIN);
+    for example in examples {
+        example.places.retain(is_common);
+    }
+}
+
 /// Weights of each place for nothing, proxy and explicit.
 struct Model {
     weights: Vec<[f64; CLASSES]>,
@@ -345,7 +407,7 @@ impl Model {
 
     /// One step of AdaGrad.
     fn learn(&mut self, example: &Example) {
-        let value = 1.0 / (example.places.len().max(1) as f64).sqrt();
+        let value = example.value;
         let mut logits = self.bias;
         for weights in example
             .places
@@ -448,7 +510,7 @@ fn shuffle(order: &mut [usize], random: &mut u64) {
 mod tests {
     use super::*;
 
-    const CORPUS: [(&str, &str); 4] = [
+    const CORPUS: [(&str, &str); 8] = [
         (
             "police",
             include_str!("../../../../policies/screen/corpus/police.tsv"),
@@ -464,6 +526,22 @@ mod tests {
         (
             "council",
             include_str!("../../../../policies/screen/corpus/council.tsv"),
+        ),
+        (
+            "courts",
+            include_str!("../../../../policies/screen/corpus/courts.tsv"),
+        ),
+        (
+            "wards",
+            include_str!("../../../../policies/screen/corpus/wards.tsv"),
+        ),
+        (
+            "refuges",
+            include_str!("../../../../policies/screen/corpus/refuges.tsv"),
+        ),
+        (
+            "offices",
+            include_str!("../../../../policies/screen/corpus/offices.tsv"),
         ),
     ];
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::classifier::Score;
+use super::lexicon::Tier;
 use super::matching::Hit;
 use super::sentences;
 use super::{Finding, Found, Held, Label, Span, TextScreen};
@@ -82,9 +83,10 @@ impl TextScreen {
     /// themselves or with what the classifier says of their sentence.
     fn weigh(&self, found: &Found, sentences: &[Span]) -> Verdict {
         let place = |hit: &Hit| sentences::widen(span(hit.start, hit.end), sentences).0;
+        let all = self.with_context(found, &place);
         // Each rule counts once a sentence, and once a note.
         let mut by_sentence: BTreeMap<usize, BTreeMap<usize, u32>> = BTreeMap::new();
-        for hit in &found.hits {
+        for hit in &all {
             if let Some(weight) = hit.weight {
                 by_sentence
                     .entry(place(hit))
@@ -118,11 +120,9 @@ impl TextScreen {
             .map(|(rule, weight)| (*rule, *weight))
             .collect();
         let whole_note = sum(&weak) >= NOTE_WEIGHT_MIN;
-        let mut hits: Vec<Hit> = found
-            .hits
-            .iter()
+        let mut hits: Vec<Hit> = all
+            .into_iter()
             .filter(|hit| hit.weight.is_none() || whole_note || holds(place(hit)))
-            .copied()
             .collect();
         hits.sort_unstable();
         hits.dedup();
@@ -134,6 +134,32 @@ impl TextScreen {
             hits,
             sentences: learned,
         }
+    }
+
+    /// Drops weak hits of sentences that read as harmless. Only where the words stand as they are
+    /// written: the score knows nothing of words that another reading made.
+    fn with_context(&self, found: &Found, place: &impl Fn(&Hit) -> usize) -> Vec<Hit> {
+        let settings = self.classifier.settings();
+        let is_weak = |hit: &Hit| {
+            self.lexicon
+                .rules
+                .get(hit.rule)
+                .is_some_and(|rule| rule.tier != Tier::Alone)
+        };
+        let harmless: BTreeSet<(usize, usize)> = found
+            .hits
+            .iter()
+            .filter(|hit| hit.plain && is_weak(hit))
+            .map(|hit| (place(hit), hit.rule))
+            .filter(|(at, _)| {
+                found
+                    .scores
+                    .get(at)
+                    .is_none_or(|score| score.held() < settings.weak_from)
+            })
+            .collect();
+        let kept = |hit: &&Hit| !harmless.contains(&(place(hit), hit.rule));
+        found.hits.iter().filter(kept).copied().collect()
     }
 
     fn label(&self, verdict: &Verdict, found: &Found) -> Label {
