@@ -9,8 +9,8 @@ use std::path::Path;
 use firedoor::domain::firewall::text::Lists;
 use firedoor::domain::firewall::text::training::{Tally, Voice, train};
 
-const VOICES: [&str; 8] = [
-    "police", "health", "charity", "council", "courts", "wards", "refuges", "offices",
+const VOICES: [&str; 9] = [
+    "police", "health", "charity", "council", "courts", "wards", "refuges", "offices", "fields",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,15 +1,14 @@
 //! Finds text that is hidden, or in letters that the word list cannot read.
 //!
-//! Such text is held for that alone: there is no need to know what it says. A stray soft hyphen
-//! or a byte-order mark from a word processor is no reason, nor is a name in its own script.
+//! Such text is held for that alone: there is no need to know what it says. Invisible signs that
+//! only stand between letters are no reason, nor letters that pass for Latin ones: both are read
+//! as what they show. Nor is a name in its own script.
 
 use unicode_script::{Script, UnicodeScript};
 
 use super::Span;
-use super::normalise::{Glyph, is_invisible};
+use super::normalise::{Glyph, is_invisible, passes_for_latin};
 
-/// This many invisible characters inside plain words are no accident.
-const INVISIBLE_MIN: usize = 2;
 /// This many words of mixed alphabets are no accident, nor is one in so many letters.
 const MIXED_WORDS_MIN: usize = 2;
 const MIXED_LETTERS_PERCENT: usize = 5;
@@ -29,26 +28,9 @@ pub(super) fn unreadable(glyphs: &[Glyph]) -> Vec<Span> {
 }
 
 fn invisible(glyphs: &[Glyph]) -> Vec<Span> {
-    let is_plain =
-        |glyph: Option<&Glyph>| glyph.is_some_and(|glyph| glyph.ch.is_ascii_alphanumeric());
-    let mut inside = Vec::new();
     let mut forbidden = Vec::new();
     let mut before: Option<&Glyph> = None;
-    // What follows each glyph and can be seen, from the end, so that long runs cost no more.
-    let mut next: Option<&Glyph> = None;
-    let mut following: Vec<Option<&Glyph>> = glyphs
-        .iter()
-        .rev()
-        .map(|glyph| {
-            let after = next;
-            if !is_invisible(glyph.ch) {
-                next = Some(glyph);
-            }
-            after
-        })
-        .collect();
-    following.reverse();
-    for (glyph, after) in glyphs.iter().zip(following) {
+    for glyph in glyphs {
         if !is_invisible(glyph.ch) {
             before = Some(glyph);
             continue;
@@ -61,13 +43,8 @@ fn invisible(glyphs: &[Glyph]) -> Vec<Span> {
             0xe_0020..=0xe_007f if before.is_none_or(|glyph| u32::from(glyph.ch) != 0x1_f3f4) => {
                 forbidden.push(span(glyph));
             }
-            0xad => {}
-            _ if is_plain(before) && is_plain(after) => inside.push(span(glyph)),
             _ => {}
         }
-    }
-    if inside.len() >= INVISIBLE_MIN {
-        forbidden.extend(inside);
     }
     forbidden
 }
@@ -157,12 +134,19 @@ fn alphabet(word: &[Glyph]) -> Option<Letters> {
             .count()
             == 1;
     match (latin, foreign) {
-        (true, true) if unit => Some(Letters::Latin),
+        (true, true) if unit || reads_as_latin(word) => Some(Letters::Latin),
         (true, true) => Some(Letters::Mixed),
         (true, false) => Some(Letters::Latin),
         (false, true) => Some(Letters::Foreign),
         (false, false) => None,
     }
+}
+
+fn reads_as_latin(word: &[Glyph]) -> bool {
+    let foreign = word
+        .iter()
+        .filter(|glyph| glyph.ch.is_alphabetic() && glyph.ch.script() != Script::Latin);
+    foreign.into_iter().all(|glyph| passes_for_latin(glyph.ch))
 }
 
 /// Runs that look like a code and that no decoder opened. To be given the decoded text.

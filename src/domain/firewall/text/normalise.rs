@@ -123,6 +123,11 @@ fn letters_for(ch: char) -> Vec<char> {
     }
 }
 
+/// Whether a letter of another alphabet passes for Latin ones, so that folding reads it.
+pub(super) fn passes_for_latin(ch: char) -> bool {
+    letters_for(ch).iter().all(char::is_ascii_alphanumeric)
+}
+
 /// Look-alikes that the UTS 39 table maps elsewhere: small capitals, strokes, regional letters.
 fn own_look_alike(ch: char) -> Option<&'static str> {
     if let Some(letter) = boxed_letter(ch) {

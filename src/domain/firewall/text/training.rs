@@ -510,7 +510,7 @@ fn shuffle(order: &mut [usize], random: &mut u64) {
 mod tests {
     use super::*;
 
-    const CORPUS: [(&str, &str); 8] = [
+    const CORPUS: [(&str, &str); 9] = [
         (
             "police",
             include_str!("../../../../policies/screen/corpus/police.tsv"),
@@ -542,6 +542,10 @@ mod tests {
         (
             "offices",
             include_str!("../../../../policies/screen/corpus/offices.tsv"),
+        ),
+        (
+            "fields",
+            include_str!("../../../../policies/screen/corpus/fields.tsv"),
         ),
     ];
 
