@@ -175,7 +175,7 @@ mod tests {
         insta::assert_snapshot!(run(input).unwrap(), @r#"
         {"id":"1","label":"explicit","spans":[[15,32]],"rules":["visa"]}
         {"id":2,"label":"none","spans":[],"rules":[]}
-        {"id":"3","label":"explicit","spans":[[0,7]],"rules":["unreadable","visa"]}
+        {"id":"3","label":"explicit","spans":[[0,7]],"rules":["visa"]}
         "#);
     }
 

@@ -187,14 +187,14 @@ fn policy_and_table_agree_on_every_combination() {
         .unwrap();
     }
     insta::assert_snapshot!(text, @"
-    provider: may be told op id loc sp ip perp ft met; stopped by the table alone -; by both im
-    police: may be told op id ip perp met; stopped by the table alone -; by both loc sp im ft
-    nhs: may be told op id loc sp ip ft met; stopped by the table alone perp; by both im
-    council: may be told op id loc sp ip ft met; stopped by the table alone perp; by both im
-    court: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met
-    legal_adviser: may be told op id loc sp ip ft met; stopped by the table alone perp; by both im
-    analyst: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met
-    reviewer: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met
-    closed: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met
+    provider: may be told op id loc sp ip perp ft met; stopped by the table alone -; by both im sealed
+    police: may be told op id ip perp met; stopped by the table alone -; by both loc sp im ft sealed
+    nhs: may be told op id loc sp ip ft met; stopped by the table alone perp; by both im sealed
+    council: may be told op id loc sp ip ft met; stopped by the table alone perp; by both im sealed
+    court: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met sealed
+    legal_adviser: may be told op id loc sp ip ft met sealed; stopped by the table alone perp; by both im
+    analyst: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met sealed
+    reviewer: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met sealed
+    closed: may be told -; stopped by the table alone -; by both op id loc sp im ip perp ft met sealed
     ");
 }
