@@ -537,7 +537,7 @@ mod tests {
             assert!(body.len() < crate::edge::server::BODY_BYTES_MAX);
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["change"], "change_policy");
-            let files = body["files"].as_array().unwrap().iter();
+            let files = body["rulebook"].as_array().unwrap().iter();
             let names = files.map(|file| file["name"].as_str().unwrap().to_owned());
             names.collect::<std::collections::BTreeSet<_>>()
         };

@@ -54,7 +54,7 @@ fn with_word(words: &str) -> String {
 }
 
 fn change(files: &[Value]) -> Value {
-    json!({ "change": "change_policy", "files": files })
+    json!({ "change": "change_policy", "rulebook": files })
 }
 
 async fn waiting(desk: &Desk) -> Value {

@@ -282,7 +282,7 @@ fn problem(refusal: &Refusal) -> Map<String, Value> {
         Refusal::PoliciesDoNotLoad(problems) => {
             let fields: Vec<Value> = problems
                 .iter()
-                .map(|problem| json!({ "field": "files", "message": problem }))
+                .map(|problem| json!({ "field": "rulebook", "message": problem }))
                 .collect();
             map.insert("fields".to_owned(), json!(fields));
         }

@@ -206,7 +206,7 @@ pub enum ProposalIn {
     /// Puts other policies in force, whole and with their proof: every file of a folder that
     /// `firedoor policy check` finds good, the lists of the text screen among them.
     ChangePolicy {
-        files: Vec<PageIn>,
+        rulebook: Vec<PageIn>,
     },
     /// For your own team, by your organisation's administrator in person: takes effect at once.
     IssueOwnCertificate {
@@ -290,8 +290,8 @@ impl ProposalIn {
                 entry,
                 reason: wrong.code("reason", &reason, SealReason::parse)?,
             }),
-            Self::ChangePolicy { files } => {
-                let pages = files.into_iter().map(|file| (file.name, file.text));
+            Self::ChangePolicy { rulebook } => {
+                let pages = rulebook.into_iter().map(|file| (file.name, file.text));
                 let own = attempt.organisation().clone();
                 Widening::Revise(Revision::of(own, pages.collect()))
             }

@@ -434,7 +434,7 @@ fn policy_change(dir: Option<&Path>) -> Result<Value, ClientFault> {
     let files: Vec<Value> = files
         .map(|(name, text)| json!({ "name": name, "text": text }))
         .collect();
-    Ok(json!({ "change": "change_policy", "files": files }))
+    Ok(json!({ "change": "change_policy", "rulebook": files }))
 }
 
 fn after(path: &str, after: &str) -> Result<String, ClientFault> {

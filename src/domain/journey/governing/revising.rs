@@ -24,7 +24,7 @@ pub fn weigh(revision: &mut Revision, rules: &Rules, known: &Known) -> Result<Ch
     let book = Rulebook::load(&revision.pages)?;
     let replaces = in_force(known);
     if book.hash() == replaces {
-        return Err(wrong("files", "these policies are in force already"));
+        return Err(wrong("rulebook", "these policies are in force already"));
     }
     revision.hash = book.hash();
     revision.proof = book.policies.proof().hash();
