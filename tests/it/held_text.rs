@@ -448,6 +448,7 @@ async fn a_held_note_goes_back_marked_and_no_entry_says_that_it_was_about_her() 
     // Nothing of it stays with the referral, for its author neither.
     let path = format!("/v1/referrals/{}", offered.id());
     assert!(!met.get(&path).await.whole().contains("held"));
+    let colleague = met.as_user("pc-other", firedoor::domain::codes::Role::Officer);
 
     // The log: her entry says nothing of it, and the entry that does says nothing of her.
     let officer = town.signed_in("met-ig").await;
