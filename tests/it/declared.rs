@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::town::{Desk, Said, Town, ago};
 
 /// Routes that read the log or speak FHIR, and the test that compares what they say.
-const ELSEWHERE: [(&str, &str, &str); 8] = [
+const ELSEWHERE: [(&str, &str, &str); 12] = [
     ("GET", "/v1/audit/entries", "ig_silence.rs"),
     ("GET", "/v1/audit/queue", "ig_silence.rs"),
     ("GET", "/v1/audit/queue/{id}", "ig_silence.rs"),
@@ -37,6 +37,10 @@ const ELSEWHERE: [(&str, &str, &str); 8] = [
     ("GET", "/v1/audit/entries/{index}/evidence", "evidence.rs"),
     ("GET", "/v1/audit/figures", "reports.rs"),
     ("POST", "/fhir/$process-message", "fhir.rs"),
+    ("POST", "/v1/sealed-items", "sealed_items.rs"),
+    ("GET", "/v1/sealed-items", "sealed_items.rs"),
+    ("GET", "/v1/sealed-items/{id}", "sealed_items.rs"),
+    ("POST", "/v1/sealed-items/{id}/withdraw", "sealed_items.rs"),
 ];
 
 /// The only headers that a reply has.

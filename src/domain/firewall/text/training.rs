@@ -510,44 +510,17 @@ fn shuffle(order: &mut [usize], random: &mut u64) {
 mod tests {
     use super::*;
 
-    const CORPUS: [(&str, &str); 9] = [
-        (
-            "police",
-            include_str!("../../../../policies/screen/corpus/police.tsv"),
-        ),
-        (
-            "health",
-            include_str!("../../../../policies/screen/corpus/health.tsv"),
-        ),
-        (
-            "charity",
-            include_str!("../../../../policies/screen/corpus/charity.tsv"),
-        ),
-        (
-            "council",
-            include_str!("../../../../policies/screen/corpus/council.tsv"),
-        ),
-        (
-            "courts",
-            include_str!("../../../../policies/screen/corpus/courts.tsv"),
-        ),
-        (
-            "wards",
-            include_str!("../../../../policies/screen/corpus/wards.tsv"),
-        ),
-        (
-            "refuges",
-            include_str!("../../../../policies/screen/corpus/refuges.tsv"),
-        ),
-        (
-            "offices",
-            include_str!("../../../../policies/screen/corpus/offices.tsv"),
-        ),
-        (
-            "fields",
-            include_str!("../../../../policies/screen/corpus/fields.tsv"),
-        ),
-    ];
+    macro_rules! corpus {
+        ($($voice:literal)+) => {
+            [$((
+                $voice,
+                include_str!(concat!("../../../../policies/screen/corpus/", $voice, ".tsv")),
+            )),+]
+        };
+    }
+
+    const CORPUS: [(&str, &str); 9] = corpus!("police" "health" "charity" "council" "courts" "wards"
+        "refuges" "offices" "fields");
 
     #[test]
     fn the_weights_come_from_the_corpus_and_hold_what_the_voices_held_out_say() {
