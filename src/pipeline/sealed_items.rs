@@ -92,7 +92,6 @@ impl Gateway {
     /// # Errors
     /// [`Fault`]. What was committed before stays destroyed; the rest is found again.
     pub async fn destroy_sealed_items(&self, now: When) -> Result<bool, Fault> {
-        let rules = self.rules.load_full();
         let (mut any, mut moved) = (false, 0);
         while moved < TRIES_MAX {
             let most = sealed_items::DESTROYED_AT_ONCE;
@@ -103,6 +102,10 @@ impl Gateway {
             }
             let mut known = self.members().await?;
             self.read(&mut known, &items(&entries)).await?;
+            let Some(rules) = self.rules_for(&known).await? else {
+                moved += 1;
+                continue;
+            };
             let entropy = self.entropy();
             let keys = self.store.reserve(sealed_items::KEYS).await?;
             let keys = Keys::new(keys, entropy.branch("nonces"));

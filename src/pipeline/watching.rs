@@ -211,7 +211,9 @@ impl Gateway {
             let entropy = self.entropy();
             let keys = self.store.reserve(KEYS_A_DECISION).await?;
             let keys = Keys::new(keys, entropy.branch("nonces"));
-            let rules = self.rules.load_full();
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
             let decision = keeping::remind(&rules, when, &entropy, keys, &known, own);
             let Some(decision) = decision.map_err(unsealed)? else {
                 return Ok(());

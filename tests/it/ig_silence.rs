@@ -138,6 +138,10 @@ async fn pages(is_acted_on: bool) -> Vec<(u16, usize, Value)> {
         let opened = ig.get(&format!("/v1/audit/queue/{id}")).await;
         assert_eq!(opened.status, 200, "{}", opened.body);
         pages.push(taken(&opened));
+        let asks = json!({ "decision": "ask" });
+        let decided = ig.post(&format!("/v1/audit/queue/{id}"), &asks).await;
+        assert_eq!(decided.status, 200, "{}", decided.body);
+        pages.push(taken(&decided));
     }
     town.stop().await;
     pages

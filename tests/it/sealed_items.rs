@@ -403,6 +403,16 @@ async fn what_is_gone_is_as_if_it_never_was() {
         assert_eq!(gone.silent(), never.silent());
         assert_eq!(gone.bytes.len(), never.bytes.len());
     }
+    // Withdrawing says the same of what was collected, withdrawn, left lying and never there, and
+    // to those whose it is not.
+    let same = |said: &Said| (said.status, said.silent(), said.bytes.len());
+    let withdraw = |id: &str| format!("{path}/{id}/withdraw");
+    let first = charity.post(&withdraw(&theirs[0]), &json!({})).await;
+    assert_eq!(first.result(), "withdrawn", "{}", first.whole());
+    for id in &mine {
+        let said = charity.post(&withdraw(id), &json!({})).await;
+        assert_eq!(same(&said), same(&first));
+    }
     // Its sender sees the same of all three; others see nothing, also of what is there.
     let arranged = |said: &Said, id: &str| said.silent().replace(id, "");
     let one = charity.get(&format!("{path}/{}", mine[0])).await;

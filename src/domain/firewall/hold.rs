@@ -6,11 +6,10 @@
 //! the rules and a keyed hash ([`crate::domain::ruling`]), and nothing else remembers it.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zeroize::Zeroizing;
 
-use super::text::{Finding, Held, Label, Span};
+use super::text::{Finding, Label, Span};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::Id;
 use crate::domain::rules::Rules;
@@ -177,7 +176,7 @@ fn one(
     (place, field): (usize, &'static str),
     text: &str,
 ) -> Option<Hold> {
-    let held = match guarded(text, |text| rules.book.screen.read(text)) {
+    let held = match rules.book.screen.read(text) {
         Finding::Clean => return None,
         Finding::Held(held) => held,
     };
@@ -198,20 +197,6 @@ fn one(
         },
         version: rules.book.screen.version().to_owned(),
         hash: rules.held_text(own, text),
-    })
-}
-
-/// A screen that panics has not read the text, so it is held.
-fn guarded(text: &str, read: impl FnOnce(&str) -> Finding) -> Finding {
-    catch_unwind(AssertUnwindSafe(|| read(text))).unwrap_or_else(|_| {
-        let end = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-        Finding::Held(Held {
-            label: Label::Unreadable,
-            spans: vec![Span { start: 0, end }],
-            words: Vec::new(),
-            rules: Vec::new(),
-            suggestion: UNREADABLE_SAYS.to_owned(),
-        })
     })
 }
 
@@ -282,16 +267,6 @@ mod tests {
             b"Two children, a dog. Prefers mornings."
         );
         assert_eq!(holds(rules, "She is an overstayer.").len(), 1);
-    }
-
-    #[test]
-    fn a_screen_that_panics_holds_the_whole_text() {
-        let finding = guarded("five.", |_| unreachable!("a fault of the screen"));
-        let Finding::Held(held) = finding else {
-            unreachable!("it was not read")
-        };
-        assert_eq!(held.label, Label::Unreadable);
-        assert_eq!(held.spans, [Span { start: 0, end: 5 }]);
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! of each kept ([`normalise`]); cut into words in several ways ([`words`]); slips of the pen read
 //! as meant ([`spelling`]); then the word list ([`lexicon`]) and the shapes of numbers
 //! ([`formats`]) are applied. A small classifier ([`classifier`]) reads each sentence for what no list
-//! names, and whether what the list names only in part is meant. Each hit is widened to its sentence ([`sentences`], [`verdict`]).
+//! names, and whether what the list names only in part is meant. Each hit is widened to its sentence
+//! ([`sentences`], [`verdict`]).
 //! Only a reviewed sentence about services passes as a whole ([`general`]).
 
 mod classifier;
@@ -187,9 +188,13 @@ impl TextScreen {
             return Finding::Held(self.unread(TOO_LONG_RULE, text));
         }
         let steps = fuel_for(text);
-        // Nothing is shared and changed, so nothing is left half done. The text must not pass
-        // because a rule broke on it, and her offer must not fail either.
-        catch_unwind(AssertUnwindSafe(|| self.read_with(text, steps).0))
+        self.or_held(text, || self.read_with(text, steps).0)
+    }
+
+    /// Holds a text on which the screen fails. It must not pass because a rule broke on it, and her
+    /// offer must not fail either. Nothing is shared and changed, so nothing is left half done.
+    fn or_held(&self, text: &str, read: impl FnOnce() -> Finding) -> Finding {
+        catch_unwind(AssertUnwindSafe(read))
             .unwrap_or_else(|_| Finding::Held(self.unread(FAILED_RULE, text)))
     }
 

@@ -202,6 +202,17 @@ fn text_that_cannot_be_read_is_held_unread() {
 }
 
 #[test]
+fn a_screen_that_fails_holds_the_whole_text() {
+    let finding = SCREEN.or_held("five.", || panic!("a fault of the screen"));
+    let Finding::Held(held) = finding else {
+        panic!("passed")
+    };
+    assert_eq!(held.label, Label::Unreadable);
+    assert_eq!(held.spans, [Span { start: 0, end: 5 }]);
+    assert!(!held.suggestion.is_empty());
+}
+
+#[test]
 fn too_little_fuel_holds_the_text() {
     let (finding, _) = SCREEN.read_with("All is well.", 3);
     let Finding::Held(held) = finding else {

@@ -155,7 +155,7 @@ impl TextScreen {
                 found
                     .scores
                     .get(at)
-                    .is_none_or(|score| score.held() < settings.weak_from)
+                    .is_some_and(|score| score.held() < settings.weak_from)
             })
             .collect();
         let kept = |hit: &&Hit| !harmless.contains(&(place(hit), hit.rule));
