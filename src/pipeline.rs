@@ -38,12 +38,12 @@ use std::sync::atomic::AtomicI64;
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use crate::domain::alias::AliasKind;
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy};
 use crate::domain::codes::Action;
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
-use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, ServiceId};
+use crate::domain::id::{Id, OrgId, ProposalId, ReferralId, SealedItemId, ServiceId};
 use crate::domain::journey;
 use crate::domain::journey::subject::{Named, Subject};
 use crate::domain::journey::{
@@ -64,6 +64,7 @@ use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use holding::apart;
 use opened::receipt;
+use withdrawing::own_record;
 
 use crate::store::{Discloses, Outcome, ReadsLog, Store};
 
@@ -92,6 +93,8 @@ pub struct Gateway {
 /// before it.
 pub enum Read<'a> {
     Of(&'a [Aggregate]),
+    /// Something under the name that the caller's organisation has for it.
+    Named(AliasKind, Id, fn(Id) -> Aggregate),
     /// The organisation that runs a service.
     Service(&'a ServiceId),
     /// A person's tokens, the records that carry them, and what was withdrawn.
@@ -134,6 +137,8 @@ pub struct Answered {
     pub more: More,
     pub receipt: Receipt,
     pub at: When,
+    /// The names by which the caller's organisation knows what the answer speaks of.
+    pub aliases: Aliases,
     /// Of a withdrawal: what the caller keeps, sealed.
     pub counterfoil: Option<Vec<u8>>,
     /// Private, so that only a logged decision becomes one, in [`Gateway::answer`].
@@ -276,12 +281,11 @@ impl Gateway {
         person: Id,
         consent: &crate::domain::consent::Consent,
     ) -> Result<Answered, Fault> {
-        let person = self.inward(&attempt, AliasKind::Person, person);
         self.run(
             attempt,
-            &[Read::Of(&[Aggregate::Person(PersonId(person))])],
+            &[Read::Named(AliasKind::Person, person, own_record)],
             |rules, attempt, known, keys| {
-                consenting::record(rules, attempt, known, keys, PersonId(person), consent)
+                consenting::record(rules, attempt, known, keys, person, consent)
             },
         )
         .await
@@ -389,14 +393,6 @@ impl Gateway {
         .await
     }
 
-    /// The id behind an alias of the caller's organisation.
-    fn inward(&self, attempt: &Attempt, kind: AliasKind, alias: Id) -> Id {
-        self.rules
-            .load()
-            .aliases
-            .inward(attempt.organisation(), kind, alias)
-    }
-
     /// Facts, decision, commit: again while the facts move, at most [`TRIES_MAX`] times.
     async fn run(
         &self,
@@ -454,6 +450,7 @@ impl Gateway {
             more,
             receipt,
             at,
+            aliases: ruled.aliases,
             counterfoil: ruled.counterfoil,
             _logged: (),
         })
@@ -547,6 +544,11 @@ impl Gateway {
         for read in reads {
             match read {
                 Read::Of(of) => self.read(&mut known, of).await?,
+                Read::Named(kind, alias, aggregate) => {
+                    let aliases = self.rules.load().aliases(attempt, &known);
+                    let of = aggregate(aliases.inward(*kind, *alias));
+                    self.read(&mut known, &[of]).await?;
+                }
                 Read::Service(service) => {
                     let service = known.directory.service(service);
                     if let Some(receiver) = service.map(|service| service.organisation.clone()) {
@@ -564,7 +566,8 @@ impl Gateway {
                     self.read_target(&mut known, organisation, *user).await?;
                 }
                 Read::Proposal(alias) => {
-                    let id = ProposalId(self.inward(attempt, AliasKind::Proposal, *alias));
+                    let aliases = self.rules.load().aliases(attempt, &known);
+                    let id = ProposalId(aliases.inward(AliasKind::Proposal, *alias));
                     self.read_proposal(&mut known, id).await?;
                 }
                 Read::ReferralsOfPeople => self.read_referrals_of_people(&mut known).await?,
@@ -660,7 +663,8 @@ impl Gateway {
         attempt: &Attempt,
         alias: Id,
     ) -> Result<(), Fault> {
-        let id = ReferralId(self.inward(attempt, AliasKind::Referral, alias));
+        let aliases = self.rules.load().aliases(attempt, known);
+        let id = ReferralId(aliases.inward(AliasKind::Referral, alias));
         self.read(known, &[Aggregate::Referral(id)]).await?;
         let Some(referral) = known.referrals.get(&id) else {
             return Ok(());
@@ -686,8 +690,8 @@ impl Gateway {
         subject: &Subject,
     ) -> Result<(), Fault> {
         let rules = self.rules.load_full();
-        self.read(known, &subject.begins_at(&rules, attempt))
-            .await?;
+        let aliases = rules.aliases(attempt, known);
+        self.read(known, &subject.begins_at(&aliases)).await?;
         if let Subject::Tokens(tokens, _) = subject {
             self.read_person(known, tokens).await?;
         }

@@ -28,7 +28,7 @@ impl Entropy {
     }
 
     pub fn id(&self, label: &str) -> Id {
-        Id::from_bytes(self.bytes(label))
+        Id::drawn(self.bytes(label))
     }
 
     /// Independent randomness for a further try, or for one line of a batch.

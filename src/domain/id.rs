@@ -4,7 +4,7 @@ use std::fmt;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// A random 128-bit id. Outside it is 26 characters of Crockford base32, never sequential.
+/// A 128-bit id. Outside it is 26 characters of Crockford base32, never sequential.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Id([u8; 16]);
 
@@ -14,6 +14,13 @@ impl Id {
     pub const ZERO: Self = Self([0; 16]);
 
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// A random id, of 126 bits: in the name that an organisation is given of it, the first two say
+    /// by which key that was made ([`super::alias`]).
+    pub const fn drawn(mut bytes: [u8; 16]) -> Self {
+        bytes[0] &= 0b0011_1111;
         Self(bytes)
     }
 

@@ -25,6 +25,9 @@ pub struct Organisation {
     pub kind: OrgKind,
     pub enrolled_at: When,
     pub suspended_at: Option<When>,
+    /// How often it was suspended. Each time ends every name that it knew things by
+    /// ([`super::alias`]).
+    pub suspensions: u32,
     pub identifiers: Vec<(String, String)>,
     pub areas: Vec<String>,
     pub teams: Vec<Team>,
@@ -261,6 +264,7 @@ mod tests {
             kind: OrgKind::VoluntarySpecialist,
             enrolled_at: When::from_millis(0),
             suspended_at: None,
+            suspensions: 0,
             identifiers: Vec::new(),
             areas: Vec::new(),
             teams: vec![Team {

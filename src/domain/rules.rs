@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::alias::{AliasKey, AliasKind};
+use super::alias::{AliasKey, AliasKind, Aliases};
 use super::attempt::{Attempt, RequestDigest};
 use super::clock::CodeClock;
 use super::decision::List;
@@ -56,7 +56,7 @@ pub struct Rules {
     pub watch: Arc<Watch>,
     pub retention: Arc<Retention>,
     pub tokens: Arc<TokenKeys>,
-    pub aliases: Arc<AliasKey>,
+    pub alias_key: Arc<AliasKey>,
     pub keys: Arc<DomainKeys>,
 }
 
@@ -132,6 +132,15 @@ impl Rules {
         self.book.pages()
     }
 
+    /// The names by which the caller's organisation knows things, on these facts.
+    pub fn aliases(&self, attempt: &Attempt, known: &Known) -> Aliases {
+        let own = attempt.organisation();
+        let enrolled = known.organisations.get(own);
+        // Who is not enrolled is told nothing that has a name.
+        let suspensions = enrolled.map_or(0, |own| own.suspensions);
+        self.alias_key.of(own, suspensions, attempt.when)
+    }
+
     /// The log's own pseudonyms of the person with these tokens, the strongest first.
     pub fn log_subjects(&self, tokens: &[TaggedToken]) -> Vec<[u8; 16]> {
         let mut ordered: Vec<&TaggedToken> = tokens.iter().collect();
@@ -139,11 +148,9 @@ impl Rules {
         ordered
             .into_iter()
             .map(|tagged| {
-                short(keyed(
-                    &self.keys.log_subject,
-                    "subject",
-                    &[tagged.token.bytes()],
-                ))
+                let name = [tagged.token.bytes().as_slice()];
+                let subject = short(keyed(&self.keys.log_subject, "subject", &name));
+                *Id::drawn(subject).bytes()
             })
             .collect()
     }
@@ -204,7 +211,8 @@ impl Rules {
     }
 
     /// The name of a hold for its author's organisation. It carries its own date, so that nothing
-    /// has to be stored to know it again: minutes since 1970, four zero bytes, randomness.
+    /// has to be stored to know it again: minutes since 1970, four zero bytes, randomness. It opens
+    /// nothing and ends after a week, so a suspension need not end it.
     pub fn hold_reference(&self, own: &OrgId, at: When, random: [u8; 8]) -> Id {
         let minutes = u32::try_from(at.millis().div_euclid(60_000)).unwrap_or(0);
         let mut bytes = [0; 16];
@@ -212,13 +220,14 @@ impl Rules {
         date.copy_from_slice(&minutes.to_be_bytes());
         let (_, drawn) = rest.split_at_mut(4);
         drawn.copy_from_slice(&random);
-        self.aliases
-            .outward(own, AliasKind::Hold, Id::from_bytes(bytes))
+        let aliases = self.alias_key.of(own, 0, at);
+        aliases.outward(AliasKind::Hold, Id::from_bytes(bytes))
     }
 
     /// The hold that an organisation names, if it was made for it within the last seven days.
     pub fn hold_of(&self, own: &OrgId, reference: Id, now: When) -> Option<Id> {
-        let inner = self.aliases.inward(own, AliasKind::Hold, reference);
+        let aliases = self.alias_key.of(own, 0, now);
+        let inner = aliases.inward(AliasKind::Hold, reference);
         let [a, b, c, d, 0, 0, 0, 0, ..] = *inner.bytes() else {
             return None;
         };

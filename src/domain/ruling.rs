@@ -8,6 +8,7 @@ mod listing;
 
 use sha2::{Digest, Sha256};
 
+use super::alias::Aliases;
 use super::answer::Answer;
 use super::attempt::Attempt;
 use super::audit::OPERATOR;
@@ -52,6 +53,8 @@ pub enum BadRuling {
 pub struct Ruled {
     pub answer: Answer,
     pub opening: Opening,
+    /// The names by which the answer speaks to whom it goes.
+    pub aliases: Aliases,
     /// What the caller keeps of a withdrawal, sealed.
     pub counterfoil: Option<Vec<u8>>,
 }
@@ -80,6 +83,7 @@ pub struct Ruling<'a> {
     attempt: &'a Attempt,
     rules: &'a Rules,
     known: &'a Known,
+    aliases: Aliases,
     keys: Keys,
     writes: Vec<Write>,
     what: What,
@@ -108,6 +112,7 @@ impl<'a> Ruling<'a> {
             attempt,
             rules,
             known,
+            aliases: rules.aliases(attempt, known),
             keys,
             writes: Vec::new(),
             what: What {
@@ -218,6 +223,11 @@ impl<'a> Ruling<'a> {
 
     pub fn rules(&self) -> &'a Rules {
         self.rules
+    }
+
+    /// The names by which the caller's organisation knows things.
+    pub const fn aliases(&self) -> &Aliases {
+        &self.aliases
     }
 
     /// What the caller named, under the id by which its organisation knows it.
@@ -451,6 +461,7 @@ impl<'a> Ruling<'a> {
             value: Ruled {
                 answer,
                 opening,
+                aliases: self.aliases,
                 counterfoil,
             },
             read: self.known.read.clone(),
@@ -496,7 +507,7 @@ impl<'a> Ruling<'a> {
         let entropy = &self.attempt.entropy;
         let counterfoil = Counterfoil {
             // As the leaf draws it.
-            entry: entropy.id("leaf id"),
+            entry: Id::from_bytes(entropy.bytes("leaf id")),
             word: self.word.clone()?,
         };
         let nonce = entropy.bytes("counterfoil nonce");

@@ -28,6 +28,7 @@ use super::config::{Config, StoreChoice};
 use super::gateway;
 use super::keys::{RootKey, log_key};
 use super::policy;
+use crate::domain::alias::next_epoch;
 use crate::edge::tls::{Clock, TlsState};
 use crate::pipeline::Gateway;
 use crate::store::evidence::Evidence;
@@ -214,7 +215,12 @@ fn modes(report: &mut Report, file: &Path, config: &Config) {
 fn root_key(report: &mut Report, config: &Config) -> bool {
     match RootKey::read(&config.key_path) {
         Ok(_) => {
-            report.good("root key", "is there, and for its owner only");
+            let next = next_epoch(now()).rfc3339();
+            let says = format!(
+                "is there, and for its owner only; references change on {}",
+                next.get(..10).unwrap_or(&next)
+            );
+            report.good("root key", says);
             true
         }
         Err(error) => {

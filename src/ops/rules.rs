@@ -70,7 +70,7 @@ pub enum RulesError {
 /// Everything a decision depends on besides the attempt and the facts, under the built-in rulebook;
 /// the store may name another.
 pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesError> {
-    let (tokens, aliases, keys) = domain_keys(keys)?;
+    let (tokens, alias_key, keys) = domain_keys(keys)?;
     Ok(Rules {
         book: Arc::new(Rulebook::built_in().map_err(RulesError::BuiltIn)?),
         stands_in: None,
@@ -78,7 +78,7 @@ pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesErr
         watch: watch(dir)?.into(),
         retention: retention(dir)?.into(),
         tokens: tokens.into(),
-        aliases: aliases.into(),
+        alias_key: alias_key.into(),
         keys: keys.into(),
     })
 }

@@ -115,7 +115,8 @@ impl Gateway {
         let reach = self.reach(&attempt).await?;
         if let Some(person) = filter.person {
             let rules = self.rules.load_full();
-            let subject = rules.aliases.inward(&own, AliasKind::LogSubject, person);
+            let aliases = self.aliases(&attempt).await?;
+            let subject = aliases.inward(AliasKind::LogSubject, person);
             let lists = lists_about(&rules, &own, reach, subject.bytes());
             let indices = self.listed(&lists, page).await?;
             return self.read_log(attempt, None, indices, filter, page).await;

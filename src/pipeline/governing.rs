@@ -1,5 +1,6 @@
 //! Governance: the facts that each change rests on, and the first facts of an empty log.
 
+use crate::domain::alias::Aliases;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::Role;
 use crate::domain::decision::{Aggregate, List, Listed};
@@ -47,6 +48,14 @@ impl Gateway {
                 Err(Unfounded::NotEmpty)
             }
         }
+    }
+
+    /// The names by which the caller's organisation knows things.
+    pub async fn aliases(&self, attempt: &Attempt) -> Result<Aliases, Fault> {
+        let own = Aggregate::Organisation(attempt.organisation().clone());
+        let mut known = Known::default();
+        self.read(&mut known, &[own]).await?;
+        Ok(self.rules.load().aliases(attempt, &known))
     }
 
     /// What is enrolled of a caller, for what is told to her about herself.

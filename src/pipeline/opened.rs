@@ -59,7 +59,6 @@ impl Gateway {
             return Ok((Vec::new(), more));
         };
         let opened = self.store.entries(logged).await?;
-        let rules = self.rules.load();
         let there: BTreeSet<u64> = opened.iter().map(|(index, _, _)| *index).collect();
         let gone = reading
             .indices
@@ -76,7 +75,7 @@ impl Gateway {
             let opening =
                 Opening::parse(&bytes).map_err(|_| Fault::Unreadable("a log entry's opening"))?;
             let at = leaf.when();
-            let seen = visible(&reading.viewer, &rules.aliases, &opening)
+            let seen = visible(&reading.viewer, &logged.value().aliases, &opening)
                 .filter(|seen| reading.filter.keeps(at, seen));
             let Some(seen) = seen else { continue };
             match answer {

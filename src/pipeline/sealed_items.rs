@@ -34,8 +34,7 @@ impl Gateway {
 
     /// Gives the adviser its item, and destroys it; or tells its sender that advice is arranged.
     pub async fn collect_item(&self, attempt: Attempt, alias: Id) -> Result<Answered, Fault> {
-        let item = [self.sealed_item(&attempt, alias)];
-        let reads = [Read::Of(&item), Read::SealedParties];
+        let reads = [named(alias), Read::SealedParties];
         let mut then = attempt.again("destroy");
         then.idempotency = None;
         let answered = self
@@ -78,12 +77,9 @@ impl Gateway {
 
     /// She withdraws what was sealed.
     pub async fn stop_item(&self, attempt: Attempt, alias: Id) -> Result<Answered, Fault> {
-        let item = [self.sealed_item(&attempt, alias)];
-        self.run(
-            attempt,
-            &[Read::Of(&item)],
-            |rules, attempt, known, keys| sealed_items::stop(rules, attempt, known, keys, alias),
-        )
+        self.run(attempt, &[named(alias)], |rules, attempt, known, keys| {
+            sealed_items::stop(rules, attempt, known, keys, alias)
+        })
         .await
     }
 
@@ -129,11 +125,6 @@ impl Gateway {
         Err(Fault::CannotRecord("the facts kept moving; try again"))
     }
 
-    fn sealed_item(&self, attempt: &Attempt, alias: Id) -> Aggregate {
-        let inward = self.inward(attempt, AliasKind::SealedItem, alias);
-        Aggregate::SealedItem(SealedItemId(inward))
-    }
-
     /// Both organisations of the items read so far.
     pub(super) async fn read_sealed_parties(&self, known: &mut Known) -> Result<(), Fault> {
         let items = known.sealed_items.values();
@@ -143,6 +134,12 @@ impl Gateway {
             .collect();
         self.read(known, &of).await
     }
+}
+
+fn named<'a>(alias: Id) -> Read<'a> {
+    Read::Named(AliasKind::SealedItem, alias, |id| {
+        Aggregate::SealedItem(SealedItemId(id))
+    })
 }
 
 fn items(entries: &[Listed]) -> Vec<Aggregate> {

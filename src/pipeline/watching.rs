@@ -35,7 +35,10 @@ impl Gateway {
     /// One item of the caller's own queue, with the entries behind and around it.
     pub async fn audit_item(&self, attempt: Attempt, alias: Id) -> Result<Answered, Fault> {
         let own = attempt.organisation().clone();
-        let id = self.inward(&attempt, AliasKind::Entry, alias);
+        let id = self
+            .aliases(&attempt)
+            .await?
+            .inward(AliasKind::Entry, alias);
         let queue = [Aggregate::Queue(own.clone())];
         let mut known = Known::default();
         self.read(&mut known, &queue).await?;
@@ -104,14 +107,14 @@ impl Gateway {
         index: u64,
         alias: Id,
     ) -> Result<Answered, Fault> {
-        let own = attempt.organisation().clone();
-        let proposal = ProposalId(self.inward(&attempt, AliasKind::Proposal, alias));
         let mut answered = self
             .run(
                 attempt,
-                &[Read::Of(&[Aggregate::Proposal(proposal)])],
+                &[Read::Named(AliasKind::Proposal, alias, |id| {
+                    Aggregate::Proposal(ProposalId(id))
+                })],
                 |rules, attempt, known, keys| {
-                    sealing::open(rules, attempt, known, keys, index, proposal)
+                    sealing::open(rules, attempt, known, keys, index, alias)
                 },
             )
             .await?;
@@ -120,8 +123,7 @@ impl Gateway {
         }
         if let Some(behind) = answered.more.sealed {
             let known = self.known_behind(behind).await?;
-            let rules = self.rules.load();
-            answered.more.behind = sealing::own_name(&rules, &own, &known, behind);
+            answered.more.behind = sealing::own_name(&answered.aliases, &known, behind);
         }
         if answered.more.behind.is_none() {
             // Not hers to see, about nobody, or nobody of hers: one answer for all (F8).

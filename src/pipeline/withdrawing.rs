@@ -12,6 +12,11 @@ use crate::store::Fault;
 
 use super::{Answered, Gateway, Read};
 
+/// An organisation's own record of a person.
+pub(super) fn own_record(id: Id) -> Aggregate {
+    Aggregate::Person(PersonId(id))
+}
+
 impl Gateway {
     /// Takes back one consent.
     pub async fn withdraw_consent(
@@ -20,12 +25,11 @@ impl Gateway {
         person: Id,
         consent: Id,
     ) -> Result<Answered, Fault> {
-        let person = self.inward(&attempt, AliasKind::Person, person);
         self.run(
             attempt,
-            &[Read::Of(&[Aggregate::Person(PersonId(person))])],
+            &[Read::Named(AliasKind::Person, person, own_record)],
             |rules, attempt, known, keys| {
-                consenting::withdraw(rules, attempt, known, keys, PersonId(person), consent)
+                consenting::withdraw(rules, attempt, known, keys, person, consent)
             },
         )
         .await
@@ -58,7 +62,11 @@ impl Gateway {
         wish: withdrawing::Wish,
         services: &[ServiceId],
     ) -> Result<Answered, Fault> {
-        let person = PersonId(self.inward(&attempt, AliasKind::Person, person));
+        let person = PersonId(
+            self.aliases(&attempt)
+                .await?
+                .inward(AliasKind::Person, person),
+        );
         let mut known = Known::default();
         self.read(&mut known, &[Aggregate::Person(person)]).await?;
         let tokens = consenting::own_tokens(&known, &attempt, person).unwrap_or_default();

@@ -26,7 +26,7 @@ fn opened(town: &Town, said: &Said) -> Value {
     let key: Vec<u8> = digits.collect();
     let boxed = said.text("/released/sealed_to_you").unwrap();
     let boxed = BASE64_STANDARD.decode(boxed).unwrap();
-    let referral = Id::parse(said.text("/referral/id").unwrap()).unwrap();
+    let referral = Id::parse(said.text("/released/sealed_as").unwrap()).unwrap();
     let plain = custody::open(key.as_slice().try_into().unwrap(), referral, &boxed).unwrap();
     serde_json::from_slice(&plain).unwrap()
 }

@@ -656,6 +656,7 @@ fn organisation(body: &Body, spki_sha256: [u8; 32], not_after: When) -> Organisa
         kind,
         enrolled_at: now(),
         suspended_at: None,
+        suspensions: 0,
         identifiers: Vec::new(),
         areas: vec!["E09000022".to_owned()],
         teams: vec![Team {

@@ -328,8 +328,9 @@ async fn boxes_left(town: &Town, id: &str) -> usize {
     let gateway = &town.running.app.gateway;
     let larkfield = OrgId::parse("larkfield").unwrap();
     let alias = Id::parse(id).unwrap();
-    let aliases = &gateway.rules.load_full().aliases;
-    let inward = aliases.inward(&larkfield, AliasKind::SealedItem, alias);
+    let alias_key = gateway.rules.load_full().alias_key.clone();
+    let aliases = alias_key.of(&larkfield, 0, now());
+    let inward = aliases.inward(AliasKind::SealedItem, alias);
     let of = [Aggregate::SealedItem(SealedItemId(inward))];
     gateway.store.facts(&of).await.unwrap().parts.len()
 }

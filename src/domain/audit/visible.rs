@@ -5,7 +5,7 @@
 //! Who holds sees what was decided. Which other organisations are concerned is for the
 //! independent reviewer alone.
 
-use super::super::alias::{AliasKey, AliasKind};
+use super::super::alias::{AliasKind, Aliases};
 use super::super::codes::{Action, OrgKind};
 use super::super::id::{Id, OrgId, TeamId};
 use super::super::opening::{Decided, FirewallMark, Opening, Outcome, Part};
@@ -235,8 +235,9 @@ fn side(viewer: &Viewer, opening: &Opening) -> Option<Side> {
 /// The note that marks an entry of the operator's own staff or of the gateway.
 pub const OPERATOR: &str = "operator";
 
-/// What `viewer` sees of an entry. Total: every entry, every viewer.
-pub fn visible(viewer: &Viewer, aliases: &AliasKey, opening: &Opening) -> Option<VisibleEntry> {
+/// What `viewer` sees of an entry, under her own organisation's names. Total: every entry, every
+/// viewer.
+pub fn visible(viewer: &Viewer, aliases: &Aliases, opening: &Opening) -> Option<VisibleEntry> {
     let side = side(viewer, opening)?;
     let Opening {
         who,
@@ -256,7 +257,7 @@ pub fn visible(viewer: &Viewer, aliases: &AliasKey, opening: &Opening) -> Option
         Side::Operator => None,
         Side::Holding | Side::Reviewer => decided
             .object
-            .map(|id| aliases.outward(&viewer.organisation, alias_kind(&what.action), id)),
+            .map(|id| aliases.outward(alias_kind(&what.action), id)),
     };
     Some(VisibleEntry {
         side,
@@ -281,7 +282,7 @@ pub fn visible(viewer: &Viewer, aliases: &AliasKey, opening: &Opening) -> Option
     })
 }
 
-fn decision(viewer: &Viewer, side: Side, aliases: &AliasKey, decided: &Decided) -> VisibleDecision {
+fn decision(viewer: &Viewer, side: Side, aliases: &Aliases, decided: &Decided) -> VisibleDecision {
     let own = &viewer.organisation;
     let named = |organisation: &OrgId| {
         if side == Side::Reviewer || organisation == own {
@@ -294,11 +295,11 @@ fn decision(viewer: &Viewer, side: Side, aliases: &AliasKey, decided: &Decided) 
     VisibleDecision {
         rule: decided.rule.clone(),
         policy: decided.policy,
-        person: person.map(|id| aliases.outward(own, AliasKind::LogSubject, id)),
+        person: person.map(|id| aliases.outward(AliasKind::LogSubject, id)),
         consents: decided
             .consents
             .iter()
-            .map(|id| aliases.outward(own, AliasKind::Consent, *id))
+            .map(|id| aliases.outward(AliasKind::Consent, *id))
             .collect(),
         basis: decided.basis.clone(),
         relationship: decided.relationship.clone(),

@@ -61,9 +61,7 @@ pub fn respond(
     response: &Response,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let inward = rules
-        .aliases
-        .inward(attempt.organisation(), AliasKind::Referral, alias);
+    let inward = ruling.aliases().inward(AliasKind::Referral, alias);
     ruling.object(Some(alias), Some(inward));
     ruling.asked(&REFERRAL_CLASSES);
     match decide(&mut ruling, known, ReferralId(inward), alias, response) {

@@ -117,11 +117,9 @@ fn decide(
         relied_on: Vec::new(),
     };
     ruling.fact(of, made.assessment, &Record::Assessment(assessment));
-    let outward = ruling.rules().aliases.outward(
-        attempt.organisation(),
-        AliasKind::Assessment,
-        made.assessment,
-    );
+    let outward = ruling
+        .aliases()
+        .outward(AliasKind::Assessment, made.assessment);
     ruling.made(outward);
     ruling.object(Some(outward), Some(made.assessment));
     Ok(Answer::Assessed {

@@ -101,9 +101,7 @@ pub fn queue(
         .queue
         .values()
         .filter(|item| !is_old(known, item, now));
-    let mut items: Vec<SeenItem> = items
-        .map(|item| seen(rules, &viewer, known, item, now))
-        .collect();
+    let mut items: Vec<SeenItem> = items.map(|item| seen(&ruling, &viewer, item)).collect();
     items.sort_by_key(|item| {
         (
             item.state,
@@ -154,7 +152,7 @@ pub fn item(
     around: &[u64],
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let id = own_id(rules, attempt, alias);
+    let id = ruling.aliases().inward(AliasKind::Entry, alias);
     ruling.object(Some(alias), Some(id));
     let viewer = match permitted(&mut ruling, known) {
         Ok(viewer) => viewer,
@@ -163,7 +161,7 @@ pub fn item(
     let Some(item) = known.queue.get(&id) else {
         return ruling.refuse(Refusal::NotFound);
     };
-    let seen = seen(rules, &viewer, known, item, attempt.when);
+    let seen = seen(&ruling, &viewer, item);
     ruling.finish(Answer::QueueItem(
         Box::new(seen),
         Reading {
@@ -174,19 +172,12 @@ pub fn item(
     ))
 }
 
-fn own_id(rules: &Rules, attempt: &Attempt, alias: Id) -> Id {
-    rules
-        .aliases
-        .inward(attempt.organisation(), AliasKind::Entry, alias)
-}
-
-fn seen(rules: &Rules, viewer: &Viewer, known: &Known, item: &QueueItem, now: When) -> SeenItem {
+fn seen(ruling: &Ruling<'_>, viewer: &Viewer, item: &QueueItem) -> SeenItem {
+    let (rules, known, now) = (ruling.rules(), ruling.known(), ruling.attempt().when);
     let named = item.names_user
         || viewer.kind == OrgKind::Reviewer
         || item.organisation == viewer.organisation;
-    let outward = rules
-        .aliases
-        .outward(&viewer.organisation, AliasKind::Entry, item.id);
+    let outward = ruling.aliases().outward(AliasKind::Entry, item.id);
     let more = known.more(item.id);
     let count = item.total(more);
     let tally = known.tallies.get(&item.id);
@@ -225,7 +216,7 @@ pub fn decide_queue(
     verdict: QueueVerdict,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let inward = own_id(rules, attempt, alias);
+    let inward = ruling.aliases().inward(AliasKind::Entry, alias);
     ruling.object(Some(alias), Some(inward));
     ruling.reason(verdict.code());
     match decide(&mut ruling, known, inward, verdict) {

@@ -16,16 +16,18 @@ use crate::domain::seal::Keys;
 
 use super::{Stop, caller, permit};
 
-/// Records a consent or a refusal on the organisation's own record of the person.
+/// Records a consent or a refusal on the organisation's own record of the person, under its name for
+/// her.
 pub fn record(
     rules: &Rules,
     attempt: &Attempt,
     known: &Known,
     keys: Keys,
-    person: PersonId,
+    person: Id,
     consent: &Consent,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let person = PersonId(ruling.aliases().inward(AliasKind::Person, person));
     match decide(&mut ruling, known, person, consent) {
         Ok(answer) => ruling.finish(answer),
         Err(stop) => ruling.stop(stop),
@@ -62,11 +64,7 @@ fn decide(
         id.id(),
         &Record::Consent(consent),
     );
-    let outward =
-        ruling
-            .rules()
-            .aliases
-            .outward(attempt.organisation(), AliasKind::Consent, id.id());
+    let outward = ruling.aliases().outward(AliasKind::Consent, id.id());
     ruling.made(outward);
     ruling.object(Some(outward), Some(id.id()));
     Ok(Answer::Consented {
@@ -80,13 +78,12 @@ pub fn withdraw(
     attempt: &Attempt,
     known: &Known,
     keys: Keys,
-    person: PersonId,
+    person: Id,
     alias: Id,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let inward = rules
-        .aliases
-        .inward(attempt.organisation(), AliasKind::Consent, alias);
+    let person = PersonId(ruling.aliases().inward(AliasKind::Person, person));
+    let inward = ruling.aliases().inward(AliasKind::Consent, alias);
     ruling.object(Some(alias), Some(inward));
     let permitted = caller(known, attempt)
         .map_err(Stop::Refuse)

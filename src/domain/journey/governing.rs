@@ -74,7 +74,7 @@ fn decide_proposal(
             role: attempt.role.code(),
         }));
     }
-    let mut widening = holding::inward(widening, ruling.rules(), own);
+    let mut widening = holding::inward(widening, ruling.aliases());
     check(ruling, known, &widening)?;
     let mut pages = None;
     if let Widening::Revise(revision) = &mut widening {
@@ -110,10 +110,7 @@ fn decide_proposal(
         &Record::Proposal(proposal),
     );
     ruling.list(List::Proposals, 0, id.id());
-    let outward = ruling
-        .rules()
-        .aliases
-        .outward(own, AliasKind::Proposal, id.id());
+    let outward = ruling.aliases().outward(AliasKind::Proposal, id.id());
     ruling.made(outward);
     ruling.object(Some(outward), Some(id.id()));
     Ok(Answer::Proposed(ProposalId(outward)))
@@ -138,9 +135,7 @@ pub fn approve(
     alias: Id,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let inward = rules
-        .aliases
-        .inward(attempt.organisation(), AliasKind::Proposal, alias);
+    let inward = ruling.aliases().inward(AliasKind::Proposal, alias);
     ruling.object(Some(alias), Some(inward));
     match decide_approval(&mut ruling, known, ProposalId(inward), alias) {
         Ok(answer) => ruling.finish(answer),
@@ -264,15 +259,14 @@ pub fn proposals(
         Ok(caller) => caller,
         Err(stop) => return ruling.stop(stop),
     };
-    let own = attempt.organisation();
     let shown = entries
         .iter()
         .filter_map(|entry| known.proposals.get(&ProposalId(entry.item)))
         .filter(|proposal| shown_to(&caller, known, attempt, proposal))
         .map(|proposal| {
-            let outward = rules
-                .aliases
-                .outward(own, AliasKind::Proposal, proposal.id.id());
+            let outward = ruling
+                .aliases()
+                .outward(AliasKind::Proposal, proposal.id.id());
             Proposal {
                 id: ProposalId(outward),
                 widening: proposal.widening.without_secret(),

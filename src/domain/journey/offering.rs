@@ -566,9 +566,13 @@ fn answer(
     held: Vec<Hold>,
     offer: &Offer,
 ) -> Answer {
-    let aliases = &ruling.rules().aliases;
-    let outward = aliases.outward(&referral.sender, AliasKind::Referral, referral.id.id());
-    let journey = aliases.outward(&referral.sender, AliasKind::Journey, referral.journey);
+    // The caller is its sender.
+    let outward = ruling
+        .aliases()
+        .outward(AliasKind::Referral, referral.id.id());
+    let journey = ruling
+        .aliases()
+        .outward(AliasKind::Journey, referral.journey);
     ruling.made(outward);
     ruling.object(Some(outward), Some(referral.id.id()));
     Answer::Offered(Offered {

@@ -70,6 +70,9 @@ pub fn entry(
     let told = act.answer.told();
     let mut notes = vec![OPERATOR.to_owned()];
     notes.extend(act.notes);
+    let enrolled = known.organisations.get(&operator);
+    let suspensions = enrolled.map_or(0, |operator| operator.suspensions);
+    let aliases = rules.alias_key.of(&operator, suspensions, when);
     let account = Account {
         who: Who {
             organisation: operator,
@@ -128,6 +131,7 @@ pub fn entry(
         value: Ruled {
             answer: act.answer,
             opening,
+            aliases,
             counterfoil: None,
         },
         read: known.read.clone(),

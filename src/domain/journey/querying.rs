@@ -147,8 +147,7 @@ pub fn rely_on(
     used: &Use,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let own = attempt.organisation();
-    let inward = rules.aliases.inward(own, AliasKind::Assessment, alias);
+    let inward = ruling.aliases().inward(AliasKind::Assessment, alias);
     ruling.object(Some(alias), Some(inward));
     match decide_reliance(&mut ruling, known, inward, used) {
         // That there is nothing to rely on would tell.

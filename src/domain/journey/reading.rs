@@ -43,9 +43,7 @@ pub fn referral(
     ask: &Ask<'_>,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let inward = rules
-        .aliases
-        .inward(attempt.organisation(), AliasKind::Referral, alias);
+    let inward = ruling.aliases().inward(AliasKind::Referral, alias);
     ruling.object(Some(alias), Some(inward));
     match decide(&mut ruling, known, ReferralId(inward), alias, ask) {
         Ok(answer) => ruling.finish(answer),
@@ -132,14 +130,13 @@ fn decide(
 }
 
 fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
-    let aliases = &ruling.rules().aliases;
+    // Only its sender is told so.
+    let outward = ruling
+        .aliases()
+        .outward(AliasKind::Referral, referral.id.id());
     let by_service = |update: &&Update| update.by != referral.sender;
     Seen {
-        referral: ReferralId(aliases.outward(
-            &referral.sender,
-            AliasKind::Referral,
-            referral.id.id(),
-        )),
+        referral: ReferralId(outward),
         external: None,
         status: referral.sender_status(),
         offered_at: referral.offered_at,
@@ -333,8 +330,8 @@ pub fn list(
                     let referral = known.referrals.get(&ReferralId(entry.item));
                     let sealed = known.sealed_items.get(&SealedItemId(entry.item));
                     match (referral, sealed) {
-                        (Some(referral), _) => Some(event(rules, attempt, entry, referral)),
-                        (None, Some(item)) => item_event(rules, attempt, entry, item),
+                        (Some(referral), _) => Some(event(&ruling, entry, referral)),
+                        (None, Some(item)) => item_event(&ruling, entry, item),
                         (None, None) => None,
                     }
                 })
@@ -351,8 +348,8 @@ pub fn list(
 }
 
 /// An event says that something of one's own moved, in a word that both sides may know.
-fn event(rules: &Rules, attempt: &Attempt, entry: &Listed, referral: &Referral) -> Event {
-    let own = attempt.organisation();
+fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
+    let own = ruling.attempt().organisation();
     let code = if referral.sender == *own {
         referral.sender_status().code()
     } else if referral.recipient == *own {
@@ -361,7 +358,7 @@ fn event(rules: &Rules, attempt: &Attempt, entry: &Listed, referral: &Referral) 
         // A withdrawal that this service took stopped a message: it becomes its task.
         "message_stopped"
     };
-    let outward = rules.aliases.outward(own, AliasKind::Referral, entry.item);
+    let outward = ruling.aliases().outward(AliasKind::Referral, entry.item);
     Event {
         at: entry.at,
         index: entry.index,
@@ -372,12 +369,8 @@ fn event(rules: &Rules, attempt: &Attempt, entry: &Listed, referral: &Referral) 
 
 /// What a legal adviser is told of an item that was sealed to it. One that was stopped or became
 /// too old before it was collected never was.
-fn item_event(
-    rules: &Rules,
-    attempt: &Attempt,
-    entry: &Listed,
-    item: &SealedItem,
-) -> Option<Event> {
+fn item_event(ruling: &Ruling<'_>, entry: &Listed, item: &SealedItem) -> Option<Event> {
+    let attempt = ruling.attempt();
     let own = attempt.organisation();
     let code = match (item.collected_at, item.stopped_at) {
         (Some(_), Some(_)) => "stop_use",
@@ -385,9 +378,7 @@ fn item_event(
         (None, _) if item.waits(attempt.when) => "item_waiting",
         (None, _) => return None,
     };
-    let outward = rules
-        .aliases
-        .outward(own, AliasKind::SealedItem, entry.item);
+    let outward = ruling.aliases().outward(AliasKind::SealedItem, entry.item);
     (item.recipient == *own).then(|| Event {
         at: entry.at,
         index: entry.index,

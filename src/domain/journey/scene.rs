@@ -47,6 +47,7 @@ pub fn organisation(name: &str, kind: OrgKind, people: &[(&str, Role)]) -> Organ
         kind,
         enrolled_at: start(),
         suspended_at: None,
+        suspensions: 0,
         identifiers: Vec::new(),
         areas: Vec::new(),
         teams: vec![Team {

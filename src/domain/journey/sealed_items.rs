@@ -133,7 +133,7 @@ fn keep(
     ruling.list(List::SealedDue, moment(item.until()), id.id());
     ruling.note(&handed.boxed.bucket());
     ruling.note(&format!("commitment-{}", handed.commitment));
-    let outward = outward(ruling.rules(), own, id);
+    let outward = ruling.aliases().outward(AliasKind::SealedItem, id.id());
     ruling.made(outward);
     ruling.object(Some(outward), Some(id.id()));
     Ok(Answer::ItemSealed {
@@ -263,11 +263,16 @@ pub fn list(
     let waiting = items
         .filter(|item| item.recipient == *own && item.waits(attempt.when))
         .map(|item| WaitingItem {
-            item: SealedItemId(outward(rules, own, item.id)),
+            item: SealedItemId(
+                ruling
+                    .aliases()
+                    .outward(AliasKind::SealedItem, item.id.id()),
+            ),
             service: name_of(known, &item.sender),
             until: item.until(),
         });
-    ruling.finish(Answer::WaitingItems(waiting.collect()))
+    let waiting = waiting.collect();
+    ruling.finish(Answer::WaitingItems(waiting))
 }
 
 /// She withdraws what her worker had sealed. The reply is the same whatever became of the item.
@@ -287,7 +292,7 @@ pub fn stop(
     }
     ruling.reason("sealed-item");
     let own = attempt.organisation();
-    let inward = rules.aliases.inward(own, AliasKind::SealedItem, alias);
+    let inward = ruling.aliases().inward(AliasKind::SealedItem, alias);
     let item = known.sealed_items.get(&SealedItemId(inward));
     let item = item.filter(|item| item.sender == *own && item.stopped_at.is_none());
     if let Some(item) = item {
@@ -392,8 +397,7 @@ fn reader<'a>(ruling: &mut Ruling<'_>, known: &'a Known) -> Result<(Caller<'a>, 
 /// The item of this alias, if the caller's organisation sealed it or is to have it.
 fn find<'a>(ruling: &mut Ruling<'_>, known: &'a Known, alias: Id) -> Option<&'a SealedItem> {
     let own = ruling.attempt().organisation();
-    let aliases = &ruling.rules().aliases;
-    let inward = aliases.inward(own, AliasKind::SealedItem, alias);
+    let inward = ruling.aliases().inward(AliasKind::SealedItem, alias);
     ruling.object(Some(alias), Some(inward));
     let item = known.sealed_items.get(&SealedItemId(inward));
     let item = item.filter(|item| item.sender == *own || item.recipient == *own)?;
@@ -446,10 +450,6 @@ fn erase_box(ruling: &mut Ruling<'_>, known: &Known, item: SealedItemId) {
 fn name_of(known: &Known, organisation: &OrgId) -> String {
     let found = known.organisations.get(organisation);
     found.map_or_else(String::new, |found| found.name.clone())
-}
-
-fn outward(rules: &Rules, own: &OrgId, item: SealedItemId) -> Id {
-    rules.aliases.outward(own, AliasKind::SealedItem, item.id())
 }
 
 /// A moment as the place in a list.

@@ -4,13 +4,13 @@
 //! Never identity, and never of an entry that she may not see. If her organisation has no record of
 //! the person, she is shown the uniform nothing.
 
-use crate::domain::alias::AliasKind;
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{Filter, Reading, Viewer};
 use crate::domain::codes::Action;
 use crate::domain::decision::{Aggregate, Decision};
-use crate::domain::id::{Id, OrgId, PersonId, ProposalId, ReferralId};
+use crate::domain::id::{Id, PersonId, ProposalId, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::opening::Opening;
 use crate::domain::person::TaggedToken;
@@ -35,10 +35,11 @@ pub fn open(
     known: &Known,
     keys: Keys,
     index: u64,
-    proposal: ProposalId,
+    alias: Id,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    match decide(&mut ruling, known, index, proposal) {
+    let proposal = ruling.aliases().inward(AliasKind::Proposal, alias);
+    match decide(&mut ruling, known, index, ProposalId(proposal)) {
         Ok(answer) => ruling.finish(answer),
         Err(stop) => ruling.stop(stop),
     }
@@ -145,18 +146,20 @@ pub enum OwnName {
     Person(Id),
 }
 
-/// The name, from the facts that `behind` leads to; `None` if `own` has no record of her.
-pub fn own_name(rules: &Rules, own: &OrgId, known: &Known, behind: Behind) -> Option<OwnName> {
+/// The name, from the facts that `behind` leads to; `None` if the organisation whose names these are
+/// has no record of her.
+pub fn own_name(aliases: &Aliases, known: &Known, behind: Behind) -> Option<OwnName> {
+    let own = aliases.organisation();
     let person = |tokens: &[TaggedToken]| {
         let id = known.own_record(own, tokens)?;
-        let outward = rules.aliases.outward(own, AliasKind::Person, id.id());
+        let outward = aliases.outward(AliasKind::Person, id.id());
         Some(OwnName::Person(outward))
     };
     match behind {
         Behind::Referral(id) => {
             let referral = known.referrals.get(&id)?;
             if referral.sender == *own || referral.recipient == *own {
-                let outward = rules.aliases.outward(own, AliasKind::Referral, id.id());
+                let outward = aliases.outward(AliasKind::Referral, id.id());
                 return Some(OwnName::Referral(outward));
             }
             person(&referral.tokens)

@@ -3,7 +3,7 @@
 //! A name that leads nowhere and a person whom nobody knows are found alike: not at all. Who asks
 //! by a name learns nothing from it but what its own organisation recorded.
 
-use crate::domain::alias::AliasKind;
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, Counter, Window, Write};
 use crate::domain::id::{Id, PersonId, ReferralId};
@@ -56,10 +56,10 @@ impl Subject {
     }
 
     /// Where to begin reading.
-    pub fn begins_at(&self, rules: &Rules, attempt: &Attempt) -> Vec<Aggregate> {
+    pub fn begins_at(&self, aliases: &Aliases) -> Vec<Aggregate> {
         match self {
-            Self::Referral(alias) => vec![Aggregate::Referral(referral(rules, attempt, *alias))],
-            Self::Person(alias) => vec![Aggregate::Person(person(rules, attempt, *alias))],
+            Self::Referral(alias) => vec![Aggregate::Referral(referral(aliases, *alias))],
+            Self::Person(alias) => vec![Aggregate::Person(person(aliases, *alias))],
             Self::Tokens(tokens, household) => {
                 let tokens = tokens.iter().map(|tagged| tagged.token);
                 tokens.chain(*household).map(Aggregate::Token).collect()
@@ -70,9 +70,10 @@ impl Subject {
     /// The caller's own record of her, as far as what was read tells which one it is.
     pub fn record(&self, rules: &Rules, attempt: &Attempt, known: &Known) -> Option<PersonId> {
         let own = attempt.organisation();
+        let aliases = rules.aliases(attempt, known);
         match self {
             Self::Referral(alias) => {
-                let referral = known.referrals.get(&referral(rules, attempt, *alias))?;
+                let referral = known.referrals.get(&referral(&aliases, *alias))?;
                 if referral.recipient == *own
                     && referral.recipient_team == attempt.peer.name().team
                     && referral.recipient_person.is_some()
@@ -82,7 +83,7 @@ impl Subject {
                     (referral.sender == *own).then_some(referral.sender_person)
                 }
             }
-            Self::Person(alias) => Some(person(rules, attempt, *alias)),
+            Self::Person(alias) => Some(person(&aliases, *alias)),
             Self::Tokens(tokens, _) => known.own_record(own, tokens),
         }
     }
@@ -204,12 +205,10 @@ impl Window {
     }
 }
 
-fn referral(rules: &Rules, attempt: &Attempt, alias: Id) -> ReferralId {
-    let own = attempt.organisation();
-    ReferralId(rules.aliases.inward(own, AliasKind::Referral, alias))
+fn referral(aliases: &Aliases, alias: Id) -> ReferralId {
+    ReferralId(aliases.inward(AliasKind::Referral, alias))
 }
 
-fn person(rules: &Rules, attempt: &Attempt, alias: Id) -> PersonId {
-    let own = attempt.organisation();
-    PersonId(rules.aliases.inward(own, AliasKind::Person, alias))
+fn person(aliases: &Aliases, alias: Id) -> PersonId {
+    PersonId(aliases.inward(AliasKind::Person, alias))
 }

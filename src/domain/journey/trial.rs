@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::domain::alias::{AliasKey, AliasKind};
+use crate::domain::alias::{AliasKey, AliasKind, Aliases};
 use crate::domain::answer::Answer;
 use crate::domain::assessment::{Answers, Item, SafetyCard};
 use crate::domain::attempt::{Attempt, Entropy, RequestDigest, UserName};
@@ -67,6 +67,11 @@ impl Rules {
         RULES.get_or_init(|| Self::of(Rulebook::built_in().unwrap()))
     }
 
+    /// The names of an organisation that was never suspended, on the day of the trials.
+    pub fn aliases_of(&self, organisation: &OrgId) -> Aliases {
+        self.alias_key.of(organisation, 0, start())
+    }
+
     /// The same under another rulebook.
     pub fn of(book: Rulebook) -> Self {
         Self {
@@ -83,7 +88,7 @@ impl Rules {
                 .into(),
             retention: Retention::parse(BUILT_IN_RETENTION).unwrap().into(),
             tokens: TokenKeys::derive(&[1; 32]).into(),
-            aliases: AliasKey::new([2; 32]).into(),
+            alias_key: AliasKey::new([2; 32]).into(),
             keys: DomainKeys {
                 log_subject: [3; 32],
                 replay: [4; 32],
@@ -540,8 +545,8 @@ impl Town {
         );
         let referral = done.decided.object.unwrap();
         self.rules
-            .aliases
-            .outward(&org(to), AliasKind::Referral, referral)
+            .aliases_of(&org(to))
+            .outward(AliasKind::Referral, referral)
     }
 
     pub fn accept(&mut self, at: &str, alias: Id) {
@@ -633,6 +638,7 @@ pub fn organisation(name: &str, kind: OrgKind) -> Organisation {
         kind,
         enrolled_at: start(),
         suspended_at: None,
+        suspensions: 0,
         identifiers: Vec::new(),
         areas: Vec::new(),
         teams: vec![Team {

@@ -203,9 +203,13 @@ struct Told {
 }
 
 fn ask_all(town: &mut Town, case: &Case, peer: &'static str, alias: Id, told: &mut Vec<Told>) {
-    let aliases = &Rules::for_tests().aliases;
-    let inward = aliases.inward(&org(case.to), AliasKind::Referral, alias);
-    let own = aliases.outward(&org(peer), AliasKind::Referral, inward);
+    let rules = &Rules::for_tests();
+    let inward = rules
+        .aliases_of(&org(case.to))
+        .inward(AliasKind::Referral, alias);
+    let own = rules
+        .aliases_of(&org(peer))
+        .outward(AliasKind::Referral, inward);
     let entries = [Listed {
         at: 0,
         index: 0,

@@ -10,7 +10,7 @@ use super::App;
 use super::call::{Call, Halt, Route, handle};
 use super::referrals::Reply;
 use super::reply::render;
-use crate::domain::alias::AliasKind;
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::assessment::{Answers, Assessment, EmergencyCard, SafetyCard};
 use crate::domain::codes::Action;
 use crate::domain::journey::querying::{Query, Use};
@@ -131,12 +131,19 @@ fn subject(call: &Call, named: Named, when: crate::domain::time::When) -> Result
 }
 
 /// Every assessment that may be shown, none averaged, none left out for being older (AS-05).
-pub fn shown(call: &Call, assessments: &[Assessment], opened: &[OpenedItem]) -> Map<String, Value> {
+pub fn shown(
+    aliases: &Aliases,
+    assessments: &[Assessment],
+    opened: &[OpenedItem],
+) -> Map<String, Value> {
     let cards: Vec<(Value, Option<&'static str>)> = assessments
         .iter()
         .filter_map(|assessment| {
             let answers = answers(assessment, opened)?;
-            Some((card(call, assessment, &answers), Some(answers.grade.code())))
+            Some((
+                card(aliases, assessment, &answers),
+                Some(answers.grade.code()),
+            ))
         })
         .collect();
     let mut grades: Vec<_> = cards.iter().filter_map(|(_, grade)| *grade).collect();
@@ -167,9 +174,8 @@ fn answers(assessment: &Assessment, opened: &[OpenedItem]) -> Option<Answers> {
     Answers::decode(&item.plain).ok()
 }
 
-fn card(call: &Call, assessment: &Assessment, answers: &Answers) -> Value {
-    let own = &call.peer.name().organisation;
-    let aliases = &call.app.gateway.rules.load().aliases;
+fn card(aliases: &Aliases, assessment: &Assessment, answers: &Answers) -> Value {
+    let own = aliases.organisation();
     let items: Vec<Value> = answers
         .items
         .iter()
@@ -177,7 +183,7 @@ fn card(call: &Call, assessment: &Assessment, answers: &Answers) -> Value {
         .collect();
     let needs: Vec<&str> = answers.needs.iter().map(|need| need.code()).collect();
     json!({
-        "id": aliases.outward(own, AliasKind::Assessment, assessment.id.id()).to_string(),
+        "id": aliases.outward(AliasKind::Assessment, assessment.id.id()).to_string(),
         "instrument": answers.instrument.code(),
         "instrument_version": answers.instrument_version,
         "assessed_at": answers.assessed_at.rfc3339(),

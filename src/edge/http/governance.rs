@@ -49,11 +49,12 @@ pub async fn proposals(State(app): State<Arc<App>>, request: Request) -> Respons
         request,
         Route::read(Action::ReadProposals),
         async |call| {
-            let before = cursor(call)?;
+            let before = cursor(call).await?;
             let (answered, entries) = call.app.gateway.proposals(call.attempt()?, before).await?;
+            let aliases = answered.aliases.clone();
             let (status, mut value) = envelope(call, answered);
             if let (Value::Object(map), Some(last)) = (&mut value, entries.last()) {
-                map.insert("next".to_owned(), json!(outward_cursor(call, *last)));
+                map.insert("next".to_owned(), json!(outward_cursor(&aliases, *last)));
             }
             Ok(finish(call, status, &value))
         },

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::{assessments, audit, governance, reconciliations, sealed_items};
+use crate::domain::alias::Aliases;
 use crate::domain::answer::Answer;
 use crate::pipeline::{Entry, More, OpenedItem};
 
@@ -11,6 +12,7 @@ use crate::pipeline::{Entry, More, OpenedItem};
 pub fn body(
     call: &Call,
     answer: Answer,
+    aliases: &Aliases,
     opened: &[OpenedItem],
     entries: &[Entry],
     told: &More,
@@ -21,7 +23,7 @@ pub fn body(
             201,
             fields(json!({ "id": assessment.id().to_string(), "ticks": ticks })),
         ),
-        Answer::Assessments(list, _) => (200, assessments::shown(call, &list, opened)),
+        Answer::Assessments(list, _) => (200, assessments::shown(aliases, &list, opened)),
         Answer::Emergency(list, lines, _) => {
             (200, assessments::emergency_view(&list, &lines, opened))
         }

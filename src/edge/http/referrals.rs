@@ -15,7 +15,7 @@ use super::App;
 use super::batch::{Line, batch};
 use super::call::{Call, Halt, NDJSON_BYTES_MAX, Route, content_type, field, handle, parse_json};
 use super::reply::{Rendered, envelope, finish, released_json, render, render_sealed};
-use crate::domain::alias::AliasKind;
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{Action, CloseOutcome, DeclineReason, UpdateCode};
@@ -382,17 +382,19 @@ async fn respond(call: &Call, id: &str, response: Answering) -> Result<Rendered,
     let alias = call.id(id)?;
     let gateway = &call.app.gateway;
     let answered = gateway.respond(call.attempt()?, alias, response).await?;
-    let Some((key, plain)) = to_reseal(&answered) else {
+    let Some((named, key, plain)) = to_reseal(&answered) else {
         return Ok(render(call, answered));
     };
     // Custody `own`: the caller is given the box, and from now on so is everyone who reads.
     let entropy = gateway.entropy();
-    let boxed = custody::reseal(&key, alias, &plain, &entropy).map_err(|_| {
+    let boxed = custody::reseal(&key, named, &plain, &entropy).map_err(|_| {
         field(
             "custody",
             "your organisation's key is not an X25519 public key",
         )
     })?;
+    // The name changes in time, and with it what the box would have to be bound to.
+    let boxed = [named.bytes(), boxed.as_slice()].concat();
     let mut attempt = call.attempt()?;
     attempt.idempotency = None;
     attempt.action = Action::ReadReferral;
@@ -409,15 +411,18 @@ async fn respond(call: &Call, id: &str, response: Answering) -> Result<Rendered,
 }
 
 /// What was released in the clear to an organisation that keeps its own custody, once.
-fn to_reseal(answered: &Answered) -> Option<([u8; 32], Zeroizing<Vec<u8>>)> {
+fn to_reseal(answered: &Answered) -> Option<(Id, [u8; 32], Zeroizing<Vec<u8>>)> {
     let Answer::Released(referral, _) = &answered.answer else {
         return None;
     };
     let key = referral
         .custody_key
         .filter(|_| referral.resealed_item.is_none())?;
+    let named = answered
+        .aliases
+        .outward(AliasKind::Referral, referral.id.id());
     let released = released_json(referral, &answered.opened).to_string();
-    Some((key, Zeroizing::new(released.into_bytes())))
+    Some((named, key, Zeroizing::new(released.into_bytes())))
 }
 
 /// What happened on your own referrals since the cursor; waits up to `wait` seconds.
@@ -438,7 +443,7 @@ pub async fn events(State(app): State<Arc<App>>, request: Request) -> Response {
                 .query("wait")
                 .and_then(|text| text.parse::<u64>().ok())
                 .unwrap_or(0);
-            let after = cursor(call)?;
+            let after = cursor(call).await?;
             let until = tokio::time::Instant::now() + Duration::from_secs(wait.min(WAIT_S_MAX));
             // What would not be told is not waited for: the wait would tell that it came.
             let restoration = call.app.gateway.restoration().await?;
@@ -459,7 +464,7 @@ pub async fn events(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 async fn page(call: &Call, list: List) -> Result<Rendered, Halt> {
-    let after = cursor(call)?;
+    let after = cursor(call).await?;
     let attempt = call.attempt()?;
     let (answered, entries) = call
         .app
@@ -476,6 +481,7 @@ pub fn next_page(
     entries: &[Listed],
     after: Option<Listed>,
 ) -> Rendered {
+    let aliases = answered.aliases.clone();
     let (status, mut value) = envelope(call, answered);
     if let Value::Object(map) = &mut value {
         // Always there and of one length, so that it does not tell whether anything follows.
@@ -484,47 +490,55 @@ pub fn next_page(
             index: 0,
             item: Id::ZERO,
         });
-        map.insert("next".to_owned(), json!(outward_cursor(call, next)));
+        map.insert("next".to_owned(), json!(outward_cursor(&aliases, next)));
     }
     finish(call, status, &value)
 }
 
 // A cursor is a list position under the organisation's alias key: it tells no index.
-pub fn outward_cursor(call: &Call, listed: Listed) -> String {
+pub fn outward_cursor(aliases: &Aliases, listed: Listed) -> String {
     let mut head = [0_u8; 16];
     let (at, index) = head.split_at_mut(8);
     at.copy_from_slice(&listed.at.to_be_bytes());
     index.copy_from_slice(&listed.index.to_be_bytes());
-    let aliases = &call.app.gateway.rules.load().aliases;
-    let own = &call.peer.name().organisation;
-    let head = aliases.outward(own, AliasKind::Entry, Id::from_bytes(head));
-    let item = aliases.outward(own, AliasKind::Entry, listed.item);
+    let head = aliases.outward(AliasKind::Entry, Id::from_bytes(head));
+    let item = aliases.outward(AliasKind::Entry, listed.item);
     format!("{head}{item}")
 }
 
-pub fn cursor(call: &Call) -> Result<Option<Listed>, Refusal> {
+pub async fn cursor(call: &Call) -> Result<Option<Listed>, Halt> {
     let Some(text) = call.query("after").filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let wrong = || field("after", "use the cursor from the reply before");
+    let wrong = || {
+        field(
+            "after",
+            "use the cursor from the reply before, or none, to begin again",
+        )
+    };
     let (head, item) = text.split_at_checked(26).ok_or_else(wrong)?;
     let (head, item) = Id::parse(head).zip(Id::parse(item)).ok_or_else(wrong)?;
-    let aliases = &call.app.gateway.rules.load().aliases;
-    let own = &call.peer.name().organisation;
-    let head = aliases.inward(own, AliasKind::Entry, head);
-    let item = aliases.inward(own, AliasKind::Entry, item);
+    let aliases = call.app.gateway.aliases(&call.attempt()?).await?;
+    let head = aliases.inward(AliasKind::Entry, head);
+    let item = aliases.inward(AliasKind::Entry, item);
     let (at, index) = head.bytes().split_at(8);
     let number = |bytes: &[u8]| {
         bytes
             .first_chunk()
             .map_or(0, |bytes| u64::from_be_bytes(*bytes))
     };
-    Ok(Some(Listed {
-        at: number(at),
-        index: number(index),
-        item,
-    }))
+    let (at, index) = (number(at), number(index));
+    // One that has ended reads as a place far away, from which nothing would ever be listed.
+    if at > CURSOR_AT_MAX || index > CURSOR_INDEX_MAX {
+        return Err(wrong().into());
+    }
+    Ok(Some(Listed { at, index, item }))
 }
+
+/// Milliseconds since 1970: until the year 10889.
+const CURSOR_AT_MAX: u64 = 1 << 48;
+/// Far more entries than a log will have.
+const CURSOR_INDEX_MAX: u64 = 1 << 40;
 
 /// The envelope of every reply; the other fields depend on `result`.
 #[derive(ToSchema)]

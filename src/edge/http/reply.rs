@@ -16,7 +16,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Happened, Seen};
 use crate::domain::codes::DataClass;
 use crate::domain::counterfoil::Counterfoil;
-use crate::domain::id::{Id, OrgId};
+use crate::domain::id::Id;
 use crate::domain::person::{SafeContact, Who};
 use crate::domain::referral::{PassOnBy, Referral, Update};
 use crate::domain::refusal::{HELD_BACK_RETRY_S, NO_ATTACHMENTS, Refusal};
@@ -102,9 +102,8 @@ fn object(value: Value) -> Map<String, Value> {
 
 fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
     let told = answered.answer.told();
-    let own = call.peer.name().organisation.clone();
-    let rules = call.app.gateway.rules.load();
-    let outward = |kind: AliasKind, id: Id| rules.aliases.outward(&own, kind, id).to_string();
+    let aliases = answered.aliases.clone();
+    let outward = |kind: AliasKind, id: Id| aliases.outward(kind, id).to_string();
     let result = |extra: Value| {
         let mut map = object(extra);
         map.insert("result".to_owned(), json!(told));
@@ -244,7 +243,14 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
                          need no reason.",
             })),
         ),
-        other => super::more::body(call, other, opened, &answered.entries, &answered.more),
+        other => super::more::body(
+            call,
+            other,
+            &aliases,
+            opened,
+            &answered.entries,
+            &answered.more,
+        ),
     }
 }
 
@@ -411,10 +417,21 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -
 pub fn render_sealed(call: &Call, answered: Answered, boxed: &[u8]) -> Rendered {
     let (status, mut value) = envelope(call, answered);
     if let Value::Object(map) = &mut value {
-        let sealed = json!({ "sealed_to_you": BASE64_STANDARD.encode(boxed) });
-        map.insert("released".to_owned(), sealed);
+        map.insert("released".to_owned(), Value::Object(sealed_json(boxed)));
     }
     finish(call, status, &value)
+}
+
+/// A box of custody `own`, and before it the name of the referral to which it is bound: that of the
+/// day when it was sealed.
+fn sealed_json(resealed: &[u8]) -> Map<String, Value> {
+    let Some((name, boxed)) = resealed.split_first_chunk() else {
+        return Map::new();
+    };
+    object(json!({
+        "sealed_as": Id::from_bytes(*name).to_string(),
+        "sealed_to_you": BASE64_STANDARD.encode(boxed),
+    }))
 }
 
 pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
@@ -447,10 +464,8 @@ pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
                     .map(|text| json!(text)),
             )
         } else if name == referral.resealed_item && item.part.class == DataClass::Id {
-            (
-                "sealed_to_you",
-                Some(json!(BASE64_STANDARD.encode(&item.plain))),
-            )
+            map.append(&mut sealed_json(&item.plain));
+            continue;
         } else {
             continue;
         };
@@ -563,15 +578,4 @@ pub fn bare(refusal: &Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN);
     let body = Value::Object(problem(refusal)).to_string();
     (status, [("content-type", "application/problem+json")], body).into_response()
-}
-
-/// The id by which an organisation knows one of its own people.
-pub fn person_alias(call: &Call, own: &OrgId, person: Id) -> String {
-    call.app
-        .gateway
-        .rules
-        .load()
-        .aliases
-        .outward(own, AliasKind::Person, person)
-        .to_string()
 }

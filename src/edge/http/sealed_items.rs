@@ -139,7 +139,7 @@ pub async fn waiting(State(app): State<Arc<App>>, request: Request) -> Response 
         Route::read(Action::CollectItem),
         async |call| {
             no_browser(call)?;
-            let after = cursor(call)?;
+            let after = cursor(call).await?;
             let gateway = &call.app.gateway;
             let (answered, entries) = gateway
                 .waiting_items(call.attempt()?, after, PAGE_MAX)

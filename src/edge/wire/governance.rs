@@ -436,6 +436,7 @@ impl OrganisationIn {
             kind: wrong.code("organisation.kind", &self.kind, OrgKind::parse)?,
             enrolled_at: attempt.when,
             suspended_at: None,
+            suspensions: 0,
             identifiers: self
                 .identifiers
                 .into_iter()

@@ -44,8 +44,11 @@ pub fn open(bundle: Option<&PathBuf>, said: &mut Said) -> Result<(), ClientFault
         .body
         .pointer("/released/sealed_to_you")
         .and_then(Value::as_str);
-    let referral = said.body.pointer("/referral/id").and_then(Value::as_str);
-    let Some((sealed, referral)) = sealed.zip(referral.and_then(Id::parse)) else {
+    let bound = said
+        .body
+        .pointer("/released/sealed_as")
+        .and_then(Value::as_str);
+    let Some((sealed, referral)) = sealed.zip(bound.and_then(Id::parse)) else {
         return Ok(());
     };
     let path = bundle

@@ -154,6 +154,7 @@ impl Borough {
             kind: body.kind,
             enrolled_at: self.now,
             suspended_at: None,
+            suspensions: 0,
             identifiers: Vec::new(),
             areas: vec!["E09000022".to_owned()],
             teams,

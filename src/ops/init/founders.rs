@@ -242,6 +242,7 @@ fn new_organisation(id: &OrgId, kind: OrgKind, now: When) -> Organisation {
         kind,
         enrolled_at: now,
         suspended_at: None,
+        suspensions: 0,
         identifiers: Vec::new(),
         areas: Vec::new(),
         teams: Vec::new(),

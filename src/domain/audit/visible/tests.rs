@@ -1,6 +1,9 @@
 //! Who sees what of the log, as a table that a person reviews.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::domain::alias::AliasKey;
 use crate::domain::opening::{What, Who, Why};
 use proptest::prelude::*;
 
@@ -75,8 +78,9 @@ fn viewer(organisation: &str, kind: OrgKind, tainted: bool) -> Viewer {
     }
 }
 
-fn keys() -> AliasKey {
-    AliasKey::new([2; 32])
+fn names(viewer: &Viewer) -> Aliases {
+    let at = When::from_millis(1_775_160_600_000);
+    Arc::new(AliasKey::new([2; 32])).of(&viewer.organisation, 0, at)
 }
 
 /// Everything that an entry shows, in one text.
@@ -119,7 +123,7 @@ fn everything(entry: &VisibleEntry) -> String {
 }
 
 fn row(what: &str, viewer: &Viewer, opening: &Opening) -> String {
-    let seen = visible(viewer, &keys(), opening);
+    let seen = visible(viewer, &names(viewer), opening);
     let seen = seen.map_or("-".to_owned(), |entry| everything(&entry));
     format!("{what}\n    {seen}")
 }
@@ -217,14 +221,16 @@ fn an_asker_cannot_tell_withdrawn_from_unknown() {
         sources: 0,
         notes: Vec::new(),
     };
-    assert!(visible(&asker, &keys(), &withdrawn) == visible(&asker, &keys(), &unknown));
+    assert!(
+        visible(&asker, &names(&asker), &withdrawn) == visible(&asker, &names(&asker), &unknown)
+    );
 }
 
 #[test]
 fn two_organisations_see_a_person_under_different_names() {
     let person = |organisation: &str| {
         let viewer = viewer(organisation, OrgKind::Refuge, false);
-        let entry = visible(&viewer, &keys(), &query("charity")).unwrap();
+        let entry = visible(&viewer, &names(&viewer), &query("charity")).unwrap();
         let decided = entry.decided.unwrap();
         (entry.object, decided.person, decided.consents)
     };
@@ -238,7 +244,7 @@ fn two_organisations_see_a_person_under_different_names() {
 #[test]
 fn a_filter_is_put_to_what_is_seen() {
     let asker = viewer("charity", OrgKind::ByAndFor, false);
-    let entry = visible(&asker, &keys(), &query("charity")).unwrap();
+    let entry = visible(&asker, &names(&asker), &query("charity")).unwrap();
     let at = When::from_millis(20_000);
     let keeps = |filter: Filter| filter.keeps(at, &entry);
     // It was a permit in truth; the asker was told nothing, so it counts as empty.
@@ -272,7 +278,7 @@ fn a_filter_is_put_to_what_is_seen() {
     }));
     // A user of another organisation is not looked for.
     let holder = viewer("hospital", OrgKind::NhsTrust, false);
-    let entry = visible(&holder, &keys(), &query("charity")).unwrap();
+    let entry = visible(&holder, &names(&holder), &query("charity")).unwrap();
     let filter = Filter {
         user: Some("w7".to_owned()),
         ..Filter::default()
@@ -304,7 +310,7 @@ proptest! {
         other.decided.subject = subject;
         other.decided.concerned = concerned.into_iter().map(org).collect();
         other.decided.outcome = outcome;
-        prop_assert!(visible(&viewer, &keys(), &plain) == visible(&viewer, &keys(), &other));
+        prop_assert!(visible(&viewer, &names(&viewer), &plain) == visible(&viewer, &names(&viewer), &other));
     }
 
     /// F7: no reader of the police, of a council, or of a tainted team, is shown the name of any
@@ -319,7 +325,7 @@ proptest! {
         prop_assume!(tainted || matches!(kind, OrgKind::Police | OrgKind::LocalAuthority));
         let viewer = viewer("police", kind, tainted);
         let opening = if actor == "operator" { operators() } else { query(actor) };
-        if let Some(entry) = visible(&viewer, &keys(), &opening) {
+        if let Some(entry) = visible(&viewer, &names(&viewer), &opening) {
             let shown = everything(&entry);
             for name in ["hospital", "refuge", "charity", "council"] {
                 prop_assert!(!shown.contains(name), "{}", shown);

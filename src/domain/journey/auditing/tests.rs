@@ -80,8 +80,8 @@ fn decided(
     let attempt = scene.attempt(by, Action::DecideAuditItem, at);
     let alias = scene
         .rules
-        .aliases
-        .outward(&org(by.0), AliasKind::Entry, id);
+        .aliases_of(&org(by.0))
+        .outward(AliasKind::Entry, id);
     scene.run(&attempt, |rules, attempt, known, keys| {
         decide_queue(rules, attempt, known, keys, alias, verdict)
     })
@@ -264,8 +264,8 @@ fn an_item_is_opened_by_those_alone_whose_it_is() {
         let attempt = scene.attempt(HAVEN_IG, Action::ReadAuditQueue, start());
         let alias = scene
             .rules
-            .aliases
-            .outward(&org("haven"), AliasKind::Entry, id);
+            .aliases_of(&org("haven"))
+            .outward(AliasKind::Entry, id);
         scene.run(&attempt, |rules, attempt, known, keys| {
             super::item(rules, attempt, known, keys, alias, &[9, 4])
         })

@@ -135,6 +135,7 @@ pub fn found(
         value: Ruled {
             answer: Answer::Founded,
             opening,
+            aliases: rules.alias_key.of(operator, 0, when),
             counterfoil: None,
         },
         read: founding

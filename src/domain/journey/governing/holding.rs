@@ -4,15 +4,14 @@
 //! gone for every journey, and no reply says that it is held. It keeps the accounts of log entries
 //! about the same referral or person too. Nothing here may read payload.
 
-use crate::domain::alias::AliasKind;
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::decision::{Aggregate, Write};
 use crate::domain::governance::{Hold, HoldChange, InForce, Widening};
-use crate::domain::id::{Id, OrgId, ReferralId};
+use crate::domain::id::{Id, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::Referral;
 use crate::domain::retention::Held;
-use crate::domain::rules::Rules;
 use crate::domain::ruling::Ruling;
 use crate::domain::time::When;
 
@@ -22,11 +21,11 @@ use super::changes::Wrong;
 pub const REVIEW_DAYS_MAX: i64 = 366;
 
 /// The change with the referral under the gateway's own id; the caller named it by its alias.
-pub fn inward(widening: &Widening, rules: &Rules, own: &OrgId) -> Widening {
+pub fn inward(widening: &Widening, aliases: &Aliases) -> Widening {
     let mut widening = widening.clone();
     if let Widening::Hold(hold) = &mut widening {
         let alias = hold.referral.id();
-        hold.referral = ReferralId(rules.aliases.inward(own, AliasKind::Referral, alias));
+        hold.referral = ReferralId(aliases.inward(AliasKind::Referral, alias));
     }
     widening
 }
@@ -158,8 +157,10 @@ mod tests {
 
     fn change(scene: &Scene, by: Person<'_>, referral: &Referral, change: HoldChange) -> Widening {
         let organisation = org(by.0);
-        let aliases = &scene.rules.aliases;
-        let alias = aliases.outward(&organisation, AliasKind::Referral, referral.id.id());
+        let rules = &scene.rules;
+        let alias = rules
+            .aliases_of(&organisation)
+            .outward(AliasKind::Referral, referral.id.id());
         Widening::Hold(Hold {
             organisation,
             referral: ReferralId(alias),
@@ -180,8 +181,10 @@ mod tests {
         let waiting = waiting.filter(|proposal| proposal.waits(start()));
         let ids: Vec<ProposalId> = waiting.map(|proposal| proposal.id).collect();
         assert_eq!(ids.len(), 1);
-        let aliases = &scene.rules.aliases;
-        let alias = aliases.outward(&org(by.0), AliasKind::Proposal, ids[0].id());
+        let rules = &scene.rules;
+        let alias = rules
+            .aliases_of(&org(by.0))
+            .outward(AliasKind::Proposal, ids[0].id());
         let attempt = scene.attempt(by, Action::Approve, start());
         scene.run(&attempt, |rules, attempt, known, keys| {
             approve(rules, attempt, known, keys, alias)

@@ -26,7 +26,10 @@ pub fn narrowed(
         .ok_or(unknown("organisation", "no such organisation is enrolled"))?;
     match narrowing {
         Narrowing::SuspendOrganisation { .. } => {
-            organisation.suspended_at.get_or_insert(now);
+            if organisation.suspended_at.is_none() {
+                organisation.suspended_at = Some(now);
+                organisation.suspensions = organisation.suspensions.saturating_add(1);
+            }
         }
         Narrowing::RevokeCertificate { spki_sha256, .. } => {
             let found = organisation

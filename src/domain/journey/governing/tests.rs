@@ -53,8 +53,8 @@ fn approved(scene: &mut Scene, by: Person<'_>, id: Id, at: When) -> Decision<Rul
     let attempt = scene.attempt(by, Action::Approve, at);
     let alias = scene
         .rules
-        .aliases
-        .outward(&org(by.0), AliasKind::Proposal, id);
+        .aliases_of(&org(by.0))
+        .outward(AliasKind::Proposal, id);
     scene.run(&attempt, |rules, attempt, known, keys| {
         approve(rules, attempt, known, keys, alias)
     })
@@ -130,8 +130,8 @@ fn approval_takes_a_second_factor() {
     proposed(&mut scene, OPERATOR, &enrol());
     let alias = scene
         .rules
-        .aliases
-        .outward(&org("hospital"), AliasKind::Proposal, only(&scene));
+        .aliases_of(&org("hospital"))
+        .outward(AliasKind::Proposal, only(&scene));
     let mut attempt = scene.attempt(HOSPITAL, Action::Approve, start());
     attempt.second_factor = false;
     let decision = scene.run(&attempt, |rules, attempt, known, keys| {
@@ -161,11 +161,10 @@ fn a_proposal_is_approved_once_and_in_time() {
 fn another_organisations_name_of_a_proposal_opens_nothing() {
     let mut scene = Scene::borough();
     proposed(&mut scene, OPERATOR, &enrol());
-    let operators =
-        scene
-            .rules
-            .aliases
-            .outward(&org("operator"), AliasKind::Proposal, only(&scene));
+    let operators = scene
+        .rules
+        .aliases_of(&org("operator"))
+        .outward(AliasKind::Proposal, only(&scene));
     let attempt = scene.attempt(HOSPITAL, Action::Approve, start());
     let decision = scene.run(&attempt, |rules, attempt, known, keys| {
         approve(rules, attempt, known, keys, operators)
@@ -400,6 +399,31 @@ fn nobody_narrows_another_organisation_but_the_operator() {
         assert!(decision.urgent);
         let haven = &scene.known.organisations[&org("haven")];
         assert!(!haven.active(start()));
+    }
+}
+
+#[test]
+fn a_suspension_counts_once_and_stays_counted_when_it_is_lifted() {
+    let mut scene = Scene::borough();
+    let own = org("haven");
+    let suspend = Narrowing::SuspendOrganisation {
+        organisation: own.clone(),
+    };
+    let count = |scene: &Scene| scene.known.organisations[&own].suspensions;
+    for expected in [1, 2] {
+        assert_eq!(told(&narrowed(&mut scene, OPERATOR, &suspend)), "narrowed");
+        assert_eq!(told(&narrowed(&mut scene, OPERATOR, &suspend)), "narrowed");
+        assert_eq!(count(&scene), expected);
+        let resume = Widening::Resume {
+            organisation: own.clone(),
+        };
+        let facts = changes::widened(&resume, &scene.known, start(), "o1");
+        let Some((_, _, Record::Organisation(resumed))) = facts.into_iter().next() else {
+            panic!("not the organisation");
+        };
+        assert!(resumed.active(start()));
+        scene.known.organisations.insert(own.clone(), resumed);
+        assert_eq!(count(&scene), expected);
     }
 }
 

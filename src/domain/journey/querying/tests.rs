@@ -377,12 +377,14 @@ fn consent_recorded_apart_opens_what_was_there_before() {
     let known = town.known();
     let holds = |person: &known::Person| person.assessments.iter().any(|one| one.id.id() == id);
     let (person, _) = known.people.iter().find(|(_, one)| holds(one)).unwrap();
+    let names = Rules::for_tests().aliases_of(&org("trust"));
+    let person = names.outward(AliasKind::Person, person.id());
     let mut later = consent(Opens::Share, &["lantern"]);
     later.given_at = town.now;
     let done = town.run(
         attempt("trust", Action::RecordConsent),
         |rules, attempt, known, keys| {
-            super::super::consenting::record(rules, attempt, known, keys, *person, &later)
+            super::super::consenting::record(rules, attempt, known, keys, person, &later)
         },
     );
     assert_eq!(done.answer.told(), "consent-recorded");
@@ -475,7 +477,11 @@ fn relying_on_one_is_recorded_at_its_source_and_the_reply_never_tells() {
         all.next().unwrap().id.id()
     };
     let rules = Rules::for_tests();
-    let outward = |at: &str| rules.aliases.outward(&org(at), AliasKind::Assessment, id);
+    let outward = |at: &str| {
+        rules
+            .aliases_of(&org(at))
+            .outward(AliasKind::Assessment, id)
+    };
     let use_it = |town: &mut Town, at: &str, names, because| {
         let used = Use {
             subject: by_name(names),

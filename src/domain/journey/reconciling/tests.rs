@@ -127,8 +127,10 @@ fn later(town: &mut Town) {
 }
 
 fn referral(town: &Town, organisation: &str, alias: Id) -> Referral {
-    let aliases = &Rules::for_tests().aliases;
-    let id = aliases.inward(&org(organisation), AliasKind::Referral, alias);
+    let rules = &Rules::for_tests();
+    let id = rules
+        .aliases_of(&org(organisation))
+        .inward(AliasKind::Referral, alias);
     let known = town.known();
     let mut found = known.referrals.values();
     found.find(|one| one.id.id() == id).unwrap().clone()
@@ -372,10 +374,9 @@ fn a_consent_taken_back_or_refused_holds_again() {
         .unwrap();
     let copy = town.copy();
     later(&mut town);
-    let alias =
-        Rules::for_tests()
-            .aliases
-            .outward(&org("lantern"), AliasKind::Consent, asked.id.id());
+    let names = Rules::for_tests().aliases_of(&org("lantern"));
+    let person = names.outward(AliasKind::Person, person.id());
+    let alias = names.outward(AliasKind::Consent, asked.id.id());
     let taken_back = town.run(
         attempt("lantern", Action::WithdrawConsent),
         |rules, attempt, known, keys| {
@@ -462,7 +463,7 @@ fn a_reply_keeps_one_length_whatever_is_known_about_her() {
     let known = town.withdraw("council", AMINA, &everything).kept.unwrap();
     let unknown = town.withdraw("council", BEATA, &everything).kept.unwrap();
     assert_eq!(known.len(), unknown.len());
-    let absent = PersonId(Id::from_bytes([1; 16]));
+    let absent = Id::from_bytes([1; 16]);
     let nothing = town.run(
         attempt("lantern", Action::WithdrawConsent),
         |rules, attempt, known, keys| {

@@ -243,11 +243,10 @@ fn going_on_without_one_takes_two_other_organisations_and_is_shown() {
     let id = *scene.known.proposals.keys().next().unwrap();
     let approve_as = |scene: &mut Scene, person| {
         let attempt = scene.attempt(person, Action::Approve, at);
-        let alias = scene.rules.aliases.outward(
-            attempt.organisation(),
-            crate::domain::alias::AliasKind::Proposal,
-            id.id(),
-        );
+        let alias = scene
+            .rules
+            .aliases(&attempt, &scene.known)
+            .outward(crate::domain::alias::AliasKind::Proposal, id.id());
         scene.run(&attempt, |rules, attempt, known, keys| {
             approve(rules, attempt, known, keys, alias)
         })

@@ -61,9 +61,13 @@ fn sealed(town: &mut Town) -> (Id, Id) {
     let Answer::ItemSealed { item, .. } = done.answer else {
         panic!("{}", done.answer.told());
     };
-    let aliases = &Rules::for_tests().aliases;
-    let inward = aliases.inward(&org("lantern"), AliasKind::SealedItem, item.id());
-    let theirs = aliases.outward(&org("quay"), AliasKind::SealedItem, inward);
+    let rules = &Rules::for_tests();
+    let inward = rules
+        .aliases_of(&org("lantern"))
+        .inward(AliasKind::SealedItem, item.id());
+    let theirs = rules
+        .aliases_of(&org("quay"))
+        .outward(AliasKind::SealedItem, inward);
     (item.id(), theirs)
 }
 

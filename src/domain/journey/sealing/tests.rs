@@ -31,8 +31,8 @@ fn approved(scene: &mut Scene, by: Person<'_>) -> &'static str {
     let attempt = scene.attempt(by, Action::Approve, start());
     let alias = scene
         .rules
-        .aliases
-        .outward(&org(by.0), AliasKind::Proposal, id);
+        .aliases_of(&org(by.0))
+        .outward(AliasKind::Proposal, id);
     let decision = scene.run(&attempt, |rules, attempt, known, keys| {
         approve(rules, attempt, known, keys, alias)
     });
@@ -43,7 +43,10 @@ fn opened(scene: &mut Scene, by: Person<'_>, entry: u64, at: When) -> Decision<R
     let id = *scene.known.proposals.keys().next().unwrap();
     let attempt = scene.attempt(by, Action::OpenSeal, at);
     scene.run(&attempt, |rules, attempt, known, keys| {
-        open(rules, attempt, known, keys, entry, id)
+        let alias = rules
+            .aliases(attempt, known)
+            .outward(AliasKind::Proposal, id.id());
+        open(rules, attempt, known, keys, entry, alias)
     })
 }
 
@@ -83,18 +86,30 @@ fn behind_it_is_the_name_that_ones_own_organisation_uses_or_nothing() {
     let known = town.known();
     let referral = known.referrals.values().next().unwrap();
     let rules = Rules::for_tests();
-    let name = |own: &str| own_name(rules, &org(own), &known, Behind::Referral(referral.id));
-    let aliases = &rules.aliases;
+    let name = |own: &str| {
+        own_name(
+            &rules.aliases_of(&org(own)),
+            &known,
+            Behind::Referral(referral.id),
+        )
+    };
     for own in ["met", "lantern"] {
-        let alias = aliases.outward(&org(own), AliasKind::Referral, referral.id.id());
+        let alias = rules
+            .aliases_of(&org(own))
+            .outward(AliasKind::Referral, referral.id.id());
         assert_eq!(name(own), Some(OwnName::Referral(alias)), "{own}");
     }
     assert_eq!(name("harbour"), None);
     let record = Behind::Record(referral.sender_person);
-    let outward = aliases.outward(&org("met"), AliasKind::Person, referral.sender_person.id());
+    let outward = rules
+        .aliases_of(&org("met"))
+        .outward(AliasKind::Person, referral.sender_person.id());
     assert_eq!(
-        own_name(rules, &org("met"), &known, record),
+        own_name(&rules.aliases_of(&org("met")), &known, record),
         Some(OwnName::Person(outward))
     );
-    assert_eq!(own_name(rules, &org("trust"), &known, record), None);
+    assert_eq!(
+        own_name(&rules.aliases_of(&org("trust")), &known, record),
+        None
+    );
 }

@@ -122,11 +122,11 @@ fn a_closed_referral_read_again_is_one_amber_item_at_the_readers_own_officer() {
     };
     let rules = Rules::for_tests();
     let inward = rules
-        .aliases
-        .inward(&org("lantern"), AliasKind::Referral, alias);
+        .aliases_of(&org("lantern"))
+        .inward(AliasKind::Referral, alias);
     let own = rules
-        .aliases
-        .outward(&org("met"), AliasKind::Referral, inward);
+        .aliases_of(&org("met"))
+        .outward(AliasKind::Referral, inward);
     let read = |town: &mut Town| {
         let mut asked = attempt("met", Action::ReadReferralStatus);
         (asked.role, asked.purpose) = (Role::Officer, Purpose::OnwardReferral);
