@@ -2,6 +2,7 @@
 
 mod abuse;
 mod architecture;
+mod at_rest;
 mod backup;
 mod bad_input;
 mod batch;
@@ -29,6 +30,7 @@ mod ig_seal;
 mod ig_silence;
 mod kept_log;
 mod kills;
+mod no_joining;
 mod no_place;
 mod nodes;
 mod outside;
