@@ -337,6 +337,10 @@ impl Table {
             Op::Remove { of, item } => {
                 self.moved(of, at);
                 self.drop_items(of, |old| old.item == item, dead);
+                // Its version is kept for ever; its room is not.
+                if let Some(record) = self.records.get_mut(&of) {
+                    record.items.shrink_to_fit();
+                }
             }
             Op::Hold { of, item } => {
                 self.moved(of, at);
@@ -399,7 +403,12 @@ impl Table {
             |old| old.item == new.item && old.class == new.class,
             dead,
         );
-        self.records.entry(of).or_default().items.push(new);
+        let items = &mut self.records.entry(of).or_default().items;
+        // A new vector takes room for four, and most aggregates are link tokens with one item each.
+        if items.is_empty() {
+            items.reserve_exact(1);
+        }
+        items.push(new);
     }
 
     fn drop_items(&mut self, of: Key, gone: impl Fn(&Item) -> bool, dead: &mut Vec<u64>) {
@@ -512,6 +521,34 @@ mod tests {
         assert_eq!(table.slots().collect::<Vec<_>>(), [5]);
         table.apply(at, Op::Remove { of, item: id }, &mut dead);
         assert_eq!(dead, [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn an_aggregate_with_one_item_takes_room_for_one_and_an_empty_one_for_none() {
+        let mut table = Table::default();
+        let (of, id) = ([0; 16], Id::from_bytes([1; 16]));
+        let at = At {
+            index: 0,
+            when: When::from_millis(0),
+        };
+        let item = Item {
+            item: id,
+            class: FACT,
+            slot: 1,
+            place: Place {
+                segment: 1,
+                offset: 0,
+                length: 1,
+            },
+        };
+        table.apply(at, Op::Put { of, item }, &mut Vec::new());
+        assert_eq!(table.record(&of).unwrap().items.capacity(), 1);
+        // Replaced in place, as when a key is renewed.
+        table.apply(at, Op::Put { of, item }, &mut Vec::new());
+        assert_eq!(table.record(&of).unwrap().items.capacity(), 1);
+        table.apply(at, Op::Remove { of, item: id }, &mut Vec::new());
+        assert_eq!(table.record(&of).unwrap().items.capacity(), 0);
+        assert_eq!(table.version(&of), 1);
     }
 
     #[test]
