@@ -10,6 +10,7 @@ pub mod codec;
 pub mod contact;
 pub mod field;
 pub mod identity;
+pub mod index;
 pub mod language;
 pub mod line;
 pub mod link;
