@@ -4,11 +4,13 @@
 //! a folder of its own, with invented people. It never touches a gateway that is there already.
 
 mod crowd;
+mod dice;
 mod load;
 mod log;
 mod meter;
 mod place;
 mod report;
+mod resolve;
 mod screen;
 mod stages;
 mod store;
@@ -32,7 +34,8 @@ use crate::edge::tls::{Protocol, TlsError};
 use crate::pipeline::Unfounded;
 use crate::store::Fault;
 use load::{Exercise, Load, Shared};
-use report::{GatewayReport, Machine, ResolveReport};
+use report::{GatewayReport, Machine};
+use resolve::Sizes;
 use stages::Bench;
 use store::StoreReport;
 use town::Town;
@@ -42,6 +45,7 @@ const SECONDS_MIN: f64 = 0.05;
 const SECONDS_MAX: f64 = 60.0;
 const WARM_UP_SECONDS_MAX: f64 = 30.0;
 const CLIENTS_MAX: u64 = 256;
+const THREADS_MAX: u64 = 64;
 /// Commits that are made durable together, besides one.
 const GROUP: usize = 64;
 
@@ -109,11 +113,23 @@ enum Command {
               value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
         entries: u64,
     },
-    /// Identities resolved to keyed tokens per second on one core
-    #[command(after_help = "Example: firedoor bench resolve --seconds 2")]
+    /// People found per second among 10,000, 1,000,000 and 10,000,000, and the memory that takes
+    #[command(
+        after_help = "Invented people in an index in memory. A request is parsed, normalised, made \
+                      into keyed tokens, looked up and compared; half of them are about someone who \
+                      is known, some with a field missing or changed. 10,000,000 takes minutes to \
+                      build, and is left out where memory is short.\n\n\
+                      Example: firedoor bench resolve --threads 2"
+    )]
     Resolve {
         #[command(flatten)]
         common: Common,
+        /// Only 10,000 and this number, whatever memory there is
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10_000..=50_000_000))]
+        persons: Option<u64>,
+        /// Threads that ask at once
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
+        threads: u64,
     },
     /// How long the text screen takes over honest and hostile text, on one core
     #[command(after_help = "Example: firedoor bench screen --seconds 4")]
@@ -173,6 +189,8 @@ pub enum BenchError {
     TooShort(&'static str),
     #[error("no offer was answered, so there is nothing to read")]
     NothingToRead,
+    #[error("no one of the known people was found, so there is nothing to measure")]
+    NobodyFound,
     #[error("a thread of the bench broke")]
     Broken,
     #[error("{} is not there: cargo build --release --bins", .0.display())]
@@ -259,8 +277,12 @@ pub fn run(args: &Args) -> CommandResult {
             let report = log::log(common, *entries)?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
-        Command::Resolve { common } => {
-            let report = resolve(common)?;
+        Command::Resolve {
+            common,
+            persons,
+            threads,
+        } => {
+            let report = resolve::measure(&Sizes::of(*persons), *threads, common.limit())?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
         Command::Screen { common } => {
@@ -283,7 +305,7 @@ impl Command {
             Self::Gateway { common, .. }
             | Self::Store { common, .. }
             | Self::Log { common, .. }
-            | Self::Resolve { common }
+            | Self::Resolve { common, .. }
             | Self::Screen { common } => common,
         }
     }
@@ -361,26 +383,6 @@ fn bench_store(
         backend,
         raw,
         rows,
-    })
-}
-
-fn resolve(common: &Common) -> Result<ResolveReport, BenchError> {
-    let machine = Machine::now(common.place());
-    let cost = alone(common, async |bench| bench.resolve().await)?;
-    Ok(ResolveReport::of(machine, cost))
-}
-
-/// Runs one measurement without clients.
-fn alone<T>(
-    common: &Common,
-    measure: impl AsyncFnOnce(Bench) -> Result<T, BenchError>,
-) -> Result<T, BenchError> {
-    runtime()?.block_on(async {
-        let town = Town::open(&common.place()).await?;
-        let bench = Bench::new(&town, Arc::default(), common.limit()).await?;
-        let measured = measure(bench).await?;
-        town.close().await?;
-        Ok(measured)
     })
 }
 

@@ -19,8 +19,9 @@ const FAMILY: [&str; 16] = [
 ];
 /// Nine digits of an NHS number, the range included.
 const RANGE: u64 = 999_000_000;
-/// Numbers in the range; after them it begins again.
-const NUMBERS: u64 = 1_000_000;
+/// Places in the range; after them it begins again. The last one, ten nines, is what people type to
+/// get past a form, and refused.
+const NUMBERS: u64 = 999_999;
 /// Dates of birth lie on so many days from the first.
 const DAYS: i64 = 18_000;
 const FIRST_BIRTH: When = When::from_millis(-631_152_000_000);
@@ -44,6 +45,12 @@ fn check_digit(nine: u64) -> Option<u64> {
     }
 }
 
+/// The number at a place in the range, or `None` for one in eleven that have no check digit.
+pub fn nhs_number(place: u64) -> Option<String> {
+    let nine = RANGE + place % NUMBERS;
+    check_digit(nine).map(|check| format!("{nine}{check}"))
+}
+
 fn identity(number: u64) -> Value {
     let days = i64::try_from(number.wrapping_mul(7_919) % DAYS.unsigned_abs()).unwrap_or(0);
     let born = FIRST_BIRTH.plus_days(days).rfc3339();
@@ -52,9 +59,8 @@ fn identity(number: u64) -> Value {
         "family_name": pick(&FAMILY, number / 16),
         "birth_date": born.get(..10).unwrap_or_default(),
     });
-    let nine = RANGE + number % NUMBERS;
-    if let (Some(check), Value::Object(map)) = (check_digit(nine), &mut person) {
-        map.insert("nhs_number".to_owned(), json!(format!("{nine}{check}")));
+    if let (Some(nhs), Value::Object(map)) = (nhs_number(number), &mut person) {
+        map.insert("nhs_number".to_owned(), json!(nhs));
     }
     person
 }
@@ -76,7 +82,7 @@ mod tests {
     #[test]
     fn the_people_differ_and_their_numbers_are_sound() {
         let mut seen = BTreeSet::new();
-        for number in 0..2_000 {
+        for number in (0..1_000).chain(NUMBERS - 1_000..NUMBERS) {
             let person = identity(number);
             if let Some(nhs) = person.get("nhs_number") {
                 assert!(NhsNumber::parse(nhs.as_str().unwrap()).is_ok(), "{nhs}");

@@ -85,3 +85,16 @@ pub fn percentile(sorted: &[u32], hundredths: usize) -> f64 {
     let place = (sorted.len() * hundredths).div_ceil(100).saturating_sub(1);
     sorted.get(place).copied().map_or(0.0, f64::from)
 }
+
+/// A figure of the kernel about this process (`VmRSS`: memory in use; `VmHWM`: the most so far), or
+/// about the machine (`MemAvailable`), in KiB. `None` where it does not say, as outside Linux.
+pub fn memory_kib(name: &str) -> Option<u64> {
+    ["/proc/self/status", "/proc/meminfo"]
+        .iter()
+        .find_map(|file| {
+            let text = std::fs::read_to_string(file).ok()?;
+            let mut lines = text.lines();
+            let figure = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            figure.trim().strip_suffix(" kB")?.parse().ok()
+        })
+}

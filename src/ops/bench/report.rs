@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::BenchError;
 use super::load::{Exercise, Load, Rate};
-use super::meter::Cost;
 use super::stages::{CommitCost, Stages};
 
 /// Where and beside what it was measured.
@@ -21,18 +20,19 @@ pub struct Machine {
     pub load_average: Option<f64>,
     /// Built without optimisation: the figures are of no use.
     pub debug_build: bool,
-    pub dir: PathBuf,
+    /// Of what it stores, if it does.
+    pub dir: Option<PathBuf>,
 }
 
 impl Machine {
-    pub fn now(dir: PathBuf) -> Self {
+    pub fn now(dir: impl Into<Option<PathBuf>>) -> Self {
         let average = std::fs::read_to_string("/proc/loadavg").ok();
         let average = average.and_then(|text| text.split(' ').next()?.parse().ok());
         Self {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             load_average: average,
             debug_build: cfg!(debug_assertions),
-            dir,
+            dir: dir.into(),
         }
     }
 }
@@ -40,7 +40,10 @@ impl Machine {
 impl Display for Machine {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let cores = self.cores;
-        write!(f, "{cores} cores, store in {}", self.dir.display())?;
+        write!(f, "{cores} cores")?;
+        if let Some(dir) = &self.dir {
+            write!(f, ", store in {}", dir.display())?;
+        }
         if let Some(average) = self.load_average {
             write!(f, ", load average {average:.2} before the bench began")?;
         }
@@ -265,32 +268,4 @@ fn commit_table(f: &mut Formatter<'_>, commits: &[CommitRow]) -> fmt::Result {
         )?;
     }
     Ok(())
-}
-
-#[derive(Debug, Serialize)]
-pub struct ResolveReport {
-    pub machine: Machine,
-    pub per_second_and_core: f64,
-    pub cpu_us: f64,
-}
-
-impl ResolveReport {
-    pub fn of(machine: Machine, cost: Cost) -> Self {
-        Self {
-            machine,
-            per_second_and_core: 1e6 / cost.cpu_us,
-            cpu_us: cost.cpu_us,
-        }
-    }
-}
-
-impl Display for ResolveReport {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.machine)?;
-        writeln!(
-            f,
-            "Identities resolved to keyed tokens: {:.0} per second and core, {:.1} us CPU each",
-            self.per_second_and_core, self.cpu_us
-        )
-    }
 }

@@ -126,7 +126,7 @@ impl Bench {
     }
 
     /// From a draft to tokens and the parsed identity and safe contact.
-    pub async fn resolve(&self) -> Result<Cost, BenchError> {
+    async fn resolve(&self) -> Result<Cost, BenchError> {
         each(
             self.limit,
             thread_cpu,

@@ -13,7 +13,8 @@ use super::report::{Grown, GrowthReport, Start, median};
 use super::{Contender, Real, open, round};
 use crate::domain::decision::{Decision, PartRef};
 use crate::ops::bench::BenchError;
-use crate::ops::bench::meter::percentile;
+use crate::ops::bench::dice::Dice;
+use crate::ops::bench::meter::{memory_kib, percentile};
 use crate::ops::bench::place::Place;
 use crate::ops::bench::report::Machine;
 use crate::store::{Discloses, Outcome, Store};
@@ -114,11 +115,11 @@ async fn fill(dir: &Path, records: u64) -> Result<(), BenchError> {
 async fn start(dir: &Path) -> Result<Start, BenchError> {
     let (mut took, mut read, mut resident) = (Vec::new(), Vec::new(), 0);
     for _ in 0..STARTS {
-        let before = resident_kib();
+        let before = memory_kib("VmRSS").unwrap_or(0);
         let from = Instant::now();
         let store = open(dir).await?;
         took.push(from.elapsed().as_secs_f64());
-        resident = resident.max(resident_kib().saturating_sub(before));
+        resident = resident.max(memory_kib("VmRSS").unwrap_or(0).saturating_sub(before));
         if let Store::Embedded(journal) = &store {
             let from = Instant::now();
             journal.verify(|_| {}).await?;
@@ -193,23 +194,10 @@ async fn opening(real: &Real, people: u64, turn: u64) -> Result<f64, BenchError>
 
 /// Numbers below `people`, spread over all of them, the same at every run.
 fn some(people: u64, turn: u64) -> impl Iterator<Item = u64> {
-    let mut state = turn.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    std::iter::repeat_with(move || {
-        // SplitMix64 (Steele, Lea and Flood, 2014).
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed ^ mixed >> 27) % people.max(1)
-    })
+    let mut dice = Dice::new(turn);
+    std::iter::repeat_with(move || dice.below(people))
 }
 
 fn nanos(time: Duration) -> u32 {
     u32::try_from(time.as_nanos()).unwrap_or(u32::MAX)
-}
-
-/// Memory of this process that is in use, as the kernel counts it; 0 where it does not say.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
-        .unwrap_or(0)
 }
