@@ -20,6 +20,9 @@ use super::token::{TaggedToken, Token, TokenKind};
 /// Removed tokens that lie between others before all are moved together.
 const REMOVED_MIN: usize = 4_096;
 
+/// As many tokens as lie in 64 bytes, the line of most processors.
+const CUTS_A_LINE: usize = 64 / size_of::<Cut>();
+
 /// A record of one index: counted from 0 as they are inserted, and never given to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordNumber(u32);
@@ -83,6 +86,14 @@ impl Cut {
         let [a, b, c, d, ..] = self.token;
         u32::from_be_bytes([a, b, c, d])
     }
+}
+
+/// Whether a record holds one of some keys; both are in order.
+fn shares(held: &[Cut], keys: &[Cut]) -> bool {
+    let last = keys.last();
+    held.iter()
+        .take_while(|held| Some(*held) <= last)
+        .any(|held| keys.binary_search(held).is_ok())
 }
 
 /// Sorted, without repetition.
@@ -202,20 +213,34 @@ impl LinkIndex {
     }
 
     fn sharing(&self, asked: &[Cut]) -> Candidates {
-        let (mut found, mut marked) = (Candidates::default(), Vec::new());
-        for key in self.keys_of(asked) {
-            marked.clear();
-            if self.keys.records(key.mark(), &mut marked).is_none() {
-                found.too_common = true;
-            }
-            let same = marked
-                .iter()
-                .filter(|record| self.held(**record).contains(&key));
-            found.records.extend(same.copied().map(RecordNumber));
+        let keys = self.keys_of(asked);
+        let (mut marked, mut too_common) = (Vec::new(), false);
+        for key in &keys {
+            too_common |= self.keys.records(key.mark(), &mut marked).is_none();
         }
-        found.records.sort_unstable();
-        found.records.dedup();
-        found
+        marked.sort_unstable();
+        marked.dedup();
+        self.fetch(&marked);
+        marked.retain(|record| shares(self.held(*record), &keys));
+        Candidates {
+            records: marked.into_iter().map(RecordNumber).collect(),
+            too_common,
+        }
+    }
+
+    /// Reads a byte of each line of memory that is about to be compared. Nothing here waits for
+    /// anything else, so the memory's delays overlap; in the comparisons each would be waited for.
+    fn fetch(&self, records: &[u32]) {
+        let spans = records
+            .iter()
+            .filter_map(|record| self.spans.get(*record as usize));
+        let spans: Vec<Span> = spans.copied().collect();
+        let places = spans
+            .iter()
+            .flat_map(|span| span.range().step_by(CUTS_A_LINE));
+        let read = places.filter_map(|place| self.tokens.get(place));
+        let read = read.fold(0, |all, cut| all ^ cut.token.last().copied().unwrap_or(0));
+        std::hint::black_box(read);
     }
 
     fn keys_of(&self, cut: &[Cut]) -> Vec<Cut> {

@@ -19,8 +19,8 @@ const FAMILY: [&str; 16] = [
 ];
 /// Nine digits of an NHS number, the range included.
 const RANGE: u64 = 999_000_000;
-/// Places in the range; after them it begins again. The last one, ten nines, is what people type to
-/// get past a form, and refused.
+/// Places in the range. The last one, ten nines, is what people type to get past a form, and
+/// refused.
 const NUMBERS: u64 = 999_999;
 /// Dates of birth lie on so many days from the first.
 const DAYS: i64 = 18_000;
@@ -45,9 +45,10 @@ fn check_digit(nine: u64) -> Option<u64> {
     }
 }
 
-/// The number at a place in the range, or `None` for one in eleven that have no check digit.
+/// The number at a place of the range: `None` beyond its end, and for one in eleven that have no
+/// check digit.
 pub fn nhs_number(place: u64) -> Option<String> {
-    let nine = RANGE + place % NUMBERS;
+    let nine = (place < NUMBERS).then_some(RANGE + place)?;
     check_digit(nine).map(|check| format!("{nine}{check}"))
 }
 
@@ -59,7 +60,7 @@ fn identity(number: u64) -> Value {
         "family_name": pick(&FAMILY, number / 16),
         "birth_date": born.get(..10).unwrap_or_default(),
     });
-    if let (Some(nhs), Value::Object(map)) = (nhs_number(number), &mut person) {
+    if let (Some(nhs), Value::Object(map)) = (nhs_number(number % NUMBERS), &mut person) {
         map.insert("nhs_number".to_owned(), json!(nhs));
     }
     person

@@ -2,9 +2,10 @@
 //!
 //! Names are as unequal as real ones: the commonest family name is of about one in a hundred, the
 //! commonest given name of one in forty. They are put together from syllables, and whom they
-//! happen to fit is chance. NHS numbers are of the 999 range, which is never issued and holds some
-//! 909,000; among more people some share one, and a look-up compares them all. Telephone numbers
-//! are those kept for drama, a thousand; e-mail addresses are at example.org and differ.
+//! happen to fit is chance. NHS numbers are of the 999 range, which is never issued: six in ten of
+//! the first million people have one, each her own, and those after them none, because the range
+//! is at its end and a number that seven people share is found nowhere. Telephone numbers are those
+//! kept for drama, a thousand; e-mail addresses are at example.org and differ.
 
 use crate::domain::person::{RawFields, RawIdentifier};
 use crate::ops::bench::crowd::nhs_number;
