@@ -9,8 +9,29 @@ use std::path::Path;
 use firedoor::domain::firewall::text::Lists;
 use firedoor::domain::firewall::text::training::{Tally, Voice, train};
 
-const VOICES: [&str; 9] = [
-    "police", "health", "charity", "council", "courts", "wards", "refuges", "offices", "fields",
+const VOICES: [&str; 22] = [
+    "police",
+    "health",
+    "charity",
+    "council",
+    "courts",
+    "wards",
+    "refuges",
+    "offices",
+    "fields",
+    "community",
+    "formal",
+    "frontline",
+    "helpline",
+    "schools",
+    "ownwords",
+    "casework",
+    "housing",
+    "surgery",
+    "reports",
+    "around",
+    "emails",
+    "notes",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -31,7 +31,7 @@ struct Part {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Words(Vec<Word>),
+    Words(Choice),
     Gap(u8),
     Number,
     End,
@@ -53,6 +53,30 @@ impl Word {
                 token.text == self.text
             }
     }
+}
+
+/// One of several words. Sets are long and most words are not in them, so a word is first judged by
+/// its first letter and its length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Choice {
+    words: Vec<Word>,
+    /// A bit for each first byte of a word, in 64 classes.
+    first: u64,
+}
+
+impl Choice {
+    fn new(words: Vec<Word>) -> Self {
+        let first = words.iter().fold(0, |all, word| all | first(&word.text));
+        Self { words, first }
+    }
+
+    fn matches(&self, token: &Token) -> bool {
+        self.first & first(&token.text) != 0 && self.words.iter().any(|word| word.matches(token))
+    }
+}
+
+fn first(text: &str) -> u64 {
+    text.bytes().next().map_or(0, |byte| 1 << (byte % 64))
 }
 
 /// Named sets of words, as in the word list.
@@ -77,9 +101,9 @@ impl Pattern {
         }
         match parts.first() {
             Some(Part {
-                kind: Kind::Words(words),
+                kind: Kind::Words(choice),
                 optional: false,
-            }) if !words.is_empty() => Ok(Self { parts }),
+            }) if !choice.words.is_empty() => Ok(Self { parts }),
             _ => Err("a pattern begins with a word that is not optional".to_owned()),
         }
     }
@@ -87,7 +111,7 @@ impl Pattern {
     /// The words that the pattern may begin with.
     pub(super) fn first_words(&self) -> &[Word] {
         match self.parts.first().map(|part| &part.kind) {
-            Some(Kind::Words(words)) => words,
+            Some(Kind::Words(choice)) => &choice.words,
             Some(Kind::Gap(_) | Kind::Number | Kind::End) | None => &[],
         }
     }
@@ -95,7 +119,7 @@ impl Pattern {
     /// Every word that the pattern names.
     pub(super) fn words(&self) -> impl Iterator<Item = &Word> {
         self.parts.iter().flat_map(|part| match &part.kind {
-            Kind::Words(words) => words.as_slice(),
+            Kind::Words(choice) => choice.words.as_slice(),
             Kind::Gap(_) | Kind::Number | Kind::End => &[],
         })
     }
@@ -251,7 +275,7 @@ fn parse_part(piece: &str, sets: &Sets, parts: &mut Vec<Part>) -> Result<(), Str
                 // A word that folds to several, such as one of Chinese signs, becomes several parts.
                 (_, false) => {
                     parts.extend(words.into_iter().map(|word| Part {
-                        kind: Kind::Words(vec![word]),
+                        kind: Kind::Words(Choice::new(vec![word])),
                         optional: false,
                     }));
                     return Ok(());
@@ -261,7 +285,7 @@ fn parse_part(piece: &str, sets: &Sets, parts: &mut Vec<Part>) -> Result<(), Str
         }
     }
     parts.push(Part {
-        kind: Kind::Words(any_of),
+        kind: Kind::Words(Choice::new(any_of)),
         optional,
     });
     Ok(())
@@ -306,7 +330,7 @@ fn follow(
     places: &mut Vec<usize>,
     fuel: &mut Fuel,
 ) -> Result<bool, OutOfFuel> {
-    fuel.spend(1)?;
+    fuel.spend(2)?;
     let Some((part, rest)) = parts.split_first() else {
         return Ok(true);
     };
@@ -325,9 +349,7 @@ fn follow(
             }
             return Ok(false);
         }
-        Kind::Words(words) => {
-            token.is_some_and(|token| words.iter().any(|word| word.matches(token)))
-        }
+        Kind::Words(choice) => token.is_some_and(|token| choice.matches(token)),
         Kind::Number => token.is_some_and(|token| token.text.chars().all(|ch| ch.is_ascii_digit())),
     };
     if matches {

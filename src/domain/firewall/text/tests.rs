@@ -225,7 +225,7 @@ fn too_little_fuel_holds_the_text() {
 }
 
 #[test]
-fn the_longest_honest_text_needs_half_of_the_fuel() {
+fn the_longest_honest_text_needs_two_thirds_of_the_fuel() {
     for bytes in [1_000, 4_000, 16_000, 64_000] {
         let note: String = BENIGN
             .iter()
@@ -236,7 +236,7 @@ fn the_longest_honest_text_needs_half_of_the_fuel() {
             .collect();
         let (finding, spent) = SCREEN.read_with(&note, u32::MAX);
         assert_eq!(finding, Finding::Clean);
-        assert!(spent < fuel_for(&note) / 2, "{bytes} bytes: {spent}");
+        assert!(spent < fuel_for(&note) / 3 * 2, "{bytes} bytes: {spent}");
     }
 }
 
