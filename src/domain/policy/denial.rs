@@ -161,6 +161,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
 fn offer(policies: &Policies, ask: &Ask) -> DeniedWhy {
     let mut unknown = ask.clone();
     unknown.relationship = Relationship::None;
+    unknown.source_consent = None;
     unknown.consent = ask.consent.map(|consent| super::ConsentState {
         live: true,
         ..consent
