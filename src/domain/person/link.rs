@@ -3,16 +3,18 @@
 //! A wrong link is a disclosure, so a miss is preferred. Surname, address, postcode and telephone
 //! never add up to a link: they only corroborate a given name with a full date of birth.
 
+use std::borrow::Cow;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::token::{TaggedToken, Token, TokenKind};
+use super::token::{TaggedToken, TokenKind};
 
 /// How sure a link is, and so what it may open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Tier {
-    /// An NHS number, or name and birth with one corroborator: linked.
+    /// An official number that nothing contradicts, or name and birth with a corroborator: linked.
     Automatic = 1,
     /// Name and full date of birth, nothing else: told only that something exists, until one
     /// corroborator is confirmed.
@@ -21,6 +23,9 @@ pub enum Tier {
     Possible = 3,
     /// Not linked.
     Never = 4,
+    /// One official number on what seem to be two people: not linked, and somebody must find out
+    /// whose number it is.
+    Quarantine = 5,
 }
 
 impl Tier {
@@ -31,300 +36,258 @@ impl Tier {
             Self::NameAndBirth => "name_dob",
             Self::Possible => "possible",
             Self::Never => "never",
+            Self::Quarantine => "quarantine",
         }
     }
 }
 
-/// What two records say of one fact. A record that does not hold it neither agrees nor contradicts.
+/// What two records say of an official number. A record that does not hold it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+pub enum Number {
     Same,
     Different,
     Missing,
 }
 
-/// What two records have in common, kind by kind.
+/// How two names agree, the closest way that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    Exact,
+    /// One is written for the other: a short form, another spelling.
+    Variant,
+    /// One letter is another, too many, missing or elsewhere.
+    Slip,
+    /// One part of a name of several.
+    Part,
+    /// They sound alike and are spelt otherwise.
+    Sound,
+    Different,
+    Missing,
+}
+
+/// How two dates of birth agree, the closest way that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Births {
+    Exact,
+    /// Day and month the other way round.
+    Swapped,
+    /// One digit differs, within one decade.
+    Slip,
+    /// The same year, where one of the two is 1 January and so tells no more.
+    YearOnly,
+    Different,
+    Missing,
+}
+
+/// What two records have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    nhs: Said,
-    nhs_given: Said,
-    nhs_birth: Said,
-    name_birth: Said,
-    /// A postcode, telephone or e-mail shared by the same name and birth.
-    corroborated: bool,
+    /// NHS number or PNC ID: different if any differs.
+    pub number: Number,
+    pub given: Names,
+    pub family: Names,
+    /// The given name of one is the family name of the other, both ways.
+    pub swapped: bool,
+    pub birth: Births,
+    /// A postcode, telephone, e-mail or house in common.
+    pub corroborated: bool,
 }
 
 impl Evidence {
     /// Compares the tokens of two records, in any order. The result is the same both ways round.
     pub fn between(one: &[TaggedToken], other: &[TaggedToken]) -> Self {
-        let said = |kind| compare(one, other, kind);
+        let kinds = Kinds::between(&in_order(one), &in_order(other));
+        let number = match (kinds.number(TokenKind::Nhs), kinds.number(TokenKind::Pnc)) {
+            (Number::Different, _) | (_, Number::Different) => Number::Different,
+            (Number::Same, _) | (_, Number::Same) => Number::Same,
+            (Number::Missing, Number::Missing) => Number::Missing,
+        };
+        let given = [
+            TokenKind::Given,
+            TokenKind::GivenVariant,
+            TokenKind::GivenEdit,
+            TokenKind::GivenPart,
+            TokenKind::GivenSound,
+        ];
+        let family = [
+            TokenKind::Family,
+            TokenKind::FamilyVariant,
+            TokenKind::FamilyEdit,
+            TokenKind::FamilyPart,
+            TokenKind::FamilySound,
+        ];
         let corroborators = [
-            TokenKind::NameBirthPostcode,
-            TokenKind::NameBirthPhone,
-            TokenKind::NameBirthEmail,
+            TokenKind::Postcode,
+            TokenKind::Phone,
+            TokenKind::Email,
+            TokenKind::Address,
         ];
+        let given = kinds.names(given);
         Self {
-            nhs: said(TokenKind::Nhs),
-            nhs_given: said(TokenKind::NhsGiven),
-            nhs_birth: said(TokenKind::NhsBirth),
-            name_birth: said(TokenKind::NameBirth),
-            corroborated: corroborators
-                .into_iter()
-                .any(|kind| shares(one, other, kind)),
+            number,
+            given,
+            family: kinds.names(family),
+            swapped: given != Names::Exact && kinds.share(TokenKind::Names),
+            birth: kinds.births(),
+            corroborated: corroborators.into_iter().any(|kind| kinds.share(kind)),
         }
     }
 }
 
-/// The tier of a pair (rules A1, A2 without similarity, and A2n of the linkage study).
+/// The tier of a pair.
 pub fn tier(evidence: &Evidence) -> Tier {
-    match (evidence.nhs, evidence.name_birth) {
+    let Evidence {
+        number,
+        given,
+        family,
+        swapped,
+        birth,
+        corroborated,
+    } = *evidence;
+    let given_known = given != Names::Missing;
+    match number {
         // Two numbers are two people, whatever else agrees.
-        (Said::Different, _) => Tier::Never,
-        // The number of a twin or a mother, typed on the wrong record. A changed surname alone
-        // is no contradiction: those who fled and those who married have one.
-        (Said::Same, _)
-            if evidence.nhs_given == Said::Different || evidence.nhs_birth == Said::Different =>
-        {
-            Tier::Never
+        Number::Different => return Tier::Never,
+        Number::Same => {
+            let other_name = given == Names::Different && !swapped;
+            let unconfirmed = !given_known && birth == Births::Missing;
+            return if other_name
+                || birth == Births::Different
+                || unconfirmed && family == Names::Different
+            {
+                Tier::Quarantine
+            } else {
+                Tier::Automatic
+            };
         }
-        (Said::Same, _) => Tier::Automatic,
-        (Said::Missing, Said::Same) if evidence.corroborated => Tier::Automatic,
-        (Said::Missing, Said::Same) => Tier::NameAndBirth,
-        (Said::Missing, Said::Different | Said::Missing) => Tier::Never,
+        Number::Missing => {}
+    }
+    match (given, family, birth) {
+        (Names::Exact, Names::Exact, Births::Exact) if !corroborated => Tier::NameAndBirth,
+        (Names::Exact, _, Births::Exact) if corroborated => Tier::Automatic,
+        (Names::Exact, Names::Exact, Births::Swapped | Births::Slip) if corroborated => {
+            Tier::Automatic
+        }
+        _ => Tier::Never,
     }
 }
 
-fn of_kind(tokens: &[TaggedToken], kind: TokenKind) -> impl Iterator<Item = Token> {
-    tokens
-        .iter()
-        .filter(move |tagged| tagged.kind == kind)
-        .map(|tagged| tagged.token)
-}
-
-fn shares(one: &[TaggedToken], other: &[TaggedToken], kind: TokenKind) -> bool {
-    of_kind(one, kind).any(|token| of_kind(other, kind).any(|same| same == token))
-}
-
-/// A record has at most one token of these kinds. Should a set hold several, any that the other
-/// does not have counts as a difference: prefer a miss.
-fn compare(one: &[TaggedToken], other: &[TaggedToken], kind: TokenKind) -> Said {
-    let within = |all: &[TaggedToken], some: &[TaggedToken]| {
-        of_kind(some, kind).all(|token| of_kind(all, kind).any(|same| same == token))
-    };
-    if of_kind(one, kind).next().is_none() || of_kind(other, kind).next().is_none() {
-        Said::Missing
-    } else if within(one, other) && within(other, one) {
-        Said::Same
-    } else {
-        Said::Different
+fn in_order(tokens: &[TaggedToken]) -> Cow<'_, [TaggedToken]> {
+    if tokens.is_sorted() {
+        return Cow::Borrowed(tokens);
     }
+    let mut sorted = tokens.to_vec();
+    sorted.sort_unstable();
+    Cow::Owned(sorted)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::{RawFields, RawIdentifier, TokenKeys, resolve};
-    use super::*;
-    use jiff::civil::date;
-    use proptest::prelude::*;
+/// Which kinds of token each record has and both share, as sets of bits by kind.
+#[derive(Default)]
+struct Kinds {
+    one: u64,
+    other: u64,
+    shared: u64,
+    /// Some token of the kind is on one side only.
+    apart: u64,
+}
 
-    /// given, family, birth, NHS number, postcode, telephone, e-mail
-    type Row<'a> = [&'a str; 7];
-
-    fn tokens(row: Row) -> Vec<TaggedToken> {
-        let [given, family, birth, nhs, postcode, phone, email] = row.map(str::to_owned);
-        let mut fields = RawFields::default();
-        fields.given_name = Some(given);
-        fields.family_name = Some(family);
-        fields.birth_date = Some(birth);
-        fields.nhs_number = Some(nhs);
-        fields.postcode = Some(postcode);
-        fields.phone = vec![phone];
-        fields.email = vec![email];
-        let keys = TokenKeys::derive(&[7; 32]);
-        let found = resolve(RawIdentifier::new(fields), &keys, date(2026, 11, 20));
-        found.ok().unwrap().0.tokens().to_vec()
+impl Kinds {
+    /// Both in order: one walk along the two.
+    fn between(mut one: &[TaggedToken], mut other: &[TaggedToken]) -> Self {
+        let mut kinds = Self::default();
+        loop {
+            match (one, other) {
+                ([first, rest @ ..], [second, others @ ..]) => match first.cmp(second) {
+                    std::cmp::Ordering::Equal => {
+                        kinds.one |= bit(first.kind);
+                        kinds.other |= bit(first.kind);
+                        kinds.shared |= bit(first.kind);
+                        (one, other) = (rest, others);
+                    }
+                    std::cmp::Ordering::Less => {
+                        kinds.one |= bit(first.kind);
+                        kinds.apart |= bit(first.kind);
+                        one = rest;
+                    }
+                    std::cmp::Ordering::Greater => {
+                        kinds.other |= bit(second.kind);
+                        kinds.apart |= bit(second.kind);
+                        other = others;
+                    }
+                },
+                ([first, rest @ ..], []) => {
+                    kinds.one |= bit(first.kind);
+                    kinds.apart |= bit(first.kind);
+                    one = rest;
+                }
+                ([], [second, others @ ..]) => {
+                    kinds.other |= bit(second.kind);
+                    kinds.apart |= bit(second.kind);
+                    other = others;
+                }
+                ([], []) => return kinds,
+            }
+        }
     }
 
-    const N1: &str = "9990000018";
-    const N2: &str = "9990000026";
-    const P: &str = "07700 900123";
-    const E: &str = "a@example.org";
-    const AMINA: Row = ["Amina", "Khan", "1990-05-02", N1, "E8 1DY", P, E];
-    const NAME: Row = ["Amina", "Khan", "1990-05-02", "", "", "", ""];
+    fn share(&self, kind: TokenKind) -> bool {
+        self.shared & bit(kind) != 0
+    }
 
-    #[test]
-    fn tiers_of_pairs() {
-        let rows: [(&str, Row, Row); 22] = [
-            ("itself", AMINA, AMINA),
-            (
-                "number and name",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", N1, "", "", ""],
-            ),
-            (
-                "number, no birth",
-                AMINA,
-                ["Amina", "Khan", "", N1, "", "", ""],
-            ),
-            (
-                "number, year only",
-                AMINA,
-                ["Amina", "Khan", "1990-01-01", N1, "", "", ""],
-            ),
-            (
-                "number, new surname",
-                AMINA,
-                ["Amina", "Shah", "1990-05-02", N1, "", "", ""],
-            ),
-            (
-                "number, surname only",
-                AMINA,
-                ["", "Khan", "", N1, "", "", ""],
-            ),
-            (
-                "number, other given",
-                AMINA,
-                ["Aisha", "Khan", "1990-05-02", N1, "E8 1DY", P, E],
-            ),
-            (
-                "number, other given, no birth",
-                AMINA,
-                ["Aisha", "Khan", "", N1, "", "", ""],
-            ),
-            (
-                "number, other birth",
-                AMINA,
-                ["Amina", "Khan", "1990-05-03", N1, "E8 1DY", P, E],
-            ),
-            (
-                "two numbers, all else same",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", N2, "E8 1DY", P, E],
-            ),
-            (
-                "name, birth, postcode",
-                AMINA,
-                ["amina", "KHAN", "1990-05-02", "", "e81dy", "", ""],
-            ),
-            (
-                "name, birth, phone",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", "", "", "+447700900123", ""],
-            ),
-            (
-                "name, birth, email",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", "", "", "", "A@EXAMPLE.ORG"],
-            ),
-            (
-                "name, birth, moved",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", "", "N1 9GU", "", ""],
-            ),
-            ("name and birth", AMINA, NAME),
-            (
-                "name and year",
-                AMINA,
-                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
-            ),
-            (
-                "both year only",
-                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
-                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
-            ),
-            (
-                "sister at home",
-                AMINA,
-                ["Aisha", "Khan", "1992-03-04", "", "E8 1DY", P, E],
-            ),
-            (
-                "twin at home",
-                AMINA,
-                ["Aisha", "Khan", "1990-05-02", "", "E8 1DY", P, E],
-            ),
-            (
-                "initial",
-                AMINA,
-                ["A", "Khan", "1990-05-02", "", "E8 1DY", P, E],
-            ),
-            (
-                "new surname, no number",
-                AMINA,
-                ["Amina", "Shah", "1990-05-02", "", "E8 1DY", P, E],
-            ),
-            (
-                "only home in common",
-                AMINA,
-                ["", "Khan", "", "", "E8 1DY", P, E],
-            ),
+    fn both(&self, kind: TokenKind) -> bool {
+        self.one & self.other & bit(kind) != 0
+    }
+
+    /// A record has at most one number of a kind. Should it hold several, any that the other does
+    /// not have counts as a difference: prefer a miss.
+    fn number(&self, kind: TokenKind) -> Number {
+        if !self.both(kind) {
+            Number::Missing
+        } else if self.apart & bit(kind) == 0 {
+            Number::Same
+        } else {
+            Number::Different
+        }
+    }
+
+    /// The kinds from the closest agreement to the widest; the first is in every record that has
+    /// the name.
+    fn names(&self, kinds: [TokenKind; 5]) -> Names {
+        let [whole, ..] = kinds;
+        let levels = [
+            Names::Exact,
+            Names::Variant,
+            Names::Slip,
+            Names::Part,
+            Names::Sound,
         ];
-        let table: Vec<String> = rows
-            .into_iter()
-            .map(|(what, one, other)| {
-                let (one, other) = (tokens(one), tokens(other));
-                let found = tier(&Evidence::between(&one, &other));
-                assert_eq!(found, tier(&Evidence::between(&other, &one)), "{what}");
-                format!("{what}: {}", found.word())
-            })
-            .collect();
-        insta::assert_snapshot!(table.join("\n"), @"
-        itself: auto
-        number and name: auto
-        number, no birth: auto
-        number, year only: auto
-        number, new surname: auto
-        number, surname only: auto
-        number, other given: never
-        number, other given, no birth: never
-        number, other birth: never
-        two numbers, all else same: never
-        name, birth, postcode: auto
-        name, birth, phone: auto
-        name, birth, email: auto
-        name, birth, moved: name_dob
-        name and birth: name_dob
-        name and year: never
-        both year only: never
-        sister at home: never
-        twin at home: never
-        initial: never
-        new surname, no number: never
-        only home in common: never
-        ");
-    }
-
-    #[test]
-    fn nothing_in_common_is_never_a_link() {
-        assert_eq!(tier(&Evidence::between(&[], &[])), Tier::Never);
-        assert_eq!(tier(&Evidence::between(&tokens(AMINA), &[])), Tier::Never);
-    }
-
-    #[test]
-    fn a_set_with_two_numbers_never_agrees_with_one() {
-        let mut two = tokens(AMINA);
-        two.extend(tokens(["Amina", "Khan", "1990-05-02", N2, "", "", ""]));
-        assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
-    }
-
-    fn some_tokens() -> impl Strategy<Value = Vec<TaggedToken>> {
-        let one = (0..TokenKind::ALL.len(), 0_u8..3).prop_map(|(kind, byte)| TaggedToken {
-            kind: TokenKind::ALL[kind],
-            token: Token::from_bytes([byte; 16]),
-        });
-        proptest::collection::vec(one, 0..8)
-    }
-
-    proptest! {
-        #[test]
-        fn links_are_the_same_both_ways_and_need_a_shared_strong_token(
-            one in some_tokens(),
-            other in some_tokens(),
-        ) {
-            let found = tier(&Evidence::between(&one, &other));
-            prop_assert_eq!(found, tier(&Evidence::between(&other, &one)));
-            let strong = [TokenKind::Nhs, TokenKind::NameBirth];
-            let shared = strong.into_iter().any(|kind| shares(&one, &other, kind));
-            prop_assert!(shared || found == Tier::Never);
+        let mut agreed = kinds.into_iter().zip(levels);
+        let agreed = agreed.find(|(kind, _)| self.share(*kind));
+        match agreed {
+            Some((_, level)) => level,
+            None if self.both(whole) => Names::Different,
+            None => Names::Missing,
         }
     }
+
+    fn births(&self) -> Births {
+        let full = self.both(TokenKind::Birth);
+        if self.share(TokenKind::Birth) {
+            Births::Exact
+        } else if self.share(TokenKind::BirthSwap) {
+            Births::Swapped
+        } else if self.share(TokenKind::BirthSlip) {
+            Births::Slip
+        } else if !self.both(TokenKind::BirthYear) {
+            Births::Missing
+        } else if !full && self.share(TokenKind::BirthYear) {
+            Births::YearOnly
+        } else {
+            Births::Different
+        }
+    }
+}
+
+const fn bit(kind: TokenKind) -> u64 {
+    1 << kind as u8
 }
