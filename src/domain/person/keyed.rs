@@ -13,7 +13,7 @@ use super::{address, sound, variants};
 const GIVEN_LETTERS_MIN: usize = 2;
 
 /// Shortest name of which a slip of one letter leaves something to recognise.
-const SLIP_LETTERS_MIN: usize = 4;
+const SLIP_LETTERS_MIN: usize = 3;
 
 /// Longest name of which slips are looked for: each letter is a token.
 const SLIP_LETTERS_MAX: usize = 16;
@@ -64,6 +64,9 @@ impl Person {
         }
         if let Some(given) = &given {
             making.name(given, &GIVEN);
+            if variants::of(given.whole()).is_some() {
+                making.add(TokenKind::GivenListed, &[]);
+            }
         }
         if let Some(family) = &family {
             making.name(family, &FAMILY);
@@ -127,7 +130,8 @@ impl Person {
 struct NameKinds {
     whole: TokenKind,
     part: TokenKind,
-    variant: TokenKind,
+    spelling: TokenKind,
+    short: Option<TokenKind>,
     edit: TokenKind,
     sound: TokenKind,
 }
@@ -135,7 +139,8 @@ struct NameKinds {
 const GIVEN: NameKinds = NameKinds {
     whole: TokenKind::Given,
     part: TokenKind::GivenPart,
-    variant: TokenKind::GivenVariant,
+    spelling: TokenKind::GivenSpelling,
+    short: Some(TokenKind::GivenShort),
     edit: TokenKind::GivenEdit,
     sound: TokenKind::GivenSound,
 };
@@ -143,7 +148,8 @@ const GIVEN: NameKinds = NameKinds {
 const FAMILY: NameKinds = NameKinds {
     whole: TokenKind::Family,
     part: TokenKind::FamilyPart,
-    variant: TokenKind::FamilyVariant,
+    spelling: TokenKind::FamilySpelling,
+    short: None,
     edit: TokenKind::FamilyEdit,
     sound: TokenKind::FamilySound,
 };
@@ -162,11 +168,24 @@ impl Making<'_> {
         let whole = name.whole();
         self.add(kinds.whole, &[whole]);
         for part in name.parts().take(PARTS_MAX) {
-            self.add(kinds.part, &[part]);
+            match variants::of(part).map(|entry| &entry.spellings) {
+                Some(spellings) if !spellings.is_empty() => {
+                    for first in spellings {
+                        self.add(kinds.part, &[first]);
+                    }
+                }
+                Some(_) | None => self.add(kinds.part, &[part]),
+            }
         }
-        for variant in variants::direct(whole) {
-            // One token for the pair, which only these two names give.
-            self.add(kinds.variant, &in_order(whole, variant));
+        if let Some(entry) = variants::of(whole) {
+            for first in &entry.spellings {
+                self.add(kinds.spelling, &[first]);
+            }
+            if let Some(kind) = kinds.short {
+                for pair in &entry.short {
+                    self.add(kind, pair);
+                }
+            }
         }
         let sound = Zeroizing::new(sound::of(whole));
         if sound.len() >= 2 {
@@ -206,32 +225,41 @@ impl Making<'_> {
         family: Option<&Known>,
         birth: Option<&BirthDate>,
     ) {
+        let first = coarse(given.whole());
+        let last = family.map(|family| coarse(family.whole()));
         if let Some(family) = family {
             self.add(TokenKind::Names, &in_order(given.whole(), family.whole()));
+            let sounds = [given, family].map(|name| Zeroizing::new(sound::of(name.whole())));
+            let [one, other] = &sounds;
+            self.add(TokenKind::NamesSound, &in_order(one, other));
         }
         let Some(birth) = birth else {
             return;
         };
-        let first = coarse(given.whole());
-        let last = family.map(|family| coarse(family.whole()));
-        if let Some(last) = &last {
-            self.add(TokenKind::NamesYear, &[&first, last, &birth.year()]);
+        let both = last.as_ref().map(|last| in_order(&first, last));
+        if let Some([one, other]) = both {
+            self.add(TokenKind::NamesYear, &[one, other, &birth.year()]);
         }
         if birth.year_only() {
             return;
         }
         let day = birth.iso();
         self.add(TokenKind::GivenBirth, &[&first, &day]);
+        // A misspelt name is in no table.
+        let sound = Zeroizing::new(sound::of(given.whole()));
+        self.add(TokenKind::GivenBirth, &[&sound, &day]);
         for part in given.parts().take(2) {
             self.add(TokenKind::GivenBirth, &[&coarse(part), &day]);
         }
-        if let Some(last) = &last {
-            self.add(TokenKind::NamesDay, &[&first, last, &birth.day_of_year()]);
-            let [one, other] = in_order(&first, last);
+        if let Some(start) = given.whole().get(..3) {
+            self.add(TokenKind::GivenStartBirth, &[start, &day]);
+        }
+        if let (Some(initial), Some(last)) = (given.whole().get(..1), &last) {
+            self.add(TokenKind::InitialFamilyBirth, &[initial, last, &day]);
+        }
+        if let Some([one, other]) = both {
+            self.add(TokenKind::NamesDay, &[one, other, &birth.day_of_year()]);
             self.add(TokenKind::NamesBirth, &[one, other, &day]);
-            if let Some(initial) = given.whole().get(..1) {
-                self.add(TokenKind::InitialFamilyBirth, &[initial, last, &day]);
-            }
         }
     }
 
@@ -251,4 +279,176 @@ fn coarse(name: &str) -> Zeroizing<String> {
 /// Two names in alphabetical order, so that it does not matter which is which.
 fn in_order<'a>(one: &'a str, other: &'a str) -> [&'a str; 2] {
     [one.min(other), one.max(other)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RawFields, RawIdentifier, resolve, resolve_known};
+    use super::*;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    fn keys() -> TokenKeys {
+        TokenKeys::derive(&[7; 32])
+    }
+
+    fn fields(given: &str, family: &str, birth: &str) -> RawFields {
+        let mut fields = RawFields::default();
+        fields.given_name = Some(given.to_owned());
+        fields.family_name = Some(family.to_owned());
+        fields.birth_date = Some(birth.to_owned());
+        fields
+    }
+
+    fn whole() -> RawFields {
+        let mut all = fields("Siân", "O’Brien", "1990-05-02");
+        all.nhs_number = Some("9990000018".to_owned());
+        all.postcode = Some("E8 1DY".to_owned());
+        all.phone = vec!["07700 900123".to_owned(), "+447700900123".to_owned()];
+        all.email = vec!["a@example.org".to_owned(), "b@example.org".to_owned()];
+        all.address_line = Some("Flat 3, 12 High Street".to_owned());
+        all
+    }
+
+    fn person(fields: RawFields) -> Person {
+        resolve(RawIdentifier::new(fields), &keys(), date(2026, 11, 20))
+            .ok()
+            .unwrap()
+            .0
+    }
+
+    fn kinds(person: &Person, of: fn(TokenKind) -> bool) -> Vec<TokenKind> {
+        let kinds = person.tokens().iter().map(|tagged| tagged.kind);
+        let mut kinds: Vec<TokenKind> = kinds.filter(|kind| of(*kind)).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    #[test]
+    fn every_identifier_gives_its_tokens() {
+        let found = kinds(&person(whole()), |_| true);
+        let absent = [
+            TokenKind::Pnc,
+            // Her name is in no row of the table with others.
+            TokenKind::GivenSpelling,
+            TokenKind::GivenShort,
+            TokenKind::FamilySpelling,
+        ];
+        let expected: Vec<TokenKind> = TokenKind::ALL
+            .into_iter()
+            .filter(|kind| !absent.contains(kind))
+            .collect();
+        assert_eq!(found, expected);
+        let known = kinds(&person(fields("Kate", "Hussain", "1990-05-02")), |_| true);
+        for kind in [TokenKind::GivenShort, TokenKind::FamilySpelling] {
+            assert!(known.contains(&kind), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_found_without_a_given_name_and_a_date_or_a_number() {
+        let key = TokenKind::is_key;
+        let none: [TokenKind; 0] = [];
+        for (given, family, birth) in [
+            ("", "O’Brien", "1990-05-02"),
+            ("S.", "O’Brien", "1990-05-02"),
+            ("Unknown", "O’Brien", "1990-05-02"),
+            ("Siân", "O’Brien", ""),
+            ("Siân", "", "1990-01-01"),
+        ] {
+            let mut all = whole();
+            all.nhs_number = None;
+            all.given_name = Some(given.to_owned());
+            all.family_name = Some(family.to_owned());
+            all.birth_date = Some(birth.to_owned());
+            assert_eq!(kinds(&person(all), key), none, "{given} {family} {birth}");
+        }
+        let year = person(fields("Siân", "O’Brien", "1990-01-01"));
+        assert_eq!(kinds(&year, key), [TokenKind::NamesYear]);
+        assert_eq!(kinds(&year, TokenKind::names_in_log), none);
+        let mut number = fields("S", "O’Brien", "1990-01-01");
+        number.nhs_number = Some("9990000018".to_owned());
+        assert_eq!(kinds(&person(number), key), [TokenKind::Nhs]);
+    }
+
+    #[test]
+    fn spelling_does_not_change_a_token_and_where_a_name_ends_does() {
+        assert_eq!(
+            person(fields("SIAN", "O'Brien", "1990-05-02")),
+            person(fields("Ms Siân", "OBrien", "1990-05-02"))
+        );
+        assert_ne!(
+            person(fields("Ann", "Abell", "1990-05-02")),
+            person(fields("Anna", "Bell", "1990-05-02"))
+        );
+    }
+
+    #[test]
+    fn a_police_number_is_added_only_where_asked() {
+        let number = PncId::parse("2012/52494Q").ok().unwrap();
+        let plain = person(whole());
+        let with = plain.clone().with_police_number(&number, &keys());
+        assert_eq!(with.tokens().len(), plain.tokens().len() + 1);
+        assert!(with.tokens().is_sorted());
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_not_known_where_people_are_measured() {
+        let mut odd = fields("Siân", "O’Brien", "soon");
+        odd.postcode = Some("nowhere".to_owned());
+        let (found, errors) = resolve_known(RawIdentifier::new(odd), &keys(), date(2026, 11, 20));
+        let told: Vec<&str> = errors.iter().map(|error| error.field).collect();
+        assert_eq!(told, ["birth_date", "postcode"]);
+        assert_eq!(found, person(fields("Siân", "O’Brien", "")));
+    }
+
+    /// Stored tokens must be found again for years: these bytes may only change with
+    /// `NORMALISER_VERSION`.
+    #[test]
+    fn tokens_of_version_two_are_fixed() {
+        let table: Vec<String> = person(whole())
+            .tokens()
+            .iter()
+            .filter(|tagged| tagged.kind.is_key() || tagged.kind.names_in_log())
+            .map(|TaggedToken { kind, token }| {
+                format!("{kind:?} {:032x}", u128::from_be_bytes(*token.bytes()))
+            })
+            .collect();
+        insta::assert_snapshot!(table.join("\n"), @"
+        Nhs 5d70ca65312815c0c86673ec3bdf2b38
+        NhsGiven 7a36f3d2bec1b4d9f27a31632a97748f
+        NhsBirth 62a1cd9df81a4bf98e52ea0739ecf232
+        NameBirth 57be5ff299c7779f846029f57186bcba
+        NameBirthPostcode 7673c96c80aa05875662da6cb90faef9
+        NameBirthPhone b08fd1811ac18f1acfed0ea2c35a90a6
+        NameBirthEmail 18a9359c02162dae1f88cea2f2b9c380
+        NameBirthEmail 35e8a6d99df7344a799d58885bb5be6d
+        GivenBirth 93480f913f438c53d5fc857a66f2033d
+        GivenStartBirth 3142a9f075474a5561230d66897b0457
+        NamesBirth 920084807179dbec75d3f09c9fc30fe3
+        NamesYear 6d9409caacebabdf556cd9565e64b871
+        NamesDay 57d46d018e2f9ca74d8092e596b14890
+        InitialFamilyBirth 34b478fc13285dba7bc0f6783e6773f7
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn resolving_never_panics(given: String, family: String, other: String) {
+            let mut raw = fields(&given, &family, "1990-05-02");
+            raw.other_names = vec![other.clone()];
+            raw.address_line = Some(other);
+            let (found, _) = resolve_known(RawIdentifier::new(raw), &keys(), date(2026, 11, 20));
+            prop_assert!(found.tokens().len() <= 128);
+        }
+
+        #[test]
+        fn long_and_accented_names_never_panic(
+            given in "[\\p{L}\\p{M}'’ -]{0,60}",
+            family in "[\\p{Latin}\\p{M}'’ -]{0,100}",
+        ) {
+            let raw = RawIdentifier::new(fields(&given, &family, "1990-05-02"));
+            let _ = resolve_known(raw, &keys(), date(2026, 11, 20));
+        }
+    }
 }

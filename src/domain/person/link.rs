@@ -53,11 +53,16 @@ pub enum Number {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
     Exact,
-    /// One is written for the other: a short form, another spelling.
-    Variant,
-    /// One letter is another, too many, missing or elsewhere.
+    /// One name, spelt or transliterated otherwise.
+    Spelling,
+    /// One is a short or pet form of the other.
+    Short,
+    /// One letter is another, too many, missing or elsewhere; and one of the two is in the table of
+    /// names, the other is not: so it is misspelt rather than somebody else's.
+    Misspelt,
+    /// One letter is another, too many, missing or elsewhere, as may be between two names.
     Slip,
-    /// One part of a name of several.
+    /// All parts of one are among the parts of the other.
     Part,
     /// They sound alike and are spelt otherwise.
     Sound,
@@ -79,6 +84,14 @@ pub enum Births {
     Missing,
 }
 
+/// Whether the names of two records agree in the other order, where they do not in this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    Exact,
+    Sound,
+    No,
+}
+
 /// What two records have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
@@ -87,7 +100,7 @@ pub struct Evidence {
     pub given: Names,
     pub family: Names,
     /// The given name of one is the family name of the other, both ways.
-    pub swapped: bool,
+    pub swapped: Swapped,
     pub birth: Births,
     /// A postcode, telephone, e-mail or house in common.
     pub corroborated: bool,
@@ -103,18 +116,19 @@ impl Evidence {
             (Number::Missing, Number::Missing) => Number::Missing,
         };
         let given = [
-            TokenKind::Given,
-            TokenKind::GivenVariant,
-            TokenKind::GivenEdit,
-            TokenKind::GivenPart,
-            TokenKind::GivenSound,
+            (TokenKind::Given, Names::Exact),
+            (TokenKind::GivenSpelling, Names::Spelling),
+            (TokenKind::GivenShort, Names::Short),
+            (TokenKind::GivenEdit, Names::Slip),
+            (TokenKind::GivenPart, Names::Part),
+            (TokenKind::GivenSound, Names::Sound),
         ];
         let family = [
-            TokenKind::Family,
-            TokenKind::FamilyVariant,
-            TokenKind::FamilyEdit,
-            TokenKind::FamilyPart,
-            TokenKind::FamilySound,
+            (TokenKind::Family, Names::Exact),
+            (TokenKind::FamilySpelling, Names::Spelling),
+            (TokenKind::FamilyEdit, Names::Slip),
+            (TokenKind::FamilyPart, Names::Part),
+            (TokenKind::FamilySound, Names::Sound),
         ];
         let corroborators = [
             TokenKind::Postcode,
@@ -122,12 +136,22 @@ impl Evidence {
             TokenKind::Email,
             TokenKind::Address,
         ];
-        let given = kinds.names(given);
+        let mut given = kinds.names(&given);
+        if given == Names::Slip && kinds.in_one_only(TokenKind::GivenListed) {
+            given = Names::Misspelt;
+        }
+        let swapped = match given {
+            Names::Different | Names::Sound | Names::Part if kinds.share(TokenKind::Names) => {
+                Swapped::Exact
+            }
+            Names::Different if kinds.share(TokenKind::NamesSound) => Swapped::Sound,
+            _ => Swapped::No,
+        };
         Self {
             number,
             given,
-            family: kinds.names(family),
-            swapped: given != Names::Exact && kinds.share(TokenKind::Names),
+            family: kinds.names(&family),
+            swapped,
             birth: kinds.births(),
             corroborated: corroborators.into_iter().any(|kind| kinds.share(kind)),
         }
@@ -136,39 +160,132 @@ impl Evidence {
 
 /// The tier of a pair.
 pub fn tier(evidence: &Evidence) -> Tier {
-    let Evidence {
-        number,
-        given,
-        family,
-        swapped,
-        birth,
-        corroborated,
-    } = *evidence;
-    let given_known = given != Names::Missing;
-    match number {
+    match evidence.number {
         // Two numbers are two people, whatever else agrees.
-        Number::Different => return Tier::Never,
-        Number::Same => {
-            let other_name = given == Names::Different && !swapped;
-            let unconfirmed = !given_known && birth == Births::Missing;
-            return if other_name
-                || birth == Births::Different
-                || unconfirmed && family == Names::Different
-            {
-                Tier::Quarantine
-            } else {
-                Tier::Automatic
-            };
-        }
-        Number::Missing => {}
+        Number::Different => Tier::Never,
+        Number::Same if contradicts(evidence) || unconfirmed(evidence) => Tier::Quarantine,
+        Number::Same => Tier::Automatic,
+        Number::Missing => by_name(evidence),
     }
-    match (given, family, birth) {
-        (Names::Exact, Names::Exact, Births::Exact) if !corroborated => Tier::NameAndBirth,
-        (Names::Exact, _, Births::Exact) if corroborated => Tier::Automatic,
-        (Names::Exact, Names::Exact, Births::Swapped | Births::Slip) if corroborated => {
-            Tier::Automatic
+}
+
+/// Two records that cannot be of one person, whatever links them: two official numbers, another
+/// given name or another date of birth. A changed surname is no contradiction: those who fled and
+/// those who married have one.
+pub fn contradicts(evidence: &Evidence) -> bool {
+    evidence.number == Number::Different
+        || evidence.given == Names::Different && evidence.swapped == Swapped::No
+        || evidence.birth == Births::Different
+}
+
+/// Only the family names speak for or against an official number, and they differ.
+fn unconfirmed(evidence: &Evidence) -> bool {
+    evidence.given == Names::Missing
+        && evidence.birth == Births::Missing
+        && evidence.family == Names::Different
+}
+
+/// How both names agree together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Together {
+    Same,
+    Swapped,
+    /// The given name, and the family name nearly.
+    FamilyNear,
+    /// The given name and another family name, or none.
+    FamilyOther,
+    /// The given name misspelt, and the same family name.
+    GivenMisspelt,
+    /// The given name in another spelling, and the same family name.
+    GivenRespelt,
+    /// The given name only nearly, the family name at least nearly.
+    GivenNear,
+    /// The given name only nearly, and another family name, or none.
+    GivenNearFamilyOther,
+    /// In the other order, by their sound.
+    SwappedNear,
+    No,
+}
+
+impl Together {
+    fn of(evidence: &Evidence) -> Self {
+        match evidence.swapped {
+            Swapped::Exact => return Self::Swapped,
+            Swapped::Sound => return Self::SwappedNear,
+            Swapped::No => {}
         }
-        _ => Tier::Never,
+        let near = |name| {
+            matches!(
+                name,
+                Names::Spelling
+                    | Names::Short
+                    | Names::Misspelt
+                    | Names::Slip
+                    | Names::Part
+                    | Names::Sound
+            )
+        };
+        let same = |name| matches!(name, Names::Exact | Names::Spelling);
+        let (given, family) = (evidence.given, evidence.family);
+        // Twins may be named Ian and Iain: of given names another spelling is another name, until
+        // somebody looks.
+        if given == Names::Exact {
+            if same(family) {
+                Self::Same
+            } else if near(family) {
+                Self::FamilyNear
+            } else {
+                Self::FamilyOther
+            }
+        } else if given == Names::Misspelt && same(family) {
+            Self::GivenMisspelt
+        } else if given == Names::Spelling && same(family) {
+            Self::GivenRespelt
+        } else if near(given) && (same(family) || near(family)) {
+            Self::GivenNear
+        } else if near(given) && given != Names::Sound {
+            Self::GivenNearFamilyOther
+        } else {
+            Self::No
+        }
+    }
+}
+
+fn by_name(evidence: &Evidence) -> Tier {
+    use Tier::{Automatic, NameAndBirth, Never, Possible};
+    let (corroborated, alone) = match (Together::of(evidence), evidence.birth) {
+        (_, Births::Different | Births::Missing) | (Together::No, _) => (Never, Never),
+        // Day and month swapped are as unlikely by chance as the same date.
+        (Together::Same | Together::FamilyNear, Births::Exact) => (Automatic, NameAndBirth),
+        (Together::Same, Births::Swapped) => (Automatic, NameAndBirth),
+        (Together::Swapped, Births::Exact) => (Automatic, NameAndBirth),
+        (Together::FamilyOther, Births::Exact) => (Automatic, Possible),
+        (Together::Same, Births::Slip) => (Automatic, Possible),
+        (Together::Same, Births::YearOnly) => (Possible, Possible),
+        (Together::GivenMisspelt, Births::Exact) => (NameAndBirth, Possible),
+        (Together::GivenRespelt | Together::GivenNear | Together::SwappedNear, Births::Exact) => {
+            (Possible, Possible)
+        }
+        (Together::GivenNearFamilyOther, Births::Exact) => (Possible, Never),
+        (
+            Together::FamilyNear
+            | Together::Swapped
+            | Together::GivenMisspelt
+            | Together::GivenRespelt,
+            Births::Swapped | Births::Slip | Births::YearOnly,
+        ) => (Possible, Never),
+        (
+            Together::FamilyOther
+            | Together::GivenNear
+            | Together::SwappedNear
+            | Together::GivenNearFamilyOther,
+            Births::Swapped | Births::Slip | Births::YearOnly,
+        ) => (Never, Never),
+    };
+    if evidence.corroborated {
+        corroborated
+    } else {
+        alone
     }
 }
 
@@ -187,8 +304,9 @@ struct Kinds {
     one: u64,
     other: u64,
     shared: u64,
-    /// Some token of the kind is on one side only.
-    apart: u64,
+    /// Some token of the kind is in this record only.
+    only_one: u64,
+    only_other: u64,
 }
 
 impl Kinds {
@@ -206,23 +324,23 @@ impl Kinds {
                     }
                     std::cmp::Ordering::Less => {
                         kinds.one |= bit(first.kind);
-                        kinds.apart |= bit(first.kind);
+                        kinds.only_one |= bit(first.kind);
                         one = rest;
                     }
                     std::cmp::Ordering::Greater => {
                         kinds.other |= bit(second.kind);
-                        kinds.apart |= bit(second.kind);
+                        kinds.only_other |= bit(second.kind);
                         other = others;
                     }
                 },
                 ([first, rest @ ..], []) => {
                     kinds.one |= bit(first.kind);
-                    kinds.apart |= bit(first.kind);
+                    kinds.only_one |= bit(first.kind);
                     one = rest;
                 }
                 ([], [second, others @ ..]) => {
                     kinds.other |= bit(second.kind);
-                    kinds.apart |= bit(second.kind);
+                    kinds.only_other |= bit(second.kind);
                     other = others;
                 }
                 ([], []) => return kinds,
@@ -238,12 +356,16 @@ impl Kinds {
         self.one & self.other & bit(kind) != 0
     }
 
+    fn in_one_only(&self, kind: TokenKind) -> bool {
+        (self.one ^ self.other) & bit(kind) != 0
+    }
+
     /// A record has at most one number of a kind. Should it hold several, any that the other does
     /// not have counts as a difference: prefer a miss.
     fn number(&self, kind: TokenKind) -> Number {
         if !self.both(kind) {
             Number::Missing
-        } else if self.apart & bit(kind) == 0 {
+        } else if (self.only_one | self.only_other) & bit(kind) == 0 {
             Number::Same
         } else {
             Number::Different
@@ -252,20 +374,19 @@ impl Kinds {
 
     /// The kinds from the closest agreement to the widest; the first is in every record that has
     /// the name.
-    fn names(&self, kinds: [TokenKind; 5]) -> Names {
-        let [whole, ..] = kinds;
-        let levels = [
-            Names::Exact,
-            Names::Variant,
-            Names::Slip,
-            Names::Part,
-            Names::Sound,
-        ];
-        let mut agreed = kinds.into_iter().zip(levels);
-        let agreed = agreed.find(|(kind, _)| self.share(*kind));
+    fn names(&self, kinds: &[(TokenKind, Names)]) -> Names {
+        let agrees = |kind| match kind {
+            // Brothers who share one part of their names each have another.
+            TokenKind::GivenPart | TokenKind::FamilyPart => {
+                self.share(kind) && self.only_one & self.only_other & bit(kind) == 0
+            }
+            _ => self.share(kind),
+        };
+        let agreed = kinds.iter().find(|(kind, _)| agrees(*kind));
+        let whole = kinds.first().map(|(kind, _)| *kind);
         match agreed {
-            Some((_, level)) => level,
-            None if self.both(whole) => Names::Different,
+            Some((_, level)) => *level,
+            None if whole.is_some_and(|kind| self.both(kind)) => Names::Different,
             None => Names::Missing,
         }
     }
@@ -290,4 +411,369 @@ impl Kinds {
 
 const fn bit(kind: TokenKind) -> u64 {
     1 << kind as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::token::Token;
+    use super::super::{RawFields, RawIdentifier, TokenKeys, resolve};
+    use super::*;
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    /// given, family, birth, NHS number, postcode, telephone, e-mail
+    type Row<'a> = [&'a str; 7];
+
+    fn tokens(row: Row) -> Vec<TaggedToken> {
+        let [given, family, birth, nhs, postcode, phone, email] = row.map(str::to_owned);
+        let mut fields = RawFields::default();
+        fields.given_name = Some(given);
+        fields.family_name = Some(family);
+        fields.birth_date = Some(birth);
+        fields.nhs_number = Some(nhs);
+        fields.postcode = Some(postcode);
+        fields.phone = vec![phone];
+        fields.email = vec![email];
+        let keys = TokenKeys::derive(&[7; 32]);
+        let found = resolve(RawIdentifier::new(fields), &keys, date(2026, 11, 20));
+        found.ok().unwrap().0.tokens().to_vec()
+    }
+
+    const N1: &str = "9990000018";
+    const N2: &str = "9990000026";
+    const P: &str = "07700 900123";
+    const E: &str = "a@example.org";
+    const AMINA: Row = ["Amina", "Khan", "1990-05-02", N1, "E8 1DY", P, E];
+    const NAME: Row = ["Amina", "Khan", "1990-05-02", "", "", "", ""];
+
+    #[test]
+    fn tiers_of_pairs() {
+        let rows: [(&str, Row, Row); 44] = [
+            ("itself", AMINA, AMINA),
+            (
+                "number and name",
+                AMINA,
+                ["Amina", "Khan", "1990-05-02", N1, "", "", ""],
+            ),
+            (
+                "number, no birth",
+                AMINA,
+                ["Amina", "Khan", "", N1, "", "", ""],
+            ),
+            (
+                "number, year only",
+                AMINA,
+                ["Amina", "Khan", "1990-01-01", N1, "", "", ""],
+            ),
+            (
+                "number, new surname",
+                AMINA,
+                ["Amina", "Shah", "1990-05-02", N1, "", "", ""],
+            ),
+            (
+                "number, surname only",
+                AMINA,
+                ["", "Khan", "", N1, "", "", ""],
+            ),
+            (
+                "number, other given",
+                AMINA,
+                ["Aisha", "Khan", "1990-05-02", N1, "E8 1DY", P, E],
+            ),
+            (
+                "number, other given, no birth",
+                AMINA,
+                ["Aisha", "Khan", "", N1, "", "", ""],
+            ),
+            (
+                "number, other birth",
+                AMINA,
+                ["Amina", "Khan", "1990-05-03", N1, "E8 1DY", P, E],
+            ),
+            (
+                "two numbers, all else same",
+                AMINA,
+                ["Amina", "Khan", "1990-05-02", N2, "E8 1DY", P, E],
+            ),
+            (
+                "name, birth, postcode",
+                AMINA,
+                ["amina", "KHAN", "1990-05-02", "", "e81dy", "", ""],
+            ),
+            (
+                "name, birth, phone",
+                AMINA,
+                ["Amina", "Khan", "1990-05-02", "", "", "+447700900123", ""],
+            ),
+            (
+                "name, birth, email",
+                AMINA,
+                ["Amina", "Khan", "1990-05-02", "", "", "", "A@EXAMPLE.ORG"],
+            ),
+            (
+                "name, birth, moved",
+                AMINA,
+                ["Amina", "Khan", "1990-05-02", "", "N1 9GU", "", ""],
+            ),
+            ("name and birth", AMINA, NAME),
+            (
+                "name and year",
+                AMINA,
+                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
+            ),
+            (
+                "both year only",
+                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
+                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
+            ),
+            (
+                "sister at home",
+                AMINA,
+                ["Aisha", "Khan", "1992-03-04", "", "E8 1DY", P, E],
+            ),
+            (
+                "twin at home",
+                AMINA,
+                ["Aisha", "Khan", "1990-05-02", "", "E8 1DY", P, E],
+            ),
+            (
+                "initial",
+                AMINA,
+                ["A", "Khan", "1990-05-02", "", "E8 1DY", P, E],
+            ),
+            (
+                "new surname, no number",
+                AMINA,
+                ["Amina", "Shah", "1990-05-02", "", "E8 1DY", P, E],
+            ),
+            (
+                "number, short name, year only",
+                ["Katherine", "Bell", "1980-01-01", N1, "", "", ""],
+                ["Kate", "Smith", "1980-07-06", N1, "", "", ""],
+            ),
+            (
+                "another spelling, at home",
+                ["Mohammed", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+                ["Muhammad", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "short name",
+                ["Katherine", "Bell", "1980-07-06", "", "", "", ""],
+                ["Kate", "Bell", "1980-07-06", "", "", "", ""],
+            ),
+            (
+                "two short names of one",
+                ["Katie", "Bell", "1980-07-06", "", "E8 1DY", P, ""],
+                ["Kate", "Bell", "1980-07-06", "", "E8 1DY", P, ""],
+            ),
+            (
+                "brothers of one first name",
+                ["Mohammed Ali", "Khan", "1990-05-02", "", "E8 1DY", P, ""],
+                ["Mohammed Hasan", "Khan", "1990-05-02", "", "E8 1DY", P, ""],
+            ),
+            (
+                "second given name left out",
+                ["Amina Noor", "Khan", "1990-05-02", "", "", "", ""],
+                NAME,
+            ),
+            (
+                "misspelt, at home",
+                AMINA,
+                ["Amnia", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "misspelt",
+                AMINA,
+                ["Amnia", "Khan", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "twins whose names are alike",
+                ["Gerald", "Bell", "1990-05-02", "", "E8 1DY", P, ""],
+                ["Gerard", "Bell", "1990-05-02", "", "E8 1DY", P, ""],
+            ),
+            (
+                "surname misspelt",
+                AMINA,
+                ["Amina", "Kahn", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "half of a double surname",
+                ["Ana", "Silva Santos", "1990-05-02", "", "", "", ""],
+                ["Ana", "Santos", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "new surname, moved",
+                AMINA,
+                ["Amina", "Shah", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "no surname, at home",
+                AMINA,
+                ["Amina", "", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "swapped",
+                AMINA,
+                ["Khan", "Amina", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "swapped, at home",
+                AMINA,
+                ["Khan", "Amina", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "swapped, misspelt",
+                AMINA,
+                ["Kahn", "Aamina", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "day and month swapped",
+                AMINA,
+                ["Amina", "Khan", "1990-02-05", "", "", "", ""],
+            ),
+            (
+                "one digit",
+                AMINA,
+                ["Amina", "Khan", "1990-05-12", "", "", "", ""],
+            ),
+            (
+                "one digit, at home",
+                AMINA,
+                ["Amina", "Khan", "1990-05-12", "", "E8 1DY", "", ""],
+            ),
+            (
+                "another decade, at home",
+                AMINA,
+                ["Amina", "Khan", "1980-05-02", "", "E8 1DY", P, E],
+            ),
+            (
+                "name and year, moved",
+                AMINA,
+                ["Amina", "Khan", "1990-01-01", "", "", "", ""],
+            ),
+            (
+                "misspelt, one digit, moved",
+                AMINA,
+                ["Amnia", "Khan", "1990-05-12", "", "", "", ""],
+            ),
+            (
+                "only home in common",
+                AMINA,
+                ["", "Khan", "", "", "E8 1DY", P, E],
+            ),
+        ];
+        let table: Vec<String> = rows
+            .into_iter()
+            .map(|(what, one, other)| {
+                let (one, other) = (tokens(one), tokens(other));
+                let found = tier(&Evidence::between(&one, &other));
+                assert_eq!(found, tier(&Evidence::between(&other, &one)), "{what}");
+                format!("{what}: {}", found.word())
+            })
+            .collect();
+        insta::assert_snapshot!(table.join("\n"), @"
+        itself: auto
+        number and name: auto
+        number, no birth: auto
+        number, year only: auto
+        number, new surname: auto
+        number, surname only: auto
+        number, other given: quarantine
+        number, other given, no birth: quarantine
+        number, other birth: auto
+        two numbers, all else same: never
+        name, birth, postcode: auto
+        name, birth, phone: auto
+        name, birth, email: auto
+        name, birth, moved: name_dob
+        name and birth: name_dob
+        name and year: possible
+        both year only: possible
+        sister at home: never
+        twin at home: never
+        initial: never
+        new surname, no number: auto
+        number, short name, year only: auto
+        another spelling, at home: possible
+        short name: possible
+        two short names of one: possible
+        brothers of one first name: never
+        second given name left out: possible
+        misspelt, at home: name_dob
+        misspelt: possible
+        twins whose names are alike: possible
+        surname misspelt: name_dob
+        half of a double surname: name_dob
+        new surname, moved: possible
+        no surname, at home: auto
+        swapped: name_dob
+        swapped, at home: auto
+        swapped, misspelt: possible
+        day and month swapped: name_dob
+        one digit: possible
+        one digit, at home: auto
+        another decade, at home: never
+        name and year, moved: possible
+        misspelt, one digit, moved: never
+        only home in common: never
+        ");
+    }
+
+    #[test]
+    fn nothing_in_common_is_never_a_link() {
+        assert_eq!(tier(&Evidence::between(&[], &[])), Tier::Never);
+        assert_eq!(tier(&Evidence::between(&tokens(AMINA), &[])), Tier::Never);
+    }
+
+    #[test]
+    fn a_set_with_two_numbers_never_agrees_with_one() {
+        let mut two = tokens(AMINA);
+        two.extend(tokens(["Amina", "Khan", "1990-05-02", N2, "", "", ""]));
+        assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
+        two.reverse();
+        assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
+    }
+
+    fn some_tokens() -> impl Strategy<Value = Vec<TaggedToken>> {
+        let one = (0..TokenKind::ALL.len(), 0_u8..3).prop_map(|(kind, byte)| TaggedToken {
+            kind: TokenKind::ALL[kind],
+            token: Token::from_bytes([byte; 16]),
+        });
+        proptest::collection::vec(one, 0..24)
+    }
+
+    proptest! {
+        #[test]
+        fn links_are_the_same_both_ways_and_need_a_given_name_with_a_date_or_a_number(
+            one in some_tokens(),
+            other in some_tokens(),
+        ) {
+            let found = tier(&Evidence::between(&one, &other));
+            prop_assert_eq!(found, tier(&Evidence::between(&other, &one)));
+            let given = [
+                TokenKind::Given,
+                TokenKind::GivenSpelling,
+                TokenKind::GivenShort,
+                TokenKind::GivenEdit,
+                TokenKind::GivenPart,
+                TokenKind::GivenSound,
+                TokenKind::Names,
+                TokenKind::NamesSound,
+            ];
+            let born = [
+                TokenKind::Birth,
+                TokenKind::BirthYear,
+                TokenKind::BirthSlip,
+                TokenKind::BirthSwap,
+            ];
+            let shared = |kinds: &[TokenKind]| {
+                kinds.iter().any(|kind| {
+                    one.iter().any(|tagged| tagged.kind == *kind && other.contains(tagged))
+                })
+            };
+            let number = shared(&[TokenKind::Nhs, TokenKind::Pnc]);
+            let strong = number || shared(&given) && shared(&born);
+            prop_assert!(strong || found == Tier::Never);
+        }
+    }
 }

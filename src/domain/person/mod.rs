@@ -7,6 +7,7 @@
 
 mod address;
 pub mod birth;
+pub mod cluster;
 pub mod codec;
 pub mod contact;
 pub mod field;
@@ -23,16 +24,19 @@ pub mod safe_contact;
 mod sound;
 pub mod token;
 mod variants;
+#[cfg(test)]
+mod vectors;
 
 use jiff::civil::Date;
 
 pub use birth::{BirthDate, Sex};
+pub use cluster::settle;
 pub use contact::{Email, Phone};
 pub use field::{BadField, FieldError};
 pub use identity::{Identity, RawFields, RawIdentifier, Whereabouts, Who};
 pub use keyed::Person;
 pub use language::LanguageTag;
-pub use link::{Evidence, Tier, tier};
+pub use link::{Births, Evidence, Names, Number, Swapped, Tier, contradicts, tier};
 pub use name::Name;
 pub use nhs::NhsNumber;
 pub use police::{CrimeRef, PncId, looks_like_pnc};

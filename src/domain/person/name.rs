@@ -90,7 +90,11 @@ impl Folded {
         // different names equal.
         let mut plain = Zeroizing::new(String::with_capacity(text.len().saturating_mul(4)));
         for letter in text.nfkc() {
-            plain.push_str(deunicode_char(letter).unwrap_or_default());
+            let written = deunicode_char(letter).unwrap_or_default();
+            // A picture is told in words, which are nobody's name.
+            if letter.is_alphabetic() || !written.contains(|one: char| one.is_ascii_alphabetic()) {
+                plain.push_str(written);
+            }
         }
         plain.make_ascii_lowercase();
         let mut folded = Self { parts: Vec::new() };

@@ -188,6 +188,32 @@ mod tests {
     }
 
     #[test]
+    fn a_pnc_id_is_written_one_way() {
+        for same in [
+            "2012/0052494Q",
+            "2012/52494q",
+            "20120052494Q",
+            " 2012/0052494q ",
+        ] {
+            assert_eq!(
+                PncId::parse(same).ok().unwrap().as_str(),
+                "2012/0052494Q",
+                "{same}"
+            );
+        }
+        for bad in [
+            "",
+            "2012/0052494A",
+            "12/52494Q",
+            "2012/Q",
+            "é012/52494Q",
+            "2012/00524940Q",
+        ] {
+            assert!(PncId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn other_numbers_are_not_taken_for_one() {
         for other in [
             "",

@@ -16,7 +16,7 @@ pub(super) fn of(folded: &str) -> String {
     let mut last = None;
     let mut place = 0;
     while let Some((first, rest)) = letters.get(place..).and_then(<[u8]>::split_first) {
-        let (heard, taken) = hear(*first, rest);
+        let (heard, taken) = hear(*first, rest, place == 0);
         match heard {
             Some('a') if place > 0 => last = None,
             Some(letter) => {
@@ -34,7 +34,7 @@ pub(super) fn of(folded: &str) -> String {
 
 /// What one letter, or a group that is one sound, stands for, and how many letters it takes.
 /// Every vowel is `a`; `None` is silent.
-fn hear(first: u8, rest: &[u8]) -> (Option<char>, usize) {
+fn hear(first: u8, rest: &[u8], begins: bool) -> (Option<char>, usize) {
     let (sound, taken) = match (first, rest) {
         (b's', [b'c', b'h', ..]) => ('x', 3),
         (b's', [b'h' | b'z', ..]) | (b'c', [b'h' | b'z', ..]) => ('x', 2),
@@ -45,6 +45,7 @@ fn hear(first: u8, rest: &[u8]) -> (Option<char>, usize) {
         (b'c' | b'q', _) => ('k', 1),
         (b'd', [b'j', ..]) => ('j', 2),
         (b'd', [b'z', ..]) | (b't', [b'z' | b's', ..]) => ('s', 2),
+        (b'x', _) if begins => ('x', 1),
         (b'x', _) => ('k', 1),
         (b'z', _) => ('s', 1),
         (b'w', _) => ('v', 1),

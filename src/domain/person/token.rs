@@ -71,57 +71,66 @@ pub enum TokenKind {
     Pnc = 16,
     /// Given name, coarse, and full date of birth.
     GivenBirth = 17,
+    /// First three letters of the given name and full date of birth: finds a name so misspelt
+    /// that it sounds otherwise.
+    GivenStartBirth = 18,
     /// Both names, coarse, in alphabetical order, and full date of birth: finds swapped names.
-    NamesBirth = 18,
+    NamesBirth = 19,
     /// Both names, coarse, and year of birth: finds a slip of day or month, and 1 January.
-    NamesYear = 19,
+    NamesYear = 20,
     /// Both names, coarse, with day and month of birth: finds a slip of the year.
-    NamesDay = 20,
-    /// First letter of the given name, family name, coarse, and full date of birth: finds a
-    /// given name so misspelt that it sounds otherwise.
-    InitialFamilyBirth = 21,
+    NamesDay = 21,
+    /// First letter of the given name, family name, coarse, and full date of birth: finds a given
+    /// name misspelt at its beginning.
+    InitialFamilyBirth = 22,
     /// The given name.
     Given = 32,
-    /// Each part of a given name.
-    GivenPart = 33,
-    /// A pair of given names that are written for each other, of which she has one.
-    GivenVariant = 34,
+    /// A spelling of the given name: one for all its spellings.
+    GivenSpelling = 33,
+    /// A given name and its short form, of which she has one.
+    GivenShort = 34,
     /// The given name, and it with each letter left out: shared where one slip is between two.
     GivenEdit = 35,
+    /// Each part of a given name.
+    GivenPart = 36,
     /// The sound of the given name.
-    GivenSound = 36,
+    GivenSound = 37,
+    /// The given name is in the table of names: the same for all of these.
+    GivenListed = 38,
     /// The family name.
-    Family = 37,
-    /// Each part of a family name.
-    FamilyPart = 38,
-    /// A pair of spellings of a family name, of which she has one.
-    FamilyVariant = 39,
+    Family = 39,
+    /// A spelling of the family name.
+    FamilySpelling = 40,
     /// The family name, and it with each letter left out.
-    FamilyEdit = 40,
+    FamilyEdit = 41,
+    /// Each part of a family name.
+    FamilyPart = 42,
     /// The sound of the family name.
-    FamilySound = 41,
+    FamilySound = 43,
     /// Both names in alphabetical order: equal where they were swapped.
-    Names = 42,
+    Names = 44,
+    /// Their sounds in alphabetical order: equal where they were swapped and misspelt.
+    NamesSound = 45,
     /// The full date of birth.
-    Birth = 43,
+    Birth = 46,
     /// The year of birth: all that 1 January tells.
-    BirthYear = 44,
+    BirthYear = 47,
     /// The date with one digit of day, month or last of the year left out.
-    BirthSlip = 45,
+    BirthSlip = 48,
     /// The year with day and month in order of size.
-    BirthSwap = 46,
+    BirthSwap = 49,
     /// The postcode.
-    Postcode = 47,
+    Postcode = 50,
     /// One telephone number.
-    Phone = 48,
+    Phone = 51,
     /// One e-mail address.
-    Email = 49,
+    Email = 52,
     /// House number and street.
-    Address = 50,
+    Address = 53,
 }
 
 impl TokenKind {
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 36] = [
         Self::Nhs,
         Self::NhsGiven,
         Self::NhsBirth,
@@ -131,21 +140,25 @@ impl TokenKind {
         Self::NameBirthEmail,
         Self::Pnc,
         Self::GivenBirth,
+        Self::GivenStartBirth,
         Self::NamesBirth,
         Self::NamesYear,
         Self::NamesDay,
         Self::InitialFamilyBirth,
         Self::Given,
-        Self::GivenPart,
-        Self::GivenVariant,
+        Self::GivenSpelling,
+        Self::GivenShort,
         Self::GivenEdit,
+        Self::GivenPart,
         Self::GivenSound,
+        Self::GivenListed,
         Self::Family,
-        Self::FamilyPart,
-        Self::FamilyVariant,
+        Self::FamilySpelling,
         Self::FamilyEdit,
+        Self::FamilyPart,
         Self::FamilySound,
         Self::Names,
+        Self::NamesSound,
         Self::Birth,
         Self::BirthYear,
         Self::BirthSlip,
@@ -163,6 +176,7 @@ impl TokenKind {
             Self::Nhs
                 | Self::Pnc
                 | Self::GivenBirth
+                | Self::GivenStartBirth
                 | Self::NamesBirth
                 | Self::NamesYear
                 | Self::NamesDay
@@ -170,7 +184,7 @@ impl TokenKind {
         )
     }
 
-    /// Names a person in the log: no other person has the same, but for a namesake born on one day.
+    /// Names a person in the log: nobody else has the same, but for a namesake born on her day.
     pub const fn names_in_log(self) -> bool {
         matches!(
             self,
@@ -196,21 +210,25 @@ impl TokenKind {
             Self::NameBirthEmail => "name-birth-email",
             Self::Pnc => "pnc",
             Self::GivenBirth => "given-birth",
+            Self::GivenStartBirth => "given-start-birth",
             Self::NamesBirth => "names-birth",
             Self::NamesYear => "names-year",
             Self::NamesDay => "names-day",
             Self::InitialFamilyBirth => "initial-family-birth",
             Self::Given => "given",
-            Self::GivenPart => "given-part",
-            Self::GivenVariant => "given-variant",
+            Self::GivenSpelling => "given-spelling",
+            Self::GivenShort => "given-short",
             Self::GivenEdit => "given-edit",
+            Self::GivenPart => "given-part",
             Self::GivenSound => "given-sound",
+            Self::GivenListed => "given-listed",
             Self::Family => "family",
-            Self::FamilyPart => "family-part",
-            Self::FamilyVariant => "family-variant",
+            Self::FamilySpelling => "family-spelling",
             Self::FamilyEdit => "family-edit",
+            Self::FamilyPart => "family-part",
             Self::FamilySound => "family-sound",
             Self::Names => "names",
+            Self::NamesSound => "names-sound",
             Self::Birth => "birth",
             Self::BirthYear => "birth-year",
             Self::BirthSlip => "birth-slip",
@@ -301,4 +319,76 @@ fn keyed(begun: &Hmac<Sha256>, parts: &[&str]) -> Token {
     let mut short = [0; 16];
     short.copy_from_slice(whole.split_at(16).0);
     Token(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> TokenKeys {
+        TokenKeys::derive(&[7; 32])
+    }
+
+    #[test]
+    fn another_key_or_kind_gives_another_token() {
+        let other = TokenKeys::derive(&[8; 32]);
+        let mut seen = std::collections::BTreeSet::new();
+        for kind in TokenKind::ALL {
+            assert!(seen.insert(keys().token(kind, &["x"]).token), "{kind:?}");
+            assert!(seen.insert(other.token(kind, &["x"]).token), "{kind:?}");
+        }
+        assert!(seen.insert(keys().household(&["x"])));
+    }
+
+    #[test]
+    fn where_a_part_ends_changes_a_token() {
+        let token = |parts: &[&str]| keys().token(TokenKind::NameBirth, parts).token;
+        assert_ne!(token(&["ann", "abell"]), token(&["anna", "bell"]));
+        assert_ne!(token(&["ann"]), token(&["ann", ""]));
+    }
+
+    #[test]
+    fn each_kind_is_listed_once_with_a_label_of_its_own_and_fits_a_set_of_bits() {
+        let labels: std::collections::BTreeSet<&str> =
+            TokenKind::ALL.into_iter().map(TokenKind::label).collect();
+        assert_eq!(labels.len(), TokenKind::ALL.len());
+        assert!(TokenKind::ALL.is_sorted());
+        assert!(TokenKind::ALL.into_iter().all(|kind| (kind as u8) < 64));
+    }
+
+    #[test]
+    fn what_stands_in_the_index_or_in_the_log_is_no_single_field() {
+        let named: Vec<TokenKind> = TokenKind::ALL
+            .into_iter()
+            .filter(|kind| kind.is_key() || kind.names_in_log())
+            .collect();
+        insta::assert_snapshot!(
+            named.iter().map(|kind| kind.label()).collect::<Vec<_>>().join("\n"),
+            @"
+        nhs
+        nhs-given
+        nhs-birth
+        name-birth
+        name-birth-postcode
+        name-birth-phone
+        name-birth-email
+        pnc
+        given-birth
+        given-start-birth
+        names-birth
+        names-year
+        names-day
+        initial-family-birth
+        "
+        );
+    }
+
+    #[test]
+    fn a_token_prints_nothing_of_itself() {
+        let tagged = keys().token(TokenKind::Nhs, &["x"]);
+        assert_eq!(
+            format!("{tagged:?}"),
+            "TaggedToken { kind: Nhs, token: Token(..) }"
+        );
+    }
 }
