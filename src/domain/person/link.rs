@@ -3,16 +3,18 @@
 //! A wrong link is a disclosure, so a miss is preferred. Surname, address, postcode and telephone
 //! never add up to a link: they only corroborate a given name with a full date of birth.
 
+use std::borrow::Cow;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::token::{TaggedToken, Token, TokenKind};
+use super::token::{TaggedToken, TokenKind};
 
 /// How sure a link is, and so what it may open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Tier {
-    /// An NHS number, or name and birth with one corroborator: linked.
+    /// An official number that nothing contradicts, or name and birth with a corroborator: linked.
     Automatic = 1,
     /// Name and full date of birth, nothing else: told only that something exists, until one
     /// corroborator is confirmed.
@@ -21,6 +23,9 @@ pub enum Tier {
     Possible = 3,
     /// Not linked.
     Never = 4,
+    /// One official number on what seem to be two people: not linked, and somebody must find out
+    /// whose number it is.
+    Quarantine = 5,
 }
 
 impl Tier {
@@ -31,300 +36,382 @@ impl Tier {
             Self::NameAndBirth => "name_dob",
             Self::Possible => "possible",
             Self::Never => "never",
+            Self::Quarantine => "quarantine",
         }
     }
 }
 
-/// What two records say of one fact. A record that does not hold it neither agrees nor contradicts.
+/// What two records say of an official number. A record that does not hold it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+pub enum Number {
     Same,
     Different,
     Missing,
 }
 
-/// What two records have in common, kind by kind.
+/// How two names agree, the closest way that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    Exact,
+    /// One name, spelt or transliterated otherwise.
+    Spelling,
+    /// One is a short or pet form of the other.
+    Short,
+    /// One letter is another, too many, missing or elsewhere; and one of the two is in the table of
+    /// names, the other is not: so it is misspelt rather than somebody else's.
+    Misspelt,
+    /// One letter is another, too many, missing or elsewhere, as may be between two names.
+    Slip,
+    /// All parts of one are among the parts of the other.
+    Part,
+    /// They sound alike and are spelt otherwise.
+    Sound,
+    Different,
+    Missing,
+}
+
+/// How two dates of birth agree, the closest way that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Births {
+    Exact,
+    /// Day and month the other way round.
+    Swapped,
+    /// One digit differs, within one decade.
+    Slip,
+    /// The same year, where one of the two is 1 January and so tells no more.
+    YearOnly,
+    Different,
+    Missing,
+}
+
+/// Whether the names of two records agree in the other order, where they do not in this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    Exact,
+    Sound,
+    No,
+}
+
+/// What two records have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    nhs: Said,
-    nhs_given: Said,
-    nhs_birth: Said,
-    name_birth: Said,
-    /// A postcode, telephone or e-mail shared by the same name and birth.
-    corroborated: bool,
+    /// NHS number or PNC ID: different if any differs.
+    pub number: Number,
+    pub given: Names,
+    pub family: Names,
+    /// The given name of one is the family name of the other, both ways.
+    pub swapped: Swapped,
+    pub birth: Births,
+    /// A postcode, telephone, e-mail or house in common.
+    pub corroborated: bool,
 }
 
 impl Evidence {
     /// Compares the tokens of two records, in any order. The result is the same both ways round.
     pub fn between(one: &[TaggedToken], other: &[TaggedToken]) -> Self {
-        let said = |kind| compare(one, other, kind);
-        let corroborators = [
-            TokenKind::NameBirthPostcode,
-            TokenKind::NameBirthPhone,
-            TokenKind::NameBirthEmail,
+        let kinds = Kinds::between(&in_order(one), &in_order(other));
+        let number = match (kinds.number(TokenKind::Nhs), kinds.number(TokenKind::Pnc)) {
+            (Number::Different, _) | (_, Number::Different) => Number::Different,
+            (Number::Same, _) | (_, Number::Same) => Number::Same,
+            (Number::Missing, Number::Missing) => Number::Missing,
+        };
+        let given = [
+            (TokenKind::Given, Names::Exact),
+            (TokenKind::GivenSpelling, Names::Spelling),
+            (TokenKind::GivenShort, Names::Short),
+            (TokenKind::GivenEdit, Names::Slip),
+            (TokenKind::GivenPart, Names::Part),
+            (TokenKind::GivenSound, Names::Sound),
         ];
+        let family = [
+            (TokenKind::Family, Names::Exact),
+            (TokenKind::FamilySpelling, Names::Spelling),
+            (TokenKind::FamilyEdit, Names::Slip),
+            (TokenKind::FamilyPart, Names::Part),
+            (TokenKind::FamilySound, Names::Sound),
+        ];
+        let corroborators = [
+            TokenKind::Postcode,
+            TokenKind::Phone,
+            TokenKind::Email,
+            TokenKind::Address,
+        ];
+        let mut given = kinds.names(&given);
+        if given == Names::Slip && kinds.in_one_only(TokenKind::GivenListed) {
+            given = Names::Misspelt;
+        }
+        let swapped = match given {
+            Names::Different | Names::Sound | Names::Part if kinds.share(TokenKind::Names) => {
+                Swapped::Exact
+            }
+            Names::Different if kinds.share(TokenKind::NamesSound) => Swapped::Sound,
+            _ => Swapped::No,
+        };
         Self {
-            nhs: said(TokenKind::Nhs),
-            nhs_given: said(TokenKind::NhsGiven),
-            nhs_birth: said(TokenKind::NhsBirth),
-            name_birth: said(TokenKind::NameBirth),
-            corroborated: corroborators
-                .into_iter()
-                .any(|kind| shares(one, other, kind)),
+            number,
+            given,
+            family: kinds.names(&family),
+            swapped,
+            birth: kinds.births(),
+            corroborated: corroborators.into_iter().any(|kind| kinds.share(kind)),
         }
     }
 }
 
-/// The tier of a pair (rules A1, A2 without similarity, and A2n of the linkage study).
+/// The tier of a pair.
 pub fn tier(evidence: &Evidence) -> Tier {
-    match (evidence.nhs, evidence.name_birth) {
+    match evidence.number {
         // Two numbers are two people, whatever else agrees.
-        (Said::Different, _) => Tier::Never,
-        // The number of a twin or a mother, typed on the wrong record. A changed surname alone
-        // is no contradiction: those who fled and those who married have one.
-        (Said::Same, _)
-            if evidence.nhs_given == Said::Different || evidence.nhs_birth == Said::Different =>
-        {
-            Tier::Never
+        Number::Different => Tier::Never,
+        Number::Same if contradicts(evidence) || unconfirmed(evidence) => Tier::Quarantine,
+        Number::Same => Tier::Automatic,
+        Number::Missing => by_name(evidence),
+    }
+}
+
+/// Two records that cannot be of one person, whatever links them: two official numbers, another
+/// given name or another date of birth. A changed surname is no contradiction: those who fled and
+/// those who married have one.
+pub fn contradicts(evidence: &Evidence) -> bool {
+    evidence.number == Number::Different
+        || evidence.given == Names::Different && evidence.swapped == Swapped::No
+        || evidence.birth == Births::Different
+}
+
+/// Only the family names speak for or against an official number, and they differ.
+fn unconfirmed(evidence: &Evidence) -> bool {
+    evidence.given == Names::Missing
+        && evidence.birth == Births::Missing
+        && evidence.family == Names::Different
+}
+
+/// How both names agree together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Together {
+    Same,
+    Swapped,
+    /// The given name, and the family name nearly.
+    FamilyNear,
+    /// The given name and another family name, or none.
+    FamilyOther,
+    /// The given name misspelt, and the same family name.
+    GivenMisspelt,
+    /// The given name in another spelling, and the same family name.
+    GivenRespelt,
+    /// The given name only nearly, the family name at least nearly.
+    GivenNear,
+    /// The given name only nearly, and another family name, or none.
+    GivenNearFamilyOther,
+    /// In the other order, by their sound.
+    SwappedNear,
+    No,
+}
+
+impl Together {
+    fn of(evidence: &Evidence) -> Self {
+        match evidence.swapped {
+            Swapped::Exact => return Self::Swapped,
+            Swapped::Sound => return Self::SwappedNear,
+            Swapped::No => {}
         }
-        (Said::Same, _) => Tier::Automatic,
-        (Said::Missing, Said::Same) if evidence.corroborated => Tier::Automatic,
-        (Said::Missing, Said::Same) => Tier::NameAndBirth,
-        (Said::Missing, Said::Different | Said::Missing) => Tier::Never,
+        let near = |name| {
+            matches!(
+                name,
+                Names::Spelling
+                    | Names::Short
+                    | Names::Misspelt
+                    | Names::Slip
+                    | Names::Part
+                    | Names::Sound
+            )
+        };
+        let same = |name| matches!(name, Names::Exact | Names::Spelling);
+        let (given, family) = (evidence.given, evidence.family);
+        // Twins may be named Ian and Iain: of given names another spelling is another name, until
+        // somebody looks.
+        if given == Names::Exact {
+            if same(family) {
+                Self::Same
+            } else if near(family) {
+                Self::FamilyNear
+            } else {
+                Self::FamilyOther
+            }
+        } else if given == Names::Misspelt && same(family) {
+            Self::GivenMisspelt
+        } else if given == Names::Spelling && same(family) {
+            Self::GivenRespelt
+        } else if near(given) && (same(family) || near(family)) {
+            Self::GivenNear
+        } else if near(given) && given != Names::Sound {
+            Self::GivenNearFamilyOther
+        } else {
+            Self::No
+        }
     }
 }
 
-fn of_kind(tokens: &[TaggedToken], kind: TokenKind) -> impl Iterator<Item = Token> {
-    tokens
-        .iter()
-        .filter(move |tagged| tagged.kind == kind)
-        .map(|tagged| tagged.token)
-}
-
-fn shares(one: &[TaggedToken], other: &[TaggedToken], kind: TokenKind) -> bool {
-    of_kind(one, kind).any(|token| of_kind(other, kind).any(|same| same == token))
-}
-
-/// A record has at most one token of these kinds. Should a set hold several, any that the other
-/// does not have counts as a difference: prefer a miss.
-fn compare(one: &[TaggedToken], other: &[TaggedToken], kind: TokenKind) -> Said {
-    let within = |all: &[TaggedToken], some: &[TaggedToken]| {
-        of_kind(some, kind).all(|token| of_kind(all, kind).any(|same| same == token))
+fn by_name(evidence: &Evidence) -> Tier {
+    use Tier::{Automatic, NameAndBirth, Never, Possible};
+    let (corroborated, alone) = match (Together::of(evidence), evidence.birth) {
+        (_, Births::Different | Births::Missing) | (Together::No, _) => (Never, Never),
+        // Day and month swapped are as unlikely by chance as the same date.
+        (Together::Same | Together::FamilyNear, Births::Exact) => (Automatic, NameAndBirth),
+        (Together::Same, Births::Swapped) => (Automatic, NameAndBirth),
+        (Together::Swapped, Births::Exact) => (Automatic, NameAndBirth),
+        (Together::FamilyOther, Births::Exact) => (Automatic, Possible),
+        (Together::Same, Births::Slip) => (Automatic, Possible),
+        (Together::Same, Births::YearOnly) => (Possible, Possible),
+        (Together::GivenMisspelt, Births::Exact) => (NameAndBirth, Possible),
+        (Together::GivenRespelt | Together::GivenNear | Together::SwappedNear, Births::Exact) => {
+            (Possible, Possible)
+        }
+        (Together::GivenNearFamilyOther, Births::Exact) => (Possible, Never),
+        (
+            Together::FamilyNear
+            | Together::Swapped
+            | Together::GivenMisspelt
+            | Together::GivenRespelt,
+            Births::Swapped | Births::Slip | Births::YearOnly,
+        ) => (Possible, Never),
+        (
+            Together::FamilyOther
+            | Together::GivenNear
+            | Together::SwappedNear
+            | Together::GivenNearFamilyOther,
+            Births::Swapped | Births::Slip | Births::YearOnly,
+        ) => (Never, Never),
     };
-    if of_kind(one, kind).next().is_none() || of_kind(other, kind).next().is_none() {
-        Said::Missing
-    } else if within(one, other) && within(other, one) {
-        Said::Same
+    if evidence.corroborated {
+        corroborated
     } else {
-        Said::Different
+        alone
     }
+}
+
+fn in_order(tokens: &[TaggedToken]) -> Cow<'_, [TaggedToken]> {
+    if tokens.is_sorted() {
+        return Cow::Borrowed(tokens);
+    }
+    let mut sorted = tokens.to_vec();
+    sorted.sort_unstable();
+    Cow::Owned(sorted)
+}
+
+/// Which kinds of token each record has and both share, as sets of bits by kind.
+#[derive(Default)]
+struct Kinds {
+    one: u64,
+    other: u64,
+    shared: u64,
+    /// Some token of the kind is in this record only.
+    only_one: u64,
+    only_other: u64,
+}
+
+impl Kinds {
+    /// Both in order: one walk along the two.
+    fn between(mut one: &[TaggedToken], mut other: &[TaggedToken]) -> Self {
+        let mut kinds = Self::default();
+        loop {
+            match (one, other) {
+                ([first, rest @ ..], [second, others @ ..]) => match first.cmp(second) {
+                    std::cmp::Ordering::Equal => {
+                        kinds.one |= bit(first.kind);
+                        kinds.other |= bit(first.kind);
+                        kinds.shared |= bit(first.kind);
+                        (one, other) = (rest, others);
+                    }
+                    std::cmp::Ordering::Less => {
+                        kinds.one |= bit(first.kind);
+                        kinds.only_one |= bit(first.kind);
+                        one = rest;
+                    }
+                    std::cmp::Ordering::Greater => {
+                        kinds.other |= bit(second.kind);
+                        kinds.only_other |= bit(second.kind);
+                        other = others;
+                    }
+                },
+                ([first, rest @ ..], []) => {
+                    kinds.one |= bit(first.kind);
+                    kinds.only_one |= bit(first.kind);
+                    one = rest;
+                }
+                ([], [second, others @ ..]) => {
+                    kinds.other |= bit(second.kind);
+                    kinds.only_other |= bit(second.kind);
+                    other = others;
+                }
+                ([], []) => return kinds,
+            }
+        }
+    }
+
+    fn share(&self, kind: TokenKind) -> bool {
+        self.shared & bit(kind) != 0
+    }
+
+    fn both(&self, kind: TokenKind) -> bool {
+        self.one & self.other & bit(kind) != 0
+    }
+
+    fn in_one_only(&self, kind: TokenKind) -> bool {
+        (self.one ^ self.other) & bit(kind) != 0
+    }
+
+    /// A record has at most one number of a kind. Should it hold several, any that the other does
+    /// not have counts as a difference: prefer a miss.
+    fn number(&self, kind: TokenKind) -> Number {
+        if !self.both(kind) {
+            Number::Missing
+        } else if (self.only_one | self.only_other) & bit(kind) == 0 {
+            Number::Same
+        } else {
+            Number::Different
+        }
+    }
+
+    /// The kinds from the closest agreement to the widest; the first is in every record that has
+    /// the name.
+    fn names(&self, kinds: &[(TokenKind, Names)]) -> Names {
+        let agrees = |kind| match kind {
+            // Brothers who share one part of their names each have another.
+            TokenKind::GivenPart | TokenKind::FamilyPart => {
+                self.share(kind) && self.only_one & self.only_other & bit(kind) == 0
+            }
+            _ => self.share(kind),
+        };
+        let agreed = kinds.iter().find(|(kind, _)| agrees(*kind));
+        let whole = kinds.first().map(|(kind, _)| *kind);
+        match agreed {
+            Some((_, level)) => *level,
+            None if whole.is_some_and(|kind| self.both(kind)) => Names::Different,
+            None => Names::Missing,
+        }
+    }
+
+    fn births(&self) -> Births {
+        let full = self.both(TokenKind::Birth);
+        if self.share(TokenKind::Birth) {
+            Births::Exact
+        } else if self.share(TokenKind::BirthSwap) {
+            Births::Swapped
+        } else if self.share(TokenKind::BirthSlip) {
+            Births::Slip
+        } else if !self.both(TokenKind::BirthYear) {
+            Births::Missing
+        } else if !full && self.share(TokenKind::BirthYear) {
+            Births::YearOnly
+        } else {
+            Births::Different
+        }
+    }
+}
+
+const fn bit(kind: TokenKind) -> u64 {
+    1 << kind as u8
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{RawFields, RawIdentifier, TokenKeys, resolve};
-    use super::*;
-    use jiff::civil::date;
-    use proptest::prelude::*;
-
-    /// given, family, birth, NHS number, postcode, telephone, e-mail
-    type Row<'a> = [&'a str; 7];
-
-    fn tokens(row: Row) -> Vec<TaggedToken> {
-        let [given, family, birth, nhs, postcode, phone, email] = row.map(str::to_owned);
-        let mut fields = RawFields::default();
-        fields.given_name = Some(given);
-        fields.family_name = Some(family);
-        fields.birth_date = Some(birth);
-        fields.nhs_number = Some(nhs);
-        fields.postcode = Some(postcode);
-        fields.phone = vec![phone];
-        fields.email = vec![email];
-        let keys = TokenKeys::derive(&[7; 32]);
-        let found = resolve(RawIdentifier::new(fields), &keys, date(2026, 11, 20));
-        found.ok().unwrap().0.tokens().to_vec()
-    }
-
-    const N1: &str = "9990000018";
-    const N2: &str = "9990000026";
-    const P: &str = "07700 900123";
-    const E: &str = "a@example.org";
-    const AMINA: Row = ["Amina", "Khan", "1990-05-02", N1, "E8 1DY", P, E];
-    const NAME: Row = ["Amina", "Khan", "1990-05-02", "", "", "", ""];
-
-    #[test]
-    fn tiers_of_pairs() {
-        let rows: [(&str, Row, Row); 22] = [
-            ("itself", AMINA, AMINA),
-            (
-                "number and name",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", N1, "", "", ""],
-            ),
-            (
-                "number, no birth",
-                AMINA,
-                ["Amina", "Khan", "", N1, "", "", ""],
-            ),
-            (
-                "number, year only",
-                AMINA,
-                ["Amina", "Khan", "1990-01-01", N1, "", "", ""],
-            ),
-            (
-                "number, new surname",
-                AMINA,
-                ["Amina", "Shah", "1990-05-02", N1, "", "", ""],
-            ),
-            (
-                "number, surname only",
-                AMINA,
-                ["", "Khan", "", N1, "", "", ""],
-            ),
-            (
-                "number, other given",
-                AMINA,
-                ["Aisha", "Khan", "1990-05-02", N1, "E8 1DY", P, E],
-            ),
-            (
-                "number, other given, no birth",
-                AMINA,
-                ["Aisha", "Khan", "", N1, "", "", ""],
-            ),
-            (
-                "number, other birth",
-                AMINA,
-                ["Amina", "Khan", "1990-05-03", N1, "E8 1DY", P, E],
-            ),
-            (
-                "two numbers, all else same",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", N2, "E8 1DY", P, E],
-            ),
-            (
-                "name, birth, postcode",
-                AMINA,
-                ["amina", "KHAN", "1990-05-02", "", "e81dy", "", ""],
-            ),
-            (
-                "name, birth, phone",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", "", "", "+447700900123", ""],
-            ),
-            (
-                "name, birth, email",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", "", "", "", "A@EXAMPLE.ORG"],
-            ),
-            (
-                "name, birth, moved",
-                AMINA,
-                ["Amina", "Khan", "1990-05-02", "", "N1 9GU", "", ""],
-            ),
-            ("name and birth", AMINA, NAME),
-            (
-                "name and year",
-                AMINA,
-                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
-            ),
-            (
-                "both year only",
-                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
-                ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
-            ),
-            (
-                "sister at home",
-                AMINA,
-                ["Aisha", "Khan", "1992-03-04", "", "E8 1DY", P, E],
-            ),
-            (
-                "twin at home",
-                AMINA,
-                ["Aisha", "Khan", "1990-05-02", "", "E8 1DY", P, E],
-            ),
-            (
-                "initial",
-                AMINA,
-                ["A", "Khan", "1990-05-02", "", "E8 1DY", P, E],
-            ),
-            (
-                "new surname, no number",
-                AMINA,
-                ["Amina", "Shah", "1990-05-02", "", "E8 1DY", P, E],
-            ),
-            (
-                "only home in common",
-                AMINA,
-                ["", "Khan", "", "", "E8 1DY", P, E],
-            ),
-        ];
-        let table: Vec<String> = rows
-            .into_iter()
-            .map(|(what, one, other)| {
-                let (one, other) = (tokens(one), tokens(other));
-                let found = tier(&Evidence::between(&one, &other));
-                assert_eq!(found, tier(&Evidence::between(&other, &one)), "{what}");
-                format!("{what}: {}", found.word())
-            })
-            .collect();
-        insta::assert_snapshot!(table.join("\n"), @"
-        itself: auto
-        number and name: auto
-        number, no birth: auto
-        number, year only: auto
-        number, new surname: auto
-        number, surname only: auto
-        number, other given: never
-        number, other given, no birth: never
-        number, other birth: never
-        two numbers, all else same: never
-        name, birth, postcode: auto
-        name, birth, phone: auto
-        name, birth, email: auto
-        name, birth, moved: name_dob
-        name and birth: name_dob
-        name and year: never
-        both year only: never
-        sister at home: never
-        twin at home: never
-        initial: never
-        new surname, no number: never
-        only home in common: never
-        ");
-    }
-
-    #[test]
-    fn nothing_in_common_is_never_a_link() {
-        assert_eq!(tier(&Evidence::between(&[], &[])), Tier::Never);
-        assert_eq!(tier(&Evidence::between(&tokens(AMINA), &[])), Tier::Never);
-    }
-
-    #[test]
-    fn a_set_with_two_numbers_never_agrees_with_one() {
-        let mut two = tokens(AMINA);
-        two.extend(tokens(["Amina", "Khan", "1990-05-02", N2, "", "", ""]));
-        assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
-    }
-
-    fn some_tokens() -> impl Strategy<Value = Vec<TaggedToken>> {
-        let one = (0..TokenKind::ALL.len(), 0_u8..3).prop_map(|(kind, byte)| TaggedToken {
-            kind: TokenKind::ALL[kind],
-            token: Token::from_bytes([byte; 16]),
-        });
-        proptest::collection::vec(one, 0..8)
-    }
-
-    proptest! {
-        #[test]
-        fn links_are_the_same_both_ways_and_need_a_shared_strong_token(
-            one in some_tokens(),
-            other in some_tokens(),
-        ) {
-            let found = tier(&Evidence::between(&one, &other));
-            prop_assert_eq!(found, tier(&Evidence::between(&other, &one)));
-            let strong = [TokenKind::Nhs, TokenKind::NameBirth];
-            let shared = strong.into_iter().any(|kind| shares(&one, &other, kind));
-            prop_assert!(shared || found == Tier::Never);
-        }
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ use super::BenchError;
 use super::meter::{memory_kib, percentile, thread_cpu};
 use super::report::Machine;
 use crate::domain::person::index::LinkIndex;
-use crate::domain::person::{Person, RawIdentifier, TokenKeys, resolve};
+use crate::domain::person::{Person, RawIdentifier, TokenKeys, TokenKind, resolve};
 use people::{People, Request};
 pub use report::ResolveReport;
 use report::{Row, Skipped};
@@ -182,7 +182,7 @@ impl Bench {
     /// The record of a person has her number: the threads' chunks are taken in turn.
     fn build(&self, persons: u64) -> Result<Built, BenchError> {
         let from = Instant::now();
-        let mut index = LinkIndex::new(|_| true);
+        let mut index = LinkIndex::new(TokenKind::is_key);
         thread::scope(|scope| {
             let makers: Vec<_> = (0..self.threads)
                 .map(|maker| {
