@@ -17,6 +17,7 @@ mod auditing;
 mod forgetting;
 mod governing;
 mod holding;
+mod linking;
 mod opened;
 mod reporting;
 mod restoring;
@@ -120,6 +121,9 @@ pub enum Read<'a> {
     Signs,
     /// Both organisations of the sealed items read so far.
     SealedParties,
+    /// A pair of records by the caller's alias, both records, and the records that either is linked
+    /// to.
+    Link(Id),
 }
 
 /// What may be told to the caller: a logged answer, what it opened, and the receipt.
@@ -582,6 +586,7 @@ impl Gateway {
                 Read::Withdrawals => self.read_withdrawals(&mut known).await?,
                 Read::Signs => self.count_signs(&mut known).await?,
                 Read::SealedParties => self.read_sealed_parties(&mut known).await?,
+                Read::Link(alias) => self.read_link(&mut known, attempt, *alias).await?,
                 Read::Receivers => {
                     let receivers = known.referrals.values().map(|sent| sent.recipient.clone());
                     let of: Vec<Aggregate> = receivers.map(Aggregate::Organisation).collect();
@@ -620,8 +625,15 @@ impl Gateway {
         Ok(known)
     }
 
-    /// Reads what is not read yet, so that a decision sees one version of each.
+    /// Reads what is not read yet, so that a decision sees one version of each; and of records, what
+    /// was decided about pairs that they are part of.
     async fn read(&self, known: &mut Known, of: &[Aggregate]) -> Result<(), Fault> {
+        self.read_these(known, of).await?;
+        let links = known.links_to_read();
+        self.read_these(known, &links).await
+    }
+
+    async fn read_these(&self, known: &mut Known, of: &[Aggregate]) -> Result<(), Fault> {
         let mut wanted: Vec<Aggregate> = of
             .iter()
             .filter(|aggregate| !known.has(aggregate))
@@ -750,6 +762,9 @@ const fn keys_for(action: Action) -> usize {
         | Action::AcceptReferral
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::QueryAssessments
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::BreakGlass
         | Action::Approve
         | Action::Reconcile => 64,

@@ -166,6 +166,9 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::Reconcile
         | Action::SealItem
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::Unknown => None,
     }
 }
@@ -188,6 +191,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReportSubject
         | Action::OpenSeal
         | Action::CollectItem
+        | Action::ReadLinks
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
         | Action::SealItem
@@ -207,6 +211,8 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Reconcile
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::Unknown => false,
     }
 }

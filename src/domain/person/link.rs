@@ -21,6 +21,9 @@ pub enum Tier {
     Possible = 3,
     /// Not linked.
     Never = 4,
+    /// One official number on what seem to be two people: not linked, and somebody must find out
+    /// whose number it is.
+    Quarantine = 5,
 }
 
 impl Tier {
@@ -31,13 +34,14 @@ impl Tier {
             Self::NameAndBirth => "name_dob",
             Self::Possible => "possible",
             Self::Never => "never",
+            Self::Quarantine => "quarantine",
         }
     }
 }
 
 /// What two records say of one fact. A record that does not hold it neither agrees nor contradicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+pub(super) enum Said {
     Same,
     Different,
     Missing,
@@ -46,12 +50,12 @@ enum Said {
 /// What two records have in common, kind by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    nhs: Said,
-    nhs_given: Said,
-    nhs_birth: Said,
-    name_birth: Said,
+    pub(super) nhs: Said,
+    pub(super) nhs_given: Said,
+    pub(super) nhs_birth: Said,
+    pub(super) name_birth: Said,
     /// A postcode, telephone or e-mail shared by the same name and birth.
-    corroborated: bool,
+    pub(super) corroborated: bool,
 }
 
 impl Evidence {
@@ -85,7 +89,7 @@ pub fn tier(evidence: &Evidence) -> Tier {
         (Said::Same, _)
             if evidence.nhs_given == Said::Different || evidence.nhs_birth == Said::Different =>
         {
-            Tier::Never
+            Tier::Quarantine
         }
         (Said::Same, _) => Tier::Automatic,
         (Said::Missing, Said::Same) if evidence.corroborated => Tier::Automatic,
@@ -274,9 +278,9 @@ mod tests {
         number, year only: auto
         number, new surname: auto
         number, surname only: auto
-        number, other given: never
-        number, other given, no birth: never
-        number, other birth: never
+        number, other given: quarantine
+        number, other given, no birth: quarantine
+        number, other birth: quarantine
         two numbers, all else same: never
         name, birth, postcode: auto
         name, birth, phone: auto

@@ -17,6 +17,7 @@ pub mod name;
 pub mod nhs;
 pub mod police;
 pub mod postcode;
+pub mod reason;
 pub mod safe_contact;
 pub mod token;
 
@@ -32,6 +33,7 @@ pub use name::Name;
 pub use nhs::NhsNumber;
 pub use police::{CrimeRef, looks_like_pnc};
 pub use postcode::Postcode;
+pub use reason::Reason;
 pub use safe_contact::{ContactMode, RawSafeContact, SafeContact};
 pub use token::{NORMALISER_VERSION, Person, TaggedToken, Token, TokenKeys, TokenKind};
 
