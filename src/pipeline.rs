@@ -55,7 +55,7 @@ use crate::domain::logged::Logged;
 use crate::domain::opening::Opening;
 use crate::domain::organisation::Service;
 use crate::domain::person::{
-    FieldError, Identity, Person, RawIdentifier, TaggedToken, Token, resolve,
+    FieldError, Identity, Person, RawIdentifier, TaggedToken, Token, keys_of, resolve,
 };
 use crate::domain::receipt::Receipt;
 use crate::domain::refusal::Refusal;
@@ -652,10 +652,7 @@ impl Gateway {
 
     /// Her tokens, the records that carry them, and what was withdrawn.
     async fn read_person(&self, known: &mut Known, tokens: &[TaggedToken]) -> Result<(), Fault> {
-        let of: Vec<Aggregate> = tokens
-            .iter()
-            .map(|tagged| Aggregate::Token(tagged.token))
-            .collect();
+        let of: Vec<Aggregate> = keys_of(tokens).map(Aggregate::Token).collect();
         self.read(known, &of).await?;
         let people: Vec<Aggregate> = known
             .holders_of(tokens)
@@ -716,8 +713,8 @@ impl Gateway {
     async fn read_withdrawals(&self, known: &mut Known) -> Result<(), Fault> {
         let records = known.people.values().filter_map(|one| one.record.as_ref());
         let of: Vec<Aggregate> = records
-            .flat_map(|record| &record.tokens)
-            .map(|tagged| Aggregate::Token(tagged.token))
+            .flat_map(|record| keys_of(&record.tokens))
+            .map(Aggregate::Token)
             .collect();
         self.read(known, &of).await
     }

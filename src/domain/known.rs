@@ -11,7 +11,7 @@ use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
-use super::person::{Evidence, TaggedToken, Tier, Token, tier};
+use super::person::{Evidence, TaggedToken, Tier, Token, keys_of, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
@@ -303,9 +303,8 @@ impl Known {
 
     /// The people to read next, so that links can be judged.
     pub fn holders_of(&self, tokens: &[TaggedToken]) -> Vec<PersonId> {
-        let mut people: Vec<PersonId> = tokens
-            .iter()
-            .filter_map(|tagged| self.holders.get(&tagged.token))
+        let mut people: Vec<PersonId> = keys_of(tokens)
+            .filter_map(|key| self.holders.get(&key))
             .flatten()
             .map(|holder| holder.person)
             .collect();

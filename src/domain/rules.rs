@@ -132,9 +132,11 @@ impl Rules {
         self.book.pages()
     }
 
-    /// The log's own pseudonyms of the person with these tokens, the strongest first.
+    /// The log's own pseudonyms of the person with these tokens, the strongest first; none from a
+    /// token that others have too.
     pub fn log_subjects(&self, tokens: &[TaggedToken]) -> Vec<[u8; 16]> {
-        let mut ordered: Vec<&TaggedToken> = tokens.iter().collect();
+        let names = tokens.iter().filter(|tagged| tagged.kind.names_in_log());
+        let mut ordered: Vec<&TaggedToken> = names.collect();
         ordered.sort_by_key(|tagged| tagged.kind);
         ordered
             .into_iter()

@@ -1,7 +1,11 @@
-//! `firedoor evaluate`: runs the real text screen over a file of sentences, so that anyone can
-//! measure it on text of their own. It never opens a store and logs nothing.
+//! `firedoor evaluate`: runs the real text screen over a file of sentences and the real matcher over
+//! a table of people, so that anyone can measure them on data of their own. It never opens a store
+//! and logs nothing.
 
 mod figures;
+mod linkage;
+mod linkage_figures;
+mod table;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -10,9 +14,13 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use figures::Figures;
+use jiff::tz::TimeZone;
+use linkage::People;
+use linkage_figures::Truth;
 use serde_json::{Value, json};
 
 use super::cli::CommandResult;
+use super::clock;
 use super::rules;
 use crate::domain::firewall::text::{Finding, Label, TextScreen};
 
@@ -57,6 +65,34 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         policies: Option<PathBuf>,
     },
+    /// Which records of one table, or across two, are of one person
+    #[command(
+        after_help = "Columns by header: `record_id` and any of `given_name`, `family_name`, \
+                      `birth_date` (ISO), `address_line`, `postcode`, `phone`, `email`, \
+                      `nhs_number`, `pnc_id`; absent or empty is unknown, and so is a field that \
+                      cannot be read, which is counted on standard error. Prints \
+                      `record_id_1,record_id_2,tier`: auto, name_dob, possible.\n\n\
+                      Example: firedoor evaluate linkage people.csv > pairs.csv"
+    )]
+    Linkage {
+        /// CSV with a header; `-` for standard input
+        file: PathBuf,
+        /// A second table: only pairs across the two
+        second: Option<PathBuf>,
+    },
+    /// How well the matcher does, by tier, pair of agencies and origin of the name
+    #[command(
+        after_help = "The people as for `evaluate linkage`, perhaps with columns `agency` and \
+                      `origin`; the truth with `record_id` and `person_id`, or with `record_id_1` \
+                      and `record_id_2`.\n\n\
+                      Example: firedoor evaluate linkage-figures people.csv truth.csv"
+    )]
+    LinkageFigures {
+        /// CSV with a header
+        file: PathBuf,
+        /// CSV with a header: which records are of one person
+        truth: PathBuf,
+    },
 }
 
 pub fn run(args: &Args) -> CommandResult {
@@ -74,8 +110,46 @@ pub fn run(args: &Args) -> CommandResult {
             }
             figures.write(output)?;
         }
+        Command::Linkage { file, second } => {
+            let people = people([Some(file), second.as_ref()].into_iter().flatten())?;
+            people.write_pairs(output)?;
+        }
+        Command::LinkageFigures { file, truth } => {
+            let people = people([file].into_iter())?;
+            let truth = named(truth, |input| Truth::read(input, &people))?;
+            linkage_figures::write(&people, &truth, output)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Compared under a key made up for the run: what is printed holds no token.
+fn people<'f>(files: impl Iterator<Item = &'f PathBuf>) -> Result<People, String> {
+    let today = clock::now()
+        .timestamp()
+        .ok_or("the clock is out of range")?;
+    let today = today.to_zoned(TimeZone::UTC).date();
+    let mut people = People::new(&[0; 32], today);
+    for file in files {
+        named(file, |input| people.read(input))?;
+    }
+    let mut unread = io::stderr().lock();
+    for (field, count) in people.unread() {
+        // Nobody is told where standard error is closed.
+        let _ = writeln!(
+            unread,
+            "{count} of {field} could not be read and count as unknown"
+        );
+    }
+    Ok(people)
+}
+
+/// An error that says in which file.
+fn named<T>(
+    file: &Path,
+    read: impl FnOnce(Box<dyn BufRead>) -> io::Result<T>,
+) -> Result<T, String> {
+    read(open(file)?).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn open(file: &Path) -> Result<Box<dyn BufRead>, String> {

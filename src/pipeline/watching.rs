@@ -14,7 +14,7 @@ use crate::domain::journey::keeping::{self, Draw};
 use crate::domain::journey::sealing::{self, Behind};
 use crate::domain::journey::watching::day;
 use crate::domain::known::Known;
-use crate::domain::person::Token;
+use crate::domain::person::{Token, keys_of};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::watch::sample::Week;
@@ -88,8 +88,9 @@ impl Gateway {
 
     /// Flags a person for the caller's own organisation.
     pub async fn flag(&self, attempt: Attempt, flagging: &Flagging) -> Result<Answered, Fault> {
-        let tokens = flagging.tokens.iter().map(|tagged| tagged.token);
-        let tokens: Vec<Token> = tokens.chain(flagging.household).collect();
+        let tokens: Vec<Token> = keys_of(&flagging.tokens)
+            .chain(flagging.household)
+            .collect();
         let of: Vec<Aggregate> = tokens.into_iter().map(Aggregate::Token).collect();
         self.run(attempt, &[Read::Of(&of)], |rules, attempt, known, keys| {
             flagging::flag(rules, attempt, known, keys, flagging)

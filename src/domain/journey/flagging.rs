@@ -9,7 +9,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::known::Known;
 use crate::domain::organisation::Flag;
-use crate::domain::person::{FieldError, TaggedToken, Token};
+use crate::domain::person::{FieldError, TaggedToken, Token, keys_of};
 use crate::domain::record::{Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -75,8 +75,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, flagging: &Flagging) -> Result
     };
     let user = flagging.user.as_deref().unwrap_or_default();
     let item = singleton(&format!("flag of {own} for {user}"));
-    let tokens = flag.tokens.iter().map(|tagged| tagged.token);
-    let places: Vec<Token> = tokens.chain(flag.household).collect();
+    let places: Vec<Token> = keys_of(&flag.tokens).chain(flag.household).collect();
     for token in places {
         ruling.fact(Aggregate::Token(token), item, &Record::Flag(flag.clone()));
     }

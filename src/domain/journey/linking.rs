@@ -12,7 +12,7 @@ use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
 use crate::domain::id::{Id, LinkId, OrgId, PersonId};
 use crate::domain::known::{Known, Person};
 use crate::domain::linkage::{Judgement, LinkState, Linkage, SeenLink, Verdict, evidence_digest};
-use crate::domain::person::{Evidence, FieldError, TaggedToken, Tier, tier};
+use crate::domain::person::{Evidence, FieldError, TaggedToken, Tier, contradicts, tier};
 use crate::domain::record::{PersonRecord, Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -48,7 +48,7 @@ pub fn meet(ruling: &mut Ruling<'_>, known: &Known, meeting: &Meeting<'_>) {
     let before = known.people.get(&meeting.person);
     let has = before.and_then(|person| person.record.as_ref());
     tokens.extend(has.iter().flat_map(|record| &record.tokens));
-    tokens.sort_by_key(|tagged| (tagged.kind, *tagged.token.bytes()));
+    tokens.sort_unstable();
     tokens.dedup();
     let asks = meeting.asks;
     let holds = meeting.holds || before.is_some_and(has_assessments);
@@ -337,10 +337,10 @@ fn check(known: &Known, pair: &Linkage, evidence: &Evidence) -> Result<(), Stop>
     let around = around.filter(|one| !halves.contains(one));
     let around = around.filter(|one| halves.iter().any(|half| joined(*one, *half)));
     let cluster: Vec<PersonId> = halves.into_iter().chain(around).collect();
-    let contradicts = |one: &PersonId, other: &PersonId| {
+    let contradict = |one: &PersonId, other: &PersonId| {
         let halves = record(known, *one).zip(record(known, *other));
         halves.is_some_and(|(here, there)| {
-            Evidence::between(&here.tokens, &there.tokens).contradicts()
+            contradicts(&Evidence::between(&here.tokens, &there.tokens))
         })
     };
     let third = |one: &PersonId| !halves.contains(one);
@@ -350,7 +350,7 @@ fn check(known: &Known, pair: &Linkage, evidence: &Evidence) -> Result<(), Stop>
         .flat_map(|(place, one)| cluster.iter().skip(place + 1).map(move |two| (one, two)))
         .filter(|(one, two)| third(one) || third(two))
         .filter(|(one, two)| !is_confirmed(known, **one, **two));
-    if evidence.two_numbers() || pairs.any(|(one, two)| contradicts(one, two)) {
+    if evidence.two_numbers() || pairs.any(|(one, two)| contradict(one, two)) {
         return Err(Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
             field: "id",
             message: "this would join records that contradict each other: correct or split the \

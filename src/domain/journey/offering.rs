@@ -497,6 +497,9 @@ pub fn write_person(
     for tagged in tokens {
         if !all.contains(tagged) {
             all.push(*tagged);
+            if !tagged.kind.is_key() {
+                continue;
+            }
             ruling.fact(
                 Aggregate::Token(tagged.token),
                 person.id(),

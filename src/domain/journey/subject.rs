@@ -8,7 +8,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, Counter, Window, Write};
 use crate::domain::id::{Id, PersonId, ReferralId};
 use crate::domain::known::Known;
-use crate::domain::person::{RawIdentifier, TaggedToken, Token};
+use crate::domain::person::{RawIdentifier, TaggedToken, Token, keys_of};
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{AskedAbout, Ruling};
 use crate::domain::time::When;
@@ -60,10 +60,10 @@ impl Subject {
         match self {
             Self::Referral(alias) => vec![Aggregate::Referral(referral(rules, attempt, *alias))],
             Self::Person(alias) => vec![Aggregate::Person(person(rules, attempt, *alias))],
-            Self::Tokens(tokens, household) => {
-                let tokens = tokens.iter().map(|tagged| tagged.token);
-                tokens.chain(*household).map(Aggregate::Token).collect()
-            }
+            Self::Tokens(tokens, household) => keys_of(tokens)
+                .chain(*household)
+                .map(Aggregate::Token)
+                .collect(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
 use crate::domain::id::{Id, OrgId, PersonId, ServiceId};
 use crate::domain::known::Known;
-use crate::domain::person::{TaggedToken, Tier};
+use crate::domain::person::{TaggedToken, Tier, keys_of};
 use crate::domain::record::Record;
 use crate::domain::referral::Referral;
 use crate::domain::rules::Rules;
@@ -83,9 +83,9 @@ pub fn withdraw(
 
 /// Lays the tombstone on her tokens, so that it stops what arrives later under another id.
 pub fn lay(ruling: &mut Ruling<'_>, tombstone: &Tombstone, item: Id) {
-    for tagged in &tombstone.tokens {
+    for key in keys_of(&tombstone.tokens) {
         ruling.fact(
-            Aggregate::Token(tagged.token),
+            Aggregate::Token(key),
             item,
             &Record::Tombstone(tombstone.clone()),
         );

@@ -47,15 +47,47 @@ impl BirthDate {
 
     /// `YYYY-MM-DD`.
     pub fn iso(&self) -> Zeroizing<String> {
-        let mut out = Zeroizing::new(String::with_capacity(10));
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{:04}-{:02}-{:02}", self.year, self.month, self.day);
-        out
+        self.form(|out| write!(out, "{:04}-{:02}-{:02}", self.year, self.month, self.day))
     }
 
     /// 1 January is what forms get when only the year is known, so the day proves nothing.
     pub fn year_only(&self) -> bool {
         self.month == 1 && self.day == 1
+    }
+
+    /// `YYYY`.
+    pub(super) fn year(&self) -> Zeroizing<String> {
+        self.form(|out| write!(out, "{:04}", self.year))
+    }
+
+    /// `MM-DD`.
+    pub(super) fn day_of_year(&self) -> Zeroizing<String> {
+        self.form(|out| write!(out, "{:02}-{:02}", self.month, self.day))
+    }
+
+    /// The year with day and month in order of size: equal where the two were swapped.
+    pub(super) fn unordered(&self) -> Zeroizing<String> {
+        let (less, more) = (self.day.min(self.month), self.day.max(self.month));
+        self.form(|out| write!(out, "{:04} {less:02} {more:02}", self.year))
+    }
+
+    /// The date without the last digit of the year, and without each digit of month and day: two
+    /// dates share one of these where one digit differs, and not the decade.
+    pub(super) fn slips(&self) -> impl Iterator<Item = Zeroizing<String>> {
+        let whole = self.iso();
+        [3, 5, 6, 8, 9].into_iter().map(move |left_out| {
+            let mut slip = Zeroizing::new(String::with_capacity(10));
+            let digits = whole.chars().enumerate();
+            slip.extend(digits.map(|(place, digit)| if place == left_out { '*' } else { digit }));
+            slip
+        })
+    }
+
+    fn form(&self, write: impl FnOnce(&mut String) -> std::fmt::Result) -> Zeroizing<String> {
+        let mut out = Zeroizing::new(String::with_capacity(10));
+        // Writing to a string cannot fail.
+        let _ = write(&mut out);
+        out
     }
 
     /// Completed years of life on a day.

@@ -85,6 +85,10 @@ impl FieldReader {
         self.errors.is_empty()
     }
 
+    pub(super) fn into_errors(self) -> Vec<FieldError> {
+        self.errors
+    }
+
     pub(super) fn finish<T>(self, value: T) -> Result<T, Vec<FieldError>> {
         if self.errors.is_empty() {
             Ok(value)

@@ -56,8 +56,18 @@ pub struct Identity {
 
 impl Identity {
     pub(super) fn parse(raw: RawIdentifier, on: Date) -> Result<Self, Vec<FieldError>> {
-        let RawIdentifier(fields) = &raw;
         let mut read = FieldReader::default();
+        let identity = Self::read(&raw, on, &mut read);
+        let blank = |name: &Option<String>| name.as_ref().is_none_or(|text| text.trim().is_empty());
+        if blank(&raw.0.given_name) && blank(&raw.0.family_name) {
+            read.refuse("family_name", "give at least a given name or a family name");
+        }
+        read.finish(identity)
+    }
+
+    /// All fields that can be read; the others are as if not given, and refused to `read`.
+    pub(super) fn read(raw: &RawIdentifier, on: Date, read: &mut FieldReader) -> Self {
+        let RawIdentifier(fields) = raw;
         let who = Who {
             version: Version,
             given_name: read.one("given_name", fields.given_name.as_ref(), Name::parse),
@@ -82,11 +92,7 @@ impl Identity {
             address_line: read.one("address_line", fields.address_line.as_ref(), Line::parse),
             postcode: read.one("postcode", fields.postcode.as_ref(), Postcode::parse),
         };
-        let blank = |name: &Option<String>| name.as_ref().is_none_or(|text| text.trim().is_empty());
-        if blank(&fields.given_name) && blank(&fields.family_name) {
-            read.refuse("family_name", "give at least a given name or a family name");
-        }
-        read.finish(Self { who, whereabouts })
+        Self { who, whereabouts }
     }
 }
 

@@ -3,16 +3,18 @@
 //! A wrong link is a disclosure, so a miss is preferred. Surname, address, postcode and telephone
 //! never add up to a link: they only corroborate a given name with a full date of birth.
 
+use std::borrow::Cow;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::token::{TaggedToken, Token, TokenKind};
+use super::token::{TaggedToken, TokenKind};
 
 /// How sure a link is, and so what it may open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Tier {
-    /// An NHS number, or name and birth with one corroborator: linked.
+    /// An official number that nothing contradicts, or name and birth with a corroborator: linked.
     Automatic = 1,
     /// Name and full date of birth, nothing else: told only that something exists, until one
     /// corroborator is confirmed.
@@ -39,93 +41,381 @@ impl Tier {
     }
 }
 
-/// What two records say of one fact. A record that does not hold it neither agrees nor contradicts.
+/// What two records say of an official number. A record that does not hold it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub enum Number {
     Same,
     Different,
     Missing,
 }
 
-/// What two records have in common, kind by kind.
+/// How two names agree, the closest way that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    Exact,
+    /// One name, spelt or transliterated otherwise.
+    Spelling,
+    /// One is a short or pet form of the other.
+    Short,
+    /// One letter is another, too many, missing or elsewhere; and one of the two is in the table of
+    /// names, the other is not: so it is misspelt rather than somebody else's.
+    Misspelt,
+    /// One letter is another, too many, missing or elsewhere, as may be between two names.
+    Slip,
+    /// All parts of one are among the parts of the other.
+    Part,
+    /// They sound alike and are spelt otherwise.
+    Sound,
+    Different,
+    Missing,
+}
+
+/// How two dates of birth agree, the closest way that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Births {
+    Exact,
+    /// Day and month the other way round.
+    Swapped,
+    /// One digit differs, within one decade.
+    Slip,
+    /// The same year, where one of the two is 1 January and so tells no more.
+    YearOnly,
+    Different,
+    Missing,
+}
+
+/// Whether the names of two records agree in the other order, where they do not in this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    Exact,
+    Sound,
+    No,
+}
+
+/// What two records have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    pub(super) nhs: Said,
-    pub(super) nhs_given: Said,
-    pub(super) nhs_birth: Said,
-    pub(super) name_birth: Said,
-    /// A postcode, telephone or e-mail shared by the same name and birth.
-    pub(super) corroborated: bool,
+    /// NHS number or PNC ID: different if any differs.
+    pub number: Number,
+    pub given: Names,
+    pub family: Names,
+    /// The given name of one is the family name of the other, both ways.
+    pub swapped: Swapped,
+    pub birth: Births,
+    /// A postcode, telephone, e-mail or house in common.
+    pub corroborated: bool,
 }
 
 impl Evidence {
     /// Compares the tokens of two records, in any order. The result is the same both ways round.
     pub fn between(one: &[TaggedToken], other: &[TaggedToken]) -> Self {
-        let said = |kind| compare(one, other, kind);
-        let corroborators = [
-            TokenKind::NameBirthPostcode,
-            TokenKind::NameBirthPhone,
-            TokenKind::NameBirthEmail,
+        let kinds = Kinds::between(&in_order(one), &in_order(other));
+        let number = match (kinds.number(TokenKind::Nhs), kinds.number(TokenKind::Pnc)) {
+            (Number::Different, _) | (_, Number::Different) => Number::Different,
+            (Number::Same, _) | (_, Number::Same) => Number::Same,
+            (Number::Missing, Number::Missing) => Number::Missing,
+        };
+        let given = [
+            (TokenKind::Given, Names::Exact),
+            (TokenKind::GivenSpelling, Names::Spelling),
+            (TokenKind::GivenShort, Names::Short),
+            (TokenKind::GivenEdit, Names::Slip),
+            (TokenKind::GivenPart, Names::Part),
+            (TokenKind::GivenSound, Names::Sound),
         ];
+        let family = [
+            (TokenKind::Family, Names::Exact),
+            (TokenKind::FamilySpelling, Names::Spelling),
+            (TokenKind::FamilyEdit, Names::Slip),
+            (TokenKind::FamilyPart, Names::Part),
+            (TokenKind::FamilySound, Names::Sound),
+        ];
+        let corroborators = [
+            TokenKind::Postcode,
+            TokenKind::Phone,
+            TokenKind::Email,
+            TokenKind::Address,
+        ];
+        let mut given = kinds.names(&given);
+        if given == Names::Slip && kinds.in_one_only(TokenKind::GivenListed) {
+            given = Names::Misspelt;
+        }
+        let swapped = match given {
+            Names::Different | Names::Sound | Names::Part if kinds.share(TokenKind::Names) => {
+                Swapped::Exact
+            }
+            Names::Different if kinds.share(TokenKind::NamesSound) => Swapped::Sound,
+            _ => Swapped::No,
+        };
         Self {
-            nhs: said(TokenKind::Nhs),
-            nhs_given: said(TokenKind::NhsGiven),
-            nhs_birth: said(TokenKind::NhsBirth),
-            name_birth: said(TokenKind::NameBirth),
-            corroborated: corroborators
-                .into_iter()
-                .any(|kind| shares(one, other, kind)),
+            number,
+            given,
+            family: kinds.names(&family),
+            swapped,
+            birth: kinds.births(),
+            corroborated: corroborators.into_iter().any(|kind| kinds.share(kind)),
         }
     }
 }
 
-/// The tier of a pair (rules A1, A2 without similarity, and A2n of the linkage study).
+/// The tier of a pair.
 pub fn tier(evidence: &Evidence) -> Tier {
-    match (evidence.nhs, evidence.name_birth) {
+    match evidence.number {
         // Two numbers are two people, whatever else agrees.
-        (Said::Different, _) => Tier::Never,
-        // The number of a twin or a mother, typed on the wrong record. A changed surname alone
-        // is no contradiction: those who fled and those who married have one.
-        (Said::Same, _)
-            if evidence.nhs_given == Said::Different || evidence.nhs_birth == Said::Different =>
-        {
-            Tier::Quarantine
+        Number::Different => Tier::Never,
+        Number::Same if contradicts(evidence) || unconfirmed(evidence) => Tier::Quarantine,
+        Number::Same => Tier::Automatic,
+        Number::Missing => by_name(evidence),
+    }
+}
+
+/// Two records that cannot be of one person, whatever links them: two official numbers, another
+/// given name or another date of birth. A changed surname is no contradiction: those who fled and
+/// those who married have one.
+pub fn contradicts(evidence: &Evidence) -> bool {
+    evidence.number == Number::Different
+        || evidence.given == Names::Different && evidence.swapped == Swapped::No
+        || evidence.birth == Births::Different
+}
+
+/// Only the family names speak for or against an official number, and they differ.
+fn unconfirmed(evidence: &Evidence) -> bool {
+    evidence.given == Names::Missing
+        && evidence.birth == Births::Missing
+        && evidence.family == Names::Different
+}
+
+/// How both names agree together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Together {
+    Same,
+    Swapped,
+    /// The given name, and the family name nearly.
+    FamilyNear,
+    /// The given name and another family name, or none.
+    FamilyOther,
+    /// The given name misspelt, and the same family name.
+    GivenMisspelt,
+    /// The given name in another spelling, and the same family name.
+    GivenRespelt,
+    /// The given name only nearly, the family name at least nearly.
+    GivenNear,
+    /// The given name only nearly, and another family name, or none.
+    GivenNearFamilyOther,
+    /// In the other order, by their sound.
+    SwappedNear,
+    No,
+}
+
+impl Together {
+    fn of(evidence: &Evidence) -> Self {
+        match evidence.swapped {
+            Swapped::Exact => return Self::Swapped,
+            Swapped::Sound => return Self::SwappedNear,
+            Swapped::No => {}
         }
-        (Said::Same, _) => Tier::Automatic,
-        (Said::Missing, Said::Same) if evidence.corroborated => Tier::Automatic,
-        (Said::Missing, Said::Same) => Tier::NameAndBirth,
-        (Said::Missing, Said::Different | Said::Missing) => Tier::Never,
+        let near = |name| {
+            matches!(
+                name,
+                Names::Spelling
+                    | Names::Short
+                    | Names::Misspelt
+                    | Names::Slip
+                    | Names::Part
+                    | Names::Sound
+            )
+        };
+        let same = |name| matches!(name, Names::Exact | Names::Spelling);
+        let (given, family) = (evidence.given, evidence.family);
+        // Twins may be named Ian and Iain: of given names another spelling is another name, until
+        // somebody looks.
+        if given == Names::Exact {
+            if same(family) {
+                Self::Same
+            } else if near(family) {
+                Self::FamilyNear
+            } else {
+                Self::FamilyOther
+            }
+        } else if given == Names::Misspelt && same(family) {
+            Self::GivenMisspelt
+        } else if given == Names::Spelling && same(family) {
+            Self::GivenRespelt
+        } else if near(given) && (same(family) || near(family)) {
+            Self::GivenNear
+        } else if near(given) && given != Names::Sound {
+            Self::GivenNearFamilyOther
+        } else {
+            Self::No
+        }
     }
 }
 
-fn of_kind(tokens: &[TaggedToken], kind: TokenKind) -> impl Iterator<Item = Token> {
-    tokens
-        .iter()
-        .filter(move |tagged| tagged.kind == kind)
-        .map(|tagged| tagged.token)
-}
-
-fn shares(one: &[TaggedToken], other: &[TaggedToken], kind: TokenKind) -> bool {
-    of_kind(one, kind).any(|token| of_kind(other, kind).any(|same| same == token))
-}
-
-/// A record has at most one token of these kinds. Should a set hold several, any that the other
-/// does not have counts as a difference: prefer a miss.
-fn compare(one: &[TaggedToken], other: &[TaggedToken], kind: TokenKind) -> Said {
-    let within = |all: &[TaggedToken], some: &[TaggedToken]| {
-        of_kind(some, kind).all(|token| of_kind(all, kind).any(|same| same == token))
+fn by_name(evidence: &Evidence) -> Tier {
+    use Tier::{Automatic, NameAndBirth, Never, Possible};
+    let (corroborated, alone) = match (Together::of(evidence), evidence.birth) {
+        (_, Births::Different | Births::Missing) | (Together::No, _) => (Never, Never),
+        // Day and month swapped are as unlikely by chance as the same date.
+        (Together::Same | Together::FamilyNear, Births::Exact) => (Automatic, NameAndBirth),
+        (Together::Same, Births::Swapped) => (Automatic, NameAndBirth),
+        (Together::Swapped, Births::Exact) => (Automatic, NameAndBirth),
+        (Together::FamilyOther, Births::Exact) => (Automatic, Possible),
+        (Together::Same, Births::Slip) => (Automatic, Possible),
+        (Together::Same, Births::YearOnly) => (Possible, Possible),
+        (Together::GivenMisspelt, Births::Exact) => (NameAndBirth, Possible),
+        (Together::GivenRespelt | Together::GivenNear | Together::SwappedNear, Births::Exact) => {
+            (Possible, Possible)
+        }
+        (Together::GivenNearFamilyOther, Births::Exact) => (Possible, Never),
+        (
+            Together::FamilyNear
+            | Together::Swapped
+            | Together::GivenMisspelt
+            | Together::GivenRespelt,
+            Births::Swapped | Births::Slip | Births::YearOnly,
+        ) => (Possible, Never),
+        (
+            Together::FamilyOther
+            | Together::GivenNear
+            | Together::SwappedNear
+            | Together::GivenNearFamilyOther,
+            Births::Swapped | Births::Slip | Births::YearOnly,
+        ) => (Never, Never),
     };
-    if of_kind(one, kind).next().is_none() || of_kind(other, kind).next().is_none() {
-        Said::Missing
-    } else if within(one, other) && within(other, one) {
-        Said::Same
+    if evidence.corroborated {
+        corroborated
     } else {
-        Said::Different
+        alone
     }
+}
+
+fn in_order(tokens: &[TaggedToken]) -> Cow<'_, [TaggedToken]> {
+    if tokens.is_sorted() {
+        return Cow::Borrowed(tokens);
+    }
+    let mut sorted = tokens.to_vec();
+    sorted.sort_unstable();
+    Cow::Owned(sorted)
+}
+
+/// Which kinds of token each record has and both share, as sets of bits by kind.
+#[derive(Default)]
+struct Kinds {
+    one: u64,
+    other: u64,
+    shared: u64,
+    /// Some token of the kind is in this record only.
+    only_one: u64,
+    only_other: u64,
+}
+
+impl Kinds {
+    /// Both in order: one walk along the two.
+    fn between(mut one: &[TaggedToken], mut other: &[TaggedToken]) -> Self {
+        let mut kinds = Self::default();
+        loop {
+            match (one, other) {
+                ([first, rest @ ..], [second, others @ ..]) => match first.cmp(second) {
+                    std::cmp::Ordering::Equal => {
+                        kinds.one |= bit(first.kind);
+                        kinds.other |= bit(first.kind);
+                        kinds.shared |= bit(first.kind);
+                        (one, other) = (rest, others);
+                    }
+                    std::cmp::Ordering::Less => {
+                        kinds.one |= bit(first.kind);
+                        kinds.only_one |= bit(first.kind);
+                        one = rest;
+                    }
+                    std::cmp::Ordering::Greater => {
+                        kinds.other |= bit(second.kind);
+                        kinds.only_other |= bit(second.kind);
+                        other = others;
+                    }
+                },
+                ([first, rest @ ..], []) => {
+                    kinds.one |= bit(first.kind);
+                    kinds.only_one |= bit(first.kind);
+                    one = rest;
+                }
+                ([], [second, others @ ..]) => {
+                    kinds.other |= bit(second.kind);
+                    kinds.only_other |= bit(second.kind);
+                    other = others;
+                }
+                ([], []) => return kinds,
+            }
+        }
+    }
+
+    fn share(&self, kind: TokenKind) -> bool {
+        self.shared & bit(kind) != 0
+    }
+
+    fn both(&self, kind: TokenKind) -> bool {
+        self.one & self.other & bit(kind) != 0
+    }
+
+    fn in_one_only(&self, kind: TokenKind) -> bool {
+        (self.one ^ self.other) & bit(kind) != 0
+    }
+
+    /// A record has at most one number of a kind. Should it hold several, any that the other does
+    /// not have counts as a difference: prefer a miss.
+    fn number(&self, kind: TokenKind) -> Number {
+        if !self.both(kind) {
+            Number::Missing
+        } else if (self.only_one | self.only_other) & bit(kind) == 0 {
+            Number::Same
+        } else {
+            Number::Different
+        }
+    }
+
+    /// The kinds from the closest agreement to the widest; the first is in every record that has
+    /// the name.
+    fn names(&self, kinds: &[(TokenKind, Names)]) -> Names {
+        let agrees = |kind| match kind {
+            // Brothers who share one part of their names each have another.
+            TokenKind::GivenPart | TokenKind::FamilyPart => {
+                self.share(kind) && self.only_one & self.only_other & bit(kind) == 0
+            }
+            _ => self.share(kind),
+        };
+        let agreed = kinds.iter().find(|(kind, _)| agrees(*kind));
+        let whole = kinds.first().map(|(kind, _)| *kind);
+        match agreed {
+            Some((_, level)) => *level,
+            None if whole.is_some_and(|kind| self.both(kind)) => Names::Different,
+            None => Names::Missing,
+        }
+    }
+
+    fn births(&self) -> Births {
+        let full = self.both(TokenKind::Birth);
+        if self.share(TokenKind::Birth) {
+            Births::Exact
+        } else if self.share(TokenKind::BirthSwap) {
+            Births::Swapped
+        } else if self.share(TokenKind::BirthSlip) {
+            Births::Slip
+        } else if !self.both(TokenKind::BirthYear) {
+            Births::Missing
+        } else if !full && self.share(TokenKind::BirthYear) {
+            Births::YearOnly
+        } else {
+            Births::Different
+        }
+    }
+}
+
+const fn bit(kind: TokenKind) -> u64 {
+    1 << kind as u8
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::token::Token;
     use super::super::{RawFields, RawIdentifier, TokenKeys, resolve};
     use super::*;
     use jiff::civil::date;
@@ -158,7 +448,7 @@ mod tests {
 
     #[test]
     fn tiers_of_pairs() {
-        let rows: [(&str, Row, Row); 22] = [
+        let rows: [(&str, Row, Row); 44] = [
             ("itself", AMINA, AMINA),
             (
                 "number and name",
@@ -257,6 +547,116 @@ mod tests {
                 ["Amina", "Shah", "1990-05-02", "", "E8 1DY", P, E],
             ),
             (
+                "number, short name, year only",
+                ["Katherine", "Bell", "1980-01-01", N1, "", "", ""],
+                ["Kate", "Smith", "1980-07-06", N1, "", "", ""],
+            ),
+            (
+                "another spelling, at home",
+                ["Mohammed", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+                ["Muhammad", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "short name",
+                ["Katherine", "Bell", "1980-07-06", "", "", "", ""],
+                ["Kate", "Bell", "1980-07-06", "", "", "", ""],
+            ),
+            (
+                "two short names of one",
+                ["Katie", "Bell", "1980-07-06", "", "E8 1DY", P, ""],
+                ["Kate", "Bell", "1980-07-06", "", "E8 1DY", P, ""],
+            ),
+            (
+                "brothers of one first name",
+                ["Mohammed Ali", "Khan", "1990-05-02", "", "E8 1DY", P, ""],
+                ["Mohammed Hasan", "Khan", "1990-05-02", "", "E8 1DY", P, ""],
+            ),
+            (
+                "second given name left out",
+                ["Amina Noor", "Khan", "1990-05-02", "", "", "", ""],
+                NAME,
+            ),
+            (
+                "misspelt, at home",
+                AMINA,
+                ["Amnia", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "misspelt",
+                AMINA,
+                ["Amnia", "Khan", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "twins whose names are alike",
+                ["Gerald", "Bell", "1990-05-02", "", "E8 1DY", P, ""],
+                ["Gerard", "Bell", "1990-05-02", "", "E8 1DY", P, ""],
+            ),
+            (
+                "surname misspelt",
+                AMINA,
+                ["Amina", "Kahn", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "half of a double surname",
+                ["Ana", "Silva Santos", "1990-05-02", "", "", "", ""],
+                ["Ana", "Santos", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "new surname, moved",
+                AMINA,
+                ["Amina", "Shah", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "no surname, at home",
+                AMINA,
+                ["Amina", "", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "swapped",
+                AMINA,
+                ["Khan", "Amina", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "swapped, at home",
+                AMINA,
+                ["Khan", "Amina", "1990-05-02", "", "E8 1DY", "", ""],
+            ),
+            (
+                "swapped, misspelt",
+                AMINA,
+                ["Kahn", "Aamina", "1990-05-02", "", "", "", ""],
+            ),
+            (
+                "day and month swapped",
+                AMINA,
+                ["Amina", "Khan", "1990-02-05", "", "", "", ""],
+            ),
+            (
+                "one digit",
+                AMINA,
+                ["Amina", "Khan", "1990-05-12", "", "", "", ""],
+            ),
+            (
+                "one digit, at home",
+                AMINA,
+                ["Amina", "Khan", "1990-05-12", "", "E8 1DY", "", ""],
+            ),
+            (
+                "another decade, at home",
+                AMINA,
+                ["Amina", "Khan", "1980-05-02", "", "E8 1DY", P, E],
+            ),
+            (
+                "name and year, moved",
+                AMINA,
+                ["Amina", "Khan", "1990-01-01", "", "", "", ""],
+            ),
+            (
+                "misspelt, one digit, moved",
+                AMINA,
+                ["Amnia", "Khan", "1990-05-12", "", "", "", ""],
+            ),
+            (
                 "only home in common",
                 AMINA,
                 ["", "Khan", "", "", "E8 1DY", P, E],
@@ -280,19 +680,41 @@ mod tests {
         number, surname only: auto
         number, other given: quarantine
         number, other given, no birth: quarantine
-        number, other birth: quarantine
+        number, other birth: auto
         two numbers, all else same: never
         name, birth, postcode: auto
         name, birth, phone: auto
         name, birth, email: auto
         name, birth, moved: name_dob
         name and birth: name_dob
-        name and year: never
-        both year only: never
+        name and year: possible
+        both year only: possible
         sister at home: never
         twin at home: never
         initial: never
-        new surname, no number: never
+        new surname, no number: auto
+        number, short name, year only: auto
+        another spelling, at home: possible
+        short name: possible
+        two short names of one: possible
+        brothers of one first name: never
+        second given name left out: possible
+        misspelt, at home: name_dob
+        misspelt: possible
+        twins whose names are alike: possible
+        surname misspelt: name_dob
+        half of a double surname: name_dob
+        new surname, moved: possible
+        no surname, at home: auto
+        swapped: name_dob
+        swapped, at home: auto
+        swapped, misspelt: possible
+        day and month swapped: name_dob
+        one digit: possible
+        one digit, at home: auto
+        another decade, at home: never
+        name and year, moved: possible
+        misspelt, one digit, moved: never
         only home in common: never
         ");
     }
@@ -308,6 +730,8 @@ mod tests {
         let mut two = tokens(AMINA);
         two.extend(tokens(["Amina", "Khan", "1990-05-02", N2, "", "", ""]));
         assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
+        two.reverse();
+        assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
     }
 
     fn some_tokens() -> impl Strategy<Value = Vec<TaggedToken>> {
@@ -315,20 +739,41 @@ mod tests {
             kind: TokenKind::ALL[kind],
             token: Token::from_bytes([byte; 16]),
         });
-        proptest::collection::vec(one, 0..8)
+        proptest::collection::vec(one, 0..24)
     }
 
     proptest! {
         #[test]
-        fn links_are_the_same_both_ways_and_need_a_shared_strong_token(
+        fn links_are_the_same_both_ways_and_need_a_given_name_with_a_date_or_a_number(
             one in some_tokens(),
             other in some_tokens(),
         ) {
             let found = tier(&Evidence::between(&one, &other));
             prop_assert_eq!(found, tier(&Evidence::between(&other, &one)));
-            let strong = [TokenKind::Nhs, TokenKind::NameBirth];
-            let shared = strong.into_iter().any(|kind| shares(&one, &other, kind));
-            prop_assert!(shared || found == Tier::Never);
+            let given = [
+                TokenKind::Given,
+                TokenKind::GivenSpelling,
+                TokenKind::GivenShort,
+                TokenKind::GivenEdit,
+                TokenKind::GivenPart,
+                TokenKind::GivenSound,
+                TokenKind::Names,
+                TokenKind::NamesSound,
+            ];
+            let born = [
+                TokenKind::Birth,
+                TokenKind::BirthYear,
+                TokenKind::BirthSlip,
+                TokenKind::BirthSwap,
+            ];
+            let shared = |kinds: &[TokenKind]| {
+                kinds.iter().any(|kind| {
+                    one.iter().any(|tagged| tagged.kind == *kind && other.contains(tagged))
+                })
+            };
+            let number = shared(&[TokenKind::Nhs, TokenKind::Pnc]);
+            let strong = number || shared(&given) && shared(&born);
+            prop_assert!(strong || found == Tier::Never);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Names as people write them, and folded to letters that can be compared.
 //!
-//! Folding loses much on purpose, so a folded name alone never says who someone is: it only ever
-//! goes into a keyed token together with a full date of birth or an NHS number.
+//! Folding loses much on purpose, so a folded name alone never says who someone is.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use deunicode::deunicode_char;
@@ -15,7 +14,7 @@ use super::line::Line;
 pub const NAME_CHARS_MAX: usize = 100;
 
 /// What forms hold when nobody knows the name. Two such records are not the same person.
-const PLACEHOLDERS: [&str; 18] = [
+const PLACEHOLDERS: [&str; 21] = [
     "anon",
     "anonymous",
     "baby",
@@ -23,17 +22,31 @@ const PLACEHOLDERS: [&str; 18] = [
     "babygirl",
     "declined",
     "fnu",
+    "infant",
     "lnu",
     "nk",
+    "nfn",
     "noname",
     "notgiven",
     "notknown",
+    "notprovided",
     "notstated",
     "refused",
     "tbc",
     "twin",
     "unknown",
     "unnamed",
+];
+
+/// What stands before a given name and is none.
+const TITLES: [&str; 12] = [
+    "dr", "master", "miss", "mr", "mrs", "ms", "mx", "pc", "prof", "rev", "revd", "sir",
+];
+
+/// Words that join the parts of a name and are often left out.
+const PARTICLES: [&str; 26] = [
+    "abd", "abu", "al", "bin", "bint", "binti", "da", "das", "de", "del", "della", "den", "der",
+    "di", "do", "dos", "du", "e", "el", "ibn", "la", "le", "mc", "ul", "van", "von",
 ];
 
 /// A given, family or other name as it was written: 1 to 100 characters with at least one letter.
@@ -77,7 +90,11 @@ impl Folded {
         // different names equal.
         let mut plain = Zeroizing::new(String::with_capacity(text.len().saturating_mul(4)));
         for letter in text.nfkc() {
-            plain.push_str(deunicode_char(letter).unwrap_or_default());
+            let written = deunicode_char(letter).unwrap_or_default();
+            // A picture is told in words, which are nobody's name.
+            if letter.is_alphabetic() || !written.contains(|one: char| one.is_ascii_alphabetic()) {
+                plain.push_str(written);
+            }
         }
         plain.make_ascii_lowercase();
         let mut folded = Self { parts: Vec::new() };
@@ -108,11 +125,48 @@ impl Folded {
         joined
     }
 
-    /// `joined`, unless it is empty or stands for "not known".
-    pub fn meaningful(&self) -> Option<Zeroizing<String>> {
-        let joined = self.joined();
-        let known = !joined.is_empty() && !PLACEHOLDERS.contains(&joined.as_str());
-        known.then_some(joined)
+    /// The name as it is compared: without titles. `None` if it is empty or stands for "not known".
+    pub fn known(&self) -> Option<Known> {
+        let titles = self.parts.iter();
+        let titles = titles.take_while(|part| TITLES.contains(&part.as_str()));
+        let titles = titles.count().min(self.parts.len().saturating_sub(1));
+        let parts: Vec<String> = self.parts.iter().skip(titles).cloned().collect();
+        let whole = parts.concat();
+        // "Baby of Amina", "Twin two Khan": the name of somebody else.
+        let of_another = parts.len() > 1
+            && matches!(
+                parts.first().map(String::as_str),
+                Some("baby" | "infant" | "twin")
+            );
+        let known = Known { whole, parts };
+        let stands_for_nothing = PLACEHOLDERS.contains(&known.whole.as_str());
+        (!known.whole.is_empty() && !stands_for_nothing && !of_another).then_some(known)
+    }
+}
+
+/// A folded name that says something.
+#[derive(ZeroizeOnDrop)]
+pub struct Known {
+    whole: String,
+    parts: Vec<String>,
+}
+
+impl Known {
+    /// All parts together, so that "Mary Ann", "Mary-Ann" and "Maryann" agree.
+    pub fn whole(&self) -> &str {
+        &self.whole
+    }
+
+    /// The parts that name someone: "de Souza e Silva" has `souza` and `silva`. A name of one part
+    /// is its own part.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        let names = |part: &str| part.len() > 1 && !PARTICLES.contains(&part);
+        let none = !self.parts.iter().any(|part| names(part));
+        let whole = none.then_some(self.whole.as_str());
+        let parts = self.parts.iter().map(String::as_str);
+        whole
+            .into_iter()
+            .chain(parts.filter(move |part| names(part)))
     }
 }
 
@@ -180,23 +234,9 @@ mod tests {
     #[test]
     fn a_name_that_nobody_knows_means_nothing() {
         for nobody in ["Unknown", "NOT KNOWN", "not-known", "N/K", "Baby Girl"] {
-            assert!(
-                Name::parse(nobody)
-                    .ok()
-                    .unwrap()
-                    .folded()
-                    .meaningful()
-                    .is_none()
-            );
+            assert!(Name::parse(nobody).ok().unwrap().folded().known().is_none());
         }
-        assert!(
-            Name::parse("Na")
-                .ok()
-                .unwrap()
-                .folded()
-                .meaningful()
-                .is_some()
-        );
+        assert!(Name::parse("Na").ok().unwrap().folded().known().is_some());
     }
 
     #[test]

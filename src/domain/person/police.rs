@@ -83,6 +83,48 @@ fn starts_with_pnc(text: &[char]) -> bool {
     check_letter(number(short_year) * 10_000_000 + number(serial)) == Some(letter)
 }
 
+/// A PNC ID: whom the police hold as an offender. Never in a victim's record.
+#[derive(ZeroizeOnDrop)]
+pub struct PncId(String);
+
+impl PncId {
+    /// Reads `2012/0052494Q`, with or without the slash and leading zeros.
+    ///
+    /// # Errors
+    /// Another form, or a wrong check letter.
+    pub fn parse(text: &str) -> Result<Self, BadField> {
+        let bad = BadField("must be a PNC ID such as 2012/0052494Q");
+        let text = text.trim();
+        let plain = text.split_once('/').or_else(|| text.split_at_checked(4));
+        let (year, rest) = plain.ok_or(bad)?;
+        let (serial, letter) = rest
+            .split_at_checked(rest.len().saturating_sub(1))
+            .ok_or(bad)?;
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let shaped = year.len() == 4 && (1..=7).contains(&serial.len());
+        if !shaped || !digits(year) || !digits(serial) {
+            return Err(bad);
+        }
+        let mut whole = Self(String::with_capacity(13));
+        whole.0.push_str(year);
+        whole.0.push('/');
+        whole.0.extend(std::iter::repeat_n('0', 7 - serial.len()));
+        whole.0.push_str(serial);
+        whole.0.push_str(letter);
+        whole.0.make_ascii_uppercase();
+        if looks_like_pnc(&whole.0) {
+            Ok(whole)
+        } else {
+            Err(bad)
+        }
+    }
+
+    /// `2012/0052494Q`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The check letter of a PNC ID: two digits of the year and seven of the serial, modulo 23
 /// (ministryofjustice/hmpps-person-record).
 fn check_letter(year_and_serial: u64) -> Option<char> {
@@ -142,6 +184,32 @@ mod tests {
             "２０１２/００５２４９４Q",
         ] {
             assert!(looks_like_pnc(found), "{found}");
+        }
+    }
+
+    #[test]
+    fn a_pnc_id_is_written_one_way() {
+        for same in [
+            "2012/0052494Q",
+            "2012/52494q",
+            "20120052494Q",
+            " 2012/0052494q ",
+        ] {
+            assert_eq!(
+                PncId::parse(same).ok().unwrap().as_str(),
+                "2012/0052494Q",
+                "{same}"
+            );
+        }
+        for bad in [
+            "",
+            "2012/0052494A",
+            "12/52494Q",
+            "2012/Q",
+            "é012/52494Q",
+            "2012/00524940Q",
+        ] {
+            assert!(PncId::parse(bad).is_err(), "{bad}");
         }
     }
 

@@ -23,7 +23,7 @@ use crate::domain::journey::offering::{self, Offer};
 use crate::domain::journey::{ACCEPTED, caller, recipient};
 use crate::domain::known::Known;
 use crate::domain::peer::Peer;
-use crate::domain::person::{RawFields, RawIdentifier, SafeContact};
+use crate::domain::person::{RawFields, RawIdentifier, SafeContact, keys_of};
 use crate::domain::policy::{Ask, ConsentState, authorise};
 use crate::domain::referral::Draft;
 use crate::domain::rules::Rules;
@@ -348,10 +348,7 @@ impl Bench {
                 Aggregate::Settings,
             ],
             vec![Aggregate::Organisation(receiver)],
-            tokens
-                .iter()
-                .map(|tagged| Aggregate::Token(tagged.token))
-                .collect(),
+            keys_of(tokens).map(Aggregate::Token).collect(),
         ];
         let mut known = Known::default();
         for mut of in reads {
