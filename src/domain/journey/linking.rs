@@ -337,10 +337,14 @@ fn check(known: &Known, pair: &Linkage, evidence: &Evidence) -> Result<(), Stop>
     let around = around.filter(|one| !halves.contains(one));
     let around = around.filter(|one| halves.iter().any(|half| joined(*one, *half)));
     let cluster: Vec<PersonId> = halves.into_iter().chain(around).collect();
+    // Where the two halves contradict each other, their holder was told so and decides just that; and
+    // whatever agrees with one half contradicts the other alike.
+    let quarantined = contradicts(evidence);
     let contradict = |one: &PersonId, other: &PersonId| {
         let halves = record(known, *one).zip(record(known, *other));
         halves.is_some_and(|(here, there)| {
-            contradicts(&Evidence::between(&here.tokens, &there.tokens))
+            let found = Evidence::between(&here.tokens, &there.tokens);
+            found.two_numbers() || !quarantined && contradicts(&found)
         })
     };
     let third = |one: &PersonId| !halves.contains(one);

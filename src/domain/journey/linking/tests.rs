@@ -331,19 +331,29 @@ fn a_yes_opens_only_what_its_speaker_holds_and_a_no_closes_both_ways() {
 
 #[test]
 fn a_record_that_contradicts_one_already_linked_is_not_joined() {
-    let (mut town, _) = met();
-    // The practice's record is linked to the service's by name, birth and postcode. Her name is not
-    // the one that the hospital knows.
-    let without_number = [MISTYPED[0], MISTYPED[1], MISTYPED[2], "", MISTYPED[4], ""];
-    town.assess("practice", without_number, &draft(start(), &[]));
-    let link = only(&town).id;
+    let held = ["Ferhana", "Ossewa", "1986-07-19", AMINA[3], "E8 1DY", ""];
+    let typo = ["Ferhara", "Ossewa", "1986-07-19", "", "E8 1DY", ""];
+    let mut town = Town::in_order();
+    town.assess("trust", held, &draft(start(), &["lantern"]));
+    town.now = town.now.plus_hours(1);
+    town.accepted("lantern", typo);
+    let pair = only(&town);
+    assert_eq!(
+        (pair.state(), pair.tier),
+        (LinkState::Waiting, Tier::Possible)
+    );
+    assert!(pair.reasons.contains(&Reason::GivenSimilar));
+    // The practice's record is linked to the service's, and has another number than the hospital's.
+    let other_number = [typo[0], typo[1], typo[2], NOBODY[3], typo[4], ""];
+    town.assess("practice", other_number, &draft(start(), &[]));
+    let link = pair.id;
+    let state = |town: &Town| town.known().links[&link].state();
     let done = say(&mut town, "trust", link, Verdict::Confirm);
     assert_eq!(done.answer.told(), "check-your-answers");
-    assert_eq!(only(&town).state(), LinkState::Waiting);
-    assert_eq!(
-        say(&mut town, "trust", link, Verdict::Reject).answer.told(),
-        "rejected"
-    );
+    assert_eq!(state(&town), LinkState::Waiting);
+    let done = say(&mut town, "trust", link, Verdict::Reject);
+    assert_eq!(done.answer.told(), "rejected");
+    assert_eq!(state(&town), LinkState::Rejected);
 }
 
 #[test]
