@@ -709,16 +709,6 @@ impl Gateway {
         Ok(())
     }
 
-    /// Withdrawals on tokens that only another organisation's record of her carries.
-    async fn read_withdrawals(&self, known: &mut Known) -> Result<(), Fault> {
-        let records = known.people.values().filter_map(|one| one.record.as_ref());
-        let of: Vec<Aggregate> = records
-            .flat_map(|record| keys_of(&record.tokens))
-            .map(Aggregate::Token)
-            .collect();
-        self.read(known, &of).await
-    }
-
     /// The referrals that `organisation` itself sent about the people read so far.
     async fn read_own_referrals(
         &self,

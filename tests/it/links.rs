@@ -69,7 +69,9 @@ impl Story {
         assert_eq!(said.status, 201, "{}", said.body);
         let triage = self.charity.as_user("r-osei", Role::Triage);
         let inbox = triage.get("/v1/inbox").await;
-        let id = inbox.list("/offers")[0]["id"].as_str().unwrap().to_owned();
+        let mut offers = inbox.list("/offers").iter();
+        let open = offers.find(|offer| offer["status"] == "offered").unwrap();
+        let id = open["id"].as_str().unwrap().to_owned();
         let accept = json!({ "worker": "r-osei", "onward_rule_accepted": true });
         let said = triage
             .post(&format!("/v1/referrals/{id}/accept"), &accept)
