@@ -212,12 +212,13 @@ mod tests {
     fn pairs_of_one_table_have_their_tier_and_what_is_unread_is_counted() {
         let (found, unread) = pairs(&[ONE]).unwrap();
         insta::assert_snapshot!(found, @r#"
-        ,2,auto
-        ,"3,a",name_dob
-        ,"3,a",name_dob
-        ,6,auto
+        record_id_1,record_id_2,tier
+        1,2,auto
+        1,"3,a",name_dob
+        2,"3,a",name_dob
+        5,6,auto
         5,7,auto
-        ,7,auto
+        6,7,auto
         "#);
         assert_eq!(unread, [("birth_date", 1), ("postcode", 1)]);
     }

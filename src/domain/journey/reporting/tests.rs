@@ -30,6 +30,10 @@ fn amina() -> Vec<TaggedToken> {
         token(TokenKind::NhsBirth, 3),
         token(TokenKind::NameBirth, 4),
         token(TokenKind::NameBirthPostcode, 5),
+        token(TokenKind::Given, 6),
+        token(TokenKind::Family, 7),
+        token(TokenKind::Birth, 8),
+        token(TokenKind::Postcode, 9),
     ]
 }
 
@@ -132,6 +136,10 @@ fn nothing_held_a_relative_and_an_unchecked_person_are_one_answer() {
     let brother = [
         token(TokenKind::NameBirth, 14),
         token(TokenKind::NameBirthPostcode, 15),
+        token(TokenKind::Given, 16),
+        token(TokenKind::Family, 7),
+        token(TokenKind::Birth, 18),
+        token(TokenKind::Postcode, 9),
     ];
     let relative = ask(&mut scene, HAVEN_IG, &brother, &[], &terms());
     assert_eq!(told(&relative), "nothing-to-show");
@@ -141,6 +149,8 @@ fn nothing_held_a_relative_and_an_unchecked_person_are_one_answer() {
         token(TokenKind::NhsGiven, 12),
         token(TokenKind::NhsBirth, 13),
         token(TokenKind::NameBirth, 14),
+        token(TokenKind::Given, 16),
+        token(TokenKind::Birth, 18),
     ];
     let entries = [listed(7, &[TokenKind::Nhs])];
     let relative = ask(&mut scene, HAVEN_IG, &husband, &entries, &terms());

@@ -1,0 +1,363 @@
+//! What two records say of each other, pair by pair.
+
+use super::super::token::Token;
+use super::super::{RawFields, RawIdentifier, TokenKeys, resolve};
+use super::*;
+use jiff::civil::date;
+use proptest::prelude::*;
+
+/// given, family, birth, NHS number, postcode, telephone, e-mail
+type Row<'a> = [&'a str; 7];
+
+fn tokens(row: Row) -> Vec<TaggedToken> {
+    let [given, family, birth, nhs, postcode, phone, email] = row.map(str::to_owned);
+    let mut fields = RawFields::default();
+    fields.given_name = Some(given);
+    fields.family_name = Some(family);
+    fields.birth_date = Some(birth);
+    fields.nhs_number = Some(nhs);
+    fields.postcode = Some(postcode);
+    fields.phone = vec![phone];
+    fields.email = vec![email];
+    let keys = TokenKeys::derive(&[7; 32]);
+    let found = resolve(RawIdentifier::new(fields), &keys, date(2026, 11, 20));
+    found.ok().unwrap().0.tokens().to_vec()
+}
+
+const N1: &str = "9990000018";
+const N2: &str = "9990000026";
+const P: &str = "07700 900123";
+const E: &str = "a@example.org";
+const AMINA: Row = ["Amina", "Khan", "1990-05-02", N1, "E8 1DY", P, E];
+const NAME: Row = ["Amina", "Khan", "1990-05-02", "", "", "", ""];
+
+#[test]
+fn tiers_of_pairs() {
+    let rows: [(&str, Row, Row); 44] = [
+        ("itself", AMINA, AMINA),
+        (
+            "number and name",
+            AMINA,
+            ["Amina", "Khan", "1990-05-02", N1, "", "", ""],
+        ),
+        (
+            "number, no birth",
+            AMINA,
+            ["Amina", "Khan", "", N1, "", "", ""],
+        ),
+        (
+            "number, year only",
+            AMINA,
+            ["Amina", "Khan", "1990-01-01", N1, "", "", ""],
+        ),
+        (
+            "number, new surname",
+            AMINA,
+            ["Amina", "Shah", "1990-05-02", N1, "", "", ""],
+        ),
+        (
+            "number, surname only",
+            AMINA,
+            ["", "Khan", "", N1, "", "", ""],
+        ),
+        (
+            "number, other given",
+            AMINA,
+            ["Aisha", "Khan", "1990-05-02", N1, "E8 1DY", P, E],
+        ),
+        (
+            "number, other given, no birth",
+            AMINA,
+            ["Aisha", "Khan", "", N1, "", "", ""],
+        ),
+        (
+            "number, other birth",
+            AMINA,
+            ["Amina", "Khan", "1990-05-03", N1, "E8 1DY", P, E],
+        ),
+        (
+            "two numbers, all else same",
+            AMINA,
+            ["Amina", "Khan", "1990-05-02", N2, "E8 1DY", P, E],
+        ),
+        (
+            "name, birth, postcode",
+            AMINA,
+            ["amina", "KHAN", "1990-05-02", "", "e81dy", "", ""],
+        ),
+        (
+            "name, birth, phone",
+            AMINA,
+            ["Amina", "Khan", "1990-05-02", "", "", "+447700900123", ""],
+        ),
+        (
+            "name, birth, email",
+            AMINA,
+            ["Amina", "Khan", "1990-05-02", "", "", "", "A@EXAMPLE.ORG"],
+        ),
+        (
+            "name, birth, moved",
+            AMINA,
+            ["Amina", "Khan", "1990-05-02", "", "N1 9GU", "", ""],
+        ),
+        ("name and birth", AMINA, NAME),
+        (
+            "name and year",
+            AMINA,
+            ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
+        ),
+        (
+            "both year only",
+            ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
+            ["Amina", "Khan", "1990-01-01", "", "E8 1DY", P, E],
+        ),
+        (
+            "sister at home",
+            AMINA,
+            ["Aisha", "Khan", "1992-03-04", "", "E8 1DY", P, E],
+        ),
+        (
+            "twin at home",
+            AMINA,
+            ["Aisha", "Khan", "1990-05-02", "", "E8 1DY", P, E],
+        ),
+        (
+            "initial",
+            AMINA,
+            ["A", "Khan", "1990-05-02", "", "E8 1DY", P, E],
+        ),
+        (
+            "new surname, no number",
+            AMINA,
+            ["Amina", "Shah", "1990-05-02", "", "E8 1DY", P, E],
+        ),
+        (
+            "number, short name, year only",
+            ["Katherine", "Bell", "1980-01-01", N1, "", "", ""],
+            ["Kate", "Smith", "1980-07-06", N1, "", "", ""],
+        ),
+        (
+            "another spelling, at home",
+            ["Mohammed", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+            ["Muhammad", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+        ),
+        (
+            "short name",
+            ["Katherine", "Bell", "1980-07-06", "", "", "", ""],
+            ["Kate", "Bell", "1980-07-06", "", "", "", ""],
+        ),
+        (
+            "two short names of one",
+            ["Katie", "Bell", "1980-07-06", "", "E8 1DY", P, ""],
+            ["Kate", "Bell", "1980-07-06", "", "E8 1DY", P, ""],
+        ),
+        (
+            "brothers of one first name",
+            ["Mohammed Ali", "Khan", "1990-05-02", "", "E8 1DY", P, ""],
+            ["Mohammed Hasan", "Khan", "1990-05-02", "", "E8 1DY", P, ""],
+        ),
+        (
+            "second given name left out",
+            ["Amina Noor", "Khan", "1990-05-02", "", "", "", ""],
+            NAME,
+        ),
+        (
+            "misspelt, at home",
+            AMINA,
+            ["Amnia", "Khan", "1990-05-02", "", "E8 1DY", "", ""],
+        ),
+        (
+            "misspelt",
+            AMINA,
+            ["Amnia", "Khan", "1990-05-02", "", "", "", ""],
+        ),
+        (
+            "twins whose names are alike",
+            ["Gerald", "Bell", "1990-05-02", "", "E8 1DY", P, ""],
+            ["Gerard", "Bell", "1990-05-02", "", "E8 1DY", P, ""],
+        ),
+        (
+            "surname misspelt",
+            AMINA,
+            ["Amina", "Kahn", "1990-05-02", "", "", "", ""],
+        ),
+        (
+            "half of a double surname",
+            ["Ana", "Silva Santos", "1990-05-02", "", "", "", ""],
+            ["Ana", "Santos", "1990-05-02", "", "", "", ""],
+        ),
+        (
+            "new surname, moved",
+            AMINA,
+            ["Amina", "Shah", "1990-05-02", "", "", "", ""],
+        ),
+        (
+            "no surname, at home",
+            AMINA,
+            ["Amina", "", "1990-05-02", "", "E8 1DY", "", ""],
+        ),
+        (
+            "swapped",
+            AMINA,
+            ["Khan", "Amina", "1990-05-02", "", "", "", ""],
+        ),
+        (
+            "swapped, at home",
+            AMINA,
+            ["Khan", "Amina", "1990-05-02", "", "E8 1DY", "", ""],
+        ),
+        (
+            "swapped, misspelt",
+            AMINA,
+            ["Kahn", "Aamina", "1990-05-02", "", "", "", ""],
+        ),
+        (
+            "day and month swapped",
+            AMINA,
+            ["Amina", "Khan", "1990-02-05", "", "", "", ""],
+        ),
+        (
+            "one digit",
+            AMINA,
+            ["Amina", "Khan", "1990-05-12", "", "", "", ""],
+        ),
+        (
+            "one digit, at home",
+            AMINA,
+            ["Amina", "Khan", "1990-05-12", "", "E8 1DY", "", ""],
+        ),
+        (
+            "another decade, at home",
+            AMINA,
+            ["Amina", "Khan", "1980-05-02", "", "E8 1DY", P, E],
+        ),
+        (
+            "name and year, moved",
+            AMINA,
+            ["Amina", "Khan", "1990-01-01", "", "", "", ""],
+        ),
+        (
+            "misspelt, one digit, moved",
+            AMINA,
+            ["Amnia", "Khan", "1990-05-12", "", "", "", ""],
+        ),
+        (
+            "only home in common",
+            AMINA,
+            ["", "Khan", "", "", "E8 1DY", P, E],
+        ),
+    ];
+    let table: Vec<String> = rows
+        .into_iter()
+        .map(|(what, one, other)| {
+            let (one, other) = (tokens(one), tokens(other));
+            let found = tier(&Evidence::between(&one, &other));
+            assert_eq!(found, tier(&Evidence::between(&other, &one)), "{what}");
+            format!("{what}: {}", found.word())
+        })
+        .collect();
+    insta::assert_snapshot!(table.join("\n"), @"
+    itself: auto
+    number and name: auto
+    number, no birth: auto
+    number, year only: auto
+    number, new surname: auto
+    number, surname only: auto
+    number, other given: quarantine
+    number, other given, no birth: quarantine
+    number, other birth: auto
+    two numbers, all else same: never
+    name, birth, postcode: auto
+    name, birth, phone: auto
+    name, birth, email: auto
+    name, birth, moved: name_dob
+    name and birth: name_dob
+    name and year: possible
+    both year only: possible
+    sister at home: never
+    twin at home: never
+    initial: never
+    new surname, no number: auto
+    number, short name, year only: auto
+    another spelling, at home: possible
+    short name: possible
+    two short names of one: possible
+    brothers of one first name: never
+    second given name left out: possible
+    misspelt, at home: name_dob
+    misspelt: possible
+    twins whose names are alike: possible
+    surname misspelt: name_dob
+    half of a double surname: name_dob
+    new surname, moved: possible
+    no surname, at home: auto
+    swapped: name_dob
+    swapped, at home: auto
+    swapped, misspelt: possible
+    day and month swapped: name_dob
+    one digit: possible
+    one digit, at home: auto
+    another decade, at home: never
+    name and year, moved: possible
+    misspelt, one digit, moved: never
+    only home in common: never
+    ");
+}
+
+#[test]
+fn nothing_in_common_is_never_a_link() {
+    assert_eq!(tier(&Evidence::between(&[], &[])), Tier::Never);
+    assert_eq!(tier(&Evidence::between(&tokens(AMINA), &[])), Tier::Never);
+}
+
+#[test]
+fn a_set_with_two_numbers_never_agrees_with_one() {
+    let mut two = tokens(AMINA);
+    two.extend(tokens(["Amina", "Khan", "1990-05-02", N2, "", "", ""]));
+    assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
+    two.reverse();
+    assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
+}
+
+fn some_tokens() -> impl Strategy<Value = Vec<TaggedToken>> {
+    let one = (0..TokenKind::ALL.len(), 0_u8..3).prop_map(|(kind, byte)| TaggedToken {
+        kind: TokenKind::ALL[kind],
+        token: Token::from_bytes([byte; 16]),
+    });
+    proptest::collection::vec(one, 0..24)
+}
+
+proptest! {
+    #[test]
+    fn links_are_the_same_both_ways_and_need_a_given_name_with_a_date_or_a_number(
+        one in some_tokens(),
+        other in some_tokens(),
+    ) {
+        let found = tier(&Evidence::between(&one, &other));
+        prop_assert_eq!(found, tier(&Evidence::between(&other, &one)));
+        let given = [
+            TokenKind::Given,
+            TokenKind::GivenSpelling,
+            TokenKind::GivenShort,
+            TokenKind::GivenEdit,
+            TokenKind::GivenPart,
+            TokenKind::GivenSound,
+            TokenKind::Names,
+            TokenKind::NamesSound,
+        ];
+        let born = [
+            TokenKind::Birth,
+            TokenKind::BirthYear,
+            TokenKind::BirthSlip,
+            TokenKind::BirthSwap,
+        ];
+        let shared = |kinds: &[TokenKind]| {
+            kinds.iter().any(|kind| {
+                one.iter().any(|tagged| tagged.kind == *kind && other.contains(tagged))
+            })
+        };
+        let number = shared(&[TokenKind::Nhs, TokenKind::Pnc]);
+        let strong = number || shared(&given) && shared(&born);
+        prop_assert!(strong || found == Tier::Never);
+    }
+}
