@@ -17,6 +17,7 @@ mod auditing;
 mod forgetting;
 mod governing;
 mod holding;
+mod linking;
 mod opened;
 mod reporting;
 mod restoring;
@@ -123,6 +124,9 @@ pub enum Read<'a> {
     Signs,
     /// Both organisations of the sealed items read so far.
     SealedParties,
+    /// A pair of records by the caller's alias, both records, and the records that either is linked
+    /// to.
+    Link(Id),
 }
 
 /// What may be told to the caller: a logged answer, what it opened, and the receipt.
@@ -585,6 +589,7 @@ impl Gateway {
                 Read::Withdrawals => self.read_withdrawals(&mut known).await?,
                 Read::Signs => self.count_signs(&mut known).await?,
                 Read::SealedParties => self.read_sealed_parties(&mut known).await?,
+                Read::Link(alias) => self.read_link(&mut known, attempt, *alias).await?,
                 Read::Receivers => {
                     let receivers = known.referrals.values().map(|sent| sent.recipient.clone());
                     let of: Vec<Aggregate> = receivers.map(Aggregate::Organisation).collect();
@@ -623,8 +628,15 @@ impl Gateway {
         Ok(known)
     }
 
-    /// Reads what is not read yet, so that a decision sees one version of each.
+    /// Reads what is not read yet, so that a decision sees one version of each; and of records, what
+    /// was decided about pairs that they are part of.
     async fn read(&self, known: &mut Known, of: &[Aggregate]) -> Result<(), Fault> {
+        self.read_these(known, of).await?;
+        let links = known.links_to_read();
+        self.read_these(known, &links).await
+    }
+
+    async fn read_these(&self, known: &mut Known, of: &[Aggregate]) -> Result<(), Fault> {
         let mut wanted: Vec<Aggregate> = of
             .iter()
             .filter(|aggregate| !known.has(aggregate))
@@ -701,16 +713,6 @@ impl Gateway {
         Ok(())
     }
 
-    /// Withdrawals on tokens that only another organisation's record of her carries.
-    async fn read_withdrawals(&self, known: &mut Known) -> Result<(), Fault> {
-        let records = known.people.values().filter_map(|one| one.record.as_ref());
-        let of: Vec<Aggregate> = records
-            .flat_map(|record| keys_of(&record.tokens))
-            .map(Aggregate::Token)
-            .collect();
-        self.read(known, &of).await
-    }
-
     /// The referrals that `organisation` itself sent about the people read so far.
     async fn read_own_referrals(
         &self,
@@ -751,6 +753,9 @@ const fn keys_for(action: Action) -> usize {
         | Action::AcceptReferral
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::QueryAssessments
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::BreakGlass
         | Action::Approve
         | Action::Reconcile => 64,

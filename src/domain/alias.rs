@@ -40,6 +40,8 @@ pub enum AliasKind {
     Proposal,
     Entry,
     SealedItem,
+    /// A pair of records, to the organisation that decides about it.
+    Link,
     /// The log's own pseudonym of a person; never shown, used to list her entries.
     LogSubject,
     /// A text that was held.
@@ -57,6 +59,7 @@ impl AliasKind {
             Self::Proposal => "proposal",
             Self::Entry => "entry",
             Self::SealedItem => "sealed-item",
+            Self::Link => "link",
             Self::LogSubject => "log-subject",
             Self::Hold => "hold",
         }

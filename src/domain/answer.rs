@@ -8,8 +8,9 @@ use super::decision::PartRef;
 use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
 use super::governance::Proposal;
-use super::id::{AssessmentId, ConsentId, Id, ProposalId, ReferralId, SealedItemId};
+use super::id::{AssessmentId, ConsentId, Id, LinkId, ProposalId, ReferralId, SealedItemId};
 use super::known::Known;
+use super::linkage::{LinkState, SeenLink};
 use super::referral::{PassOnBy, Referral, Update};
 use super::refusal::Refusal;
 use super::report::{Commission, Counting};
@@ -144,6 +145,12 @@ pub enum Answer {
         release: Screened<Release>,
     },
     ItemDestroyed,
+    /// What the caller's organisation is to decide about its own records, and what it decided.
+    Links(Vec<SeenLink>),
+    LinkDecided {
+        link: LinkId,
+        state: LinkState,
+    },
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -296,6 +303,8 @@ impl Answer {
             Self::WaitingItems(_) => "waiting-items",
             Self::ItemCollected { .. } => "item-collected",
             Self::ItemDestroyed => "item-destroyed",
+            Self::Links(_) => "links",
+            Self::LinkDecided { state, .. } => state.code(),
         }
     }
 
@@ -314,6 +323,7 @@ impl Answer {
             | Self::ReliedOn
             | Self::AdviceArranged { .. }
             | Self::WaitingItems(_)
+            | Self::Links(_)
             | Self::ItemCollected { .. } => true,
             Self::Refused(_)
             | Self::Nothing
@@ -352,6 +362,7 @@ impl Answer {
             | Self::Forgot
             | Self::AdviserKey(_)
             | Self::ItemSealed { .. }
+            | Self::LinkDecided { .. }
             | Self::ItemDestroyed => false,
         }
     }
@@ -408,6 +419,8 @@ impl Answer {
             | Self::ItemSealed { .. }
             | Self::AdviceArranged { .. }
             | Self::WaitingItems(_)
+            | Self::Links(_)
+            | Self::LinkDecided { .. }
             | Self::ItemDestroyed => &[],
         }
     }
@@ -466,6 +479,8 @@ impl Answer {
             | Self::AdviceArranged { .. }
             | Self::WaitingItems(_)
             | Self::ItemCollected { .. }
+            | Self::Links(_)
+            | Self::LinkDecided { .. }
             | Self::ItemDestroyed => None,
         }
     }

@@ -121,6 +121,9 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::SealItem
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::ReadAudit
         | Action::ReadAuditQueue
         | Action::DecideAuditItem

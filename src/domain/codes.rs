@@ -211,6 +211,12 @@ codes!(
         SealItem = "seal_item",
         /// The legal adviser's client fetches it, once; its sender sees that advice is arranged.
         CollectItem = "collect_item",
+        /// What must be decided about records that may be of one of the caller's own people.
+        ReadLinks = "read_links",
+        /// Another record is of the same person as one's own.
+        ConfirmLink = "confirm_link",
+        /// It is not: before anything was linked, or after.
+        RejectLink = "reject_link",
     }
 );
 

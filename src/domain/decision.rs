@@ -7,7 +7,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::Zeroizing;
 
 use super::codes::DataClass;
-use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
+use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
 use super::leaf::Leaf;
 use super::person::Token;
 use super::seal::{Sealed, Slot};
@@ -47,6 +47,9 @@ pub enum Aggregate {
     SealedItem(SealedItemId),
     /// The pages of a rulebook, by their hash; never changed.
     Rulebook([u8; 32]),
+    /// What was decided about a pair of records. Both records name it, so that whoever reads one of
+    /// them reads this too.
+    Link(LinkId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -166,6 +169,8 @@ pub enum List {
     /// All sealed items, each at the moment (milliseconds) from which something of it is to be
     /// destroyed.
     SealedDue,
+    /// Pairs of records whose holder decides about them: those that wait first ([`super::linkage`]).
+    Links(OrgId),
 }
 
 /// Limits that are counted in the commit itself.

@@ -162,6 +162,10 @@ random_id!(
     /// An item that one agency's client sealed for another's.
     SealedItemId
 );
+random_id!(
+    /// A pair of records that may be of one person, as seen from one of them.
+    LinkId
+);
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,8 @@ use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
 use super::governance::{Approvers, InForce, Proposal};
-use super::id::{Id, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
+use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
+use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::{Evidence, TaggedToken, Tier, Token, keys_of, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
@@ -28,6 +29,8 @@ pub struct Person {
     pub consents: Vec<Consent>,
     pub assessments: Vec<Assessment>,
     pub tombstones: Vec<Tombstone>,
+    /// The pairs that it is part of.
+    pub links: Vec<LinkId>,
 }
 
 /// Everything read so far for one decision, and at which versions.
@@ -57,6 +60,8 @@ pub struct Known {
     pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
     pub sealed_items: BTreeMap<SealedItemId, SealedItem>,
+    /// What was decided about pairs of the records that were read.
+    pub links: BTreeMap<LinkId, Linkage>,
     /// When the seal that a proposal opens was opened.
     pub seals_opened: BTreeMap<ProposalId, When>,
     pub queue: BTreeMap<Id, QueueItem>,
@@ -127,6 +132,9 @@ impl Known {
             (Aggregate::SealedItem(id), Record::SealedItem(sealed)) => {
                 self.sealed_items.insert(id, sealed);
             }
+            (Aggregate::Link(id), Record::Linkage(linkage)) => {
+                self.links.insert(id, linkage);
+            }
             (Aggregate::Queue(_), Record::QueueItem(entry)) => {
                 self.queue.insert(item, entry);
             }
@@ -165,6 +173,7 @@ impl Known {
             Record::Consent(consent) => person.consents.push(consent),
             Record::Assessment(assessment) => person.assessments.push(assessment),
             Record::Tombstone(tombstone) => person.tombstones.push(tombstone),
+            Record::PartOf(link) => person.links.push(link),
             Record::Organisation(_)
             | Record::User(_)
             | Record::Directory(_)
@@ -186,7 +195,8 @@ impl Known {
             | Record::SealedItem(_)
             | Record::MissingNote(_)
             | Record::Adopted(_)
-            | Record::Pages(_) => {}
+            | Record::Pages(_)
+            | Record::Linkage(_) => {}
         }
     }
 
@@ -213,21 +223,49 @@ impl Known {
             .collect()
     }
 
-    /// Records whose tokens have anything in common with `tokens`, with how strongly they agree.
-    pub fn linked(&self, tokens: &[TaggedToken]) -> Vec<(PersonId, Tier)> {
+    /// Records whose tokens have anything in common with `tokens`, with how strongly they agree;
+    /// for what is known under the record `from`, as far as their holders agree.
+    pub fn linked(&self, from: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<(PersonId, Tier)> {
         self.people
             .iter()
             .filter_map(|(id, person)| {
                 let record = person.record.as_ref()?;
-                Some((*id, tier(&Evidence::between(tokens, &record.tokens))))
+                let evidence = Evidence::between(tokens, &record.tokens);
+                let found = match from {
+                    Some(from) => self.judged(*id, from, &evidence),
+                    None => tier(&evidence),
+                };
+                Some((*id, found))
             })
             .filter(|(_, tier)| *tier != Tier::Never)
             .collect()
     }
 
+    /// How sure it is that `held` is of her whom `other` is of, when what is under `held` would be
+    /// shown to whoever keeps `other`. A no of either side counts; a yes only of who holds.
+    pub fn judged(&self, held: PersonId, other: PersonId, evidence: &Evidence) -> Tier {
+        let there = self.links.get(&LinkId::of(held, other));
+        let back = self.links.get(&LinkId::of(other, held));
+        let parted = [there, back].into_iter().flatten().any(Linkage::is_parted);
+        if parted {
+            Tier::Never
+        } else if there.is_some_and(Linkage::is_confirmed) && !evidence.two_numbers() {
+            Tier::Automatic
+        } else {
+            tier(evidence)
+        }
+    }
+
+    /// What was decided about pairs of the records read so far, and is still to be read.
+    pub fn links_to_read(&self) -> Vec<Aggregate> {
+        let links = self.people.values().flat_map(|person| &person.links);
+        let of = links.map(|link| Aggregate::Link(*link));
+        of.filter(|of| !self.has(of)).collect()
+    }
+
     /// An organisation's own record of the person that `tokens` speak of, if it is certain.
     pub fn own_record(&self, organisation: &OrgId, tokens: &[TaggedToken]) -> Option<PersonId> {
-        self.linked(tokens)
+        self.linked(None, tokens)
             .into_iter()
             .filter(|(_, tier)| *tier == Tier::Automatic)
             .map(|(id, _)| id)

@@ -198,6 +198,9 @@ impl Ask {
             // Her consent is inside the box, where only the two clients see it.
             | Action::SealItem
             | Action::CollectItem
+            | Action::ReadLinks
+            | Action::ConfirmLink
+            | Action::RejectLink
             | Action::Unknown => serves(self.consent),
         }
     }

@@ -9,7 +9,8 @@ use super::assessment::Assessment;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::consent::{Consent, Tombstone};
 use super::governance::{Approvers, InForce, Proposal};
-use super::id::{Id, OrgId, PersonId, ReferralId};
+use super::id::{Id, LinkId, OrgId, PersonId, ReferralId};
+use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::TaggedToken;
 use super::referral::Referral;
@@ -86,6 +87,9 @@ pub enum Record {
     Adopted(Adopted),
     /// Every file of a rulebook.
     Pages(Vec<Page>),
+    Linkage(Linkage),
+    /// On the record of a person: a pair that it is part of.
+    PartOf(LinkId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

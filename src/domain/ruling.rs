@@ -257,7 +257,7 @@ impl<'a> Ruling<'a> {
         );
         if asks && self.decided.object.is_none() {
             // So that the seal on whom it was about can be opened for who holds her.
-            let linked = self.known.linked(tokens).into_iter();
+            let linked = self.known.linked(None, tokens).into_iter();
             let mut certain = linked.filter(|(_, tier)| *tier == Tier::Automatic);
             self.decided.object = certain.next().map(|(person, _)| person.id());
         }
@@ -575,6 +575,7 @@ const fn urgent(action: Action, refused: bool) -> bool {
                 | Action::BreakGlass
                 | Action::Narrow
                 | Action::Reconcile
+                | Action::RejectLink
         )
 }
 

@@ -75,6 +75,8 @@ rules! {
     Sample = "sample.weekly",
     /// A note on a high-risk offer was held, and nothing came in its place.
     MissingNote = "note.missing",
+    /// What was shown across a link was of somebody else.
+    LinkUndone = "link.undone",
 }
 
 /// Whose officers are told.

@@ -166,6 +166,9 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::Reconcile
         | Action::SealItem
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::Unknown => None,
     }
 }
@@ -188,6 +191,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReportSubject
         | Action::OpenSeal
         | Action::CollectItem
+        | Action::ReadLinks
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
         | Action::SealItem
@@ -207,6 +211,8 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Reconcile
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::Unknown => false,
     }
 }
@@ -364,7 +370,7 @@ mod tests {
         banner: 
         no-widening: propose approve open_seal
         no-reads: query_assessments propose approve open_seal
-        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links
         ");
     }
 

@@ -12,6 +12,7 @@ pub mod codes;
 pub mod consents;
 pub mod fhir;
 pub mod governance;
+pub mod links;
 pub mod log;
 mod more;
 pub mod reconciliations;
@@ -150,6 +151,10 @@ fn table() -> Table {
         .of_people(routes!(assessments::query))
         .of_people(routes!(assessments::relied_on))
         .of_people(routes!(assessments::emergency))
+        .of_people(routes!(links::list))
+        .of_people(routes!(links::confirm))
+        .of_people(routes!(links::reject))
+        .of_people(routes!(links::split))
         .of_people(routes!(sealed_items::seal, sealed_items::waiting))
         .of_people(routes!(sealed_items::collect))
         .of_caller(routes!(sealed_items::key))

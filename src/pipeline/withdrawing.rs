@@ -7,7 +7,7 @@ use crate::domain::decision::Aggregate;
 use crate::domain::id::{Id, PersonId, ServiceId};
 use crate::domain::journey::{consenting, revoking, withdrawing};
 use crate::domain::known::Known;
-use crate::domain::person::{TaggedToken, Token};
+use crate::domain::person::{TaggedToken, Token, keys_of};
 use crate::store::Fault;
 
 use super::{Answered, Gateway, Read};
@@ -87,5 +87,15 @@ impl Gateway {
             |rules, attempt, known, keys| revoking::revoke(rules, attempt, known, keys, &tokens),
         )
         .await
+    }
+
+    /// Withdrawals on tokens that only another organisation's record of her carries.
+    pub(super) async fn read_withdrawals(&self, known: &mut Known) -> Result<(), Fault> {
+        let records = known.people.values().filter_map(|one| one.record.as_ref());
+        let of: Vec<Aggregate> = records
+            .flat_map(|record| keys_of(&record.tokens))
+            .map(Aggregate::Token)
+            .collect();
+        self.read(known, &of).await
     }
 }

@@ -300,6 +300,9 @@ async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
             ("POST", "/v1/referrals/{id}/close"),
             json!({ "outcomes": [] }),
         ),
+        (("POST", "/v1/links/{id}/confirm"), json!({})),
+        (("POST", "/v1/links/{id}/reject"), json!({})),
+        (("POST", "/v1/links/{id}/split"), json!({})),
         (
             ("POST", "/v1/assessments/{id}/relied-on"),
             json!({ "person": UNKNOWN }),
@@ -471,6 +474,11 @@ async fn lists(town: &Town, story: &Story, compared: &mut Compared) {
     let after = harbour.get("/v1/inbox").await;
     assert_eq!(after.list("/offers").len(), 0, "{}", after.body);
     compared.add(("GET", "/v1/inbox"), &["next"], vec![before, after]);
+
+    // Nothing waits for one who knows people whom others know too, nor for one who knows nobody.
+    let route = ("GET", "/v1/links");
+    let replies = vec![charity.get(route.1).await, harbour.get(route.1).await];
+    compared.add(route, &["next"], replies);
 
     let route = ("POST", "/v1/reconciliations");
     let ig = town.signed_in("larkfield-ig").await;

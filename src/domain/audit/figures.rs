@@ -89,8 +89,11 @@ pub const fn is_access(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::SealItem
         | Action::CollectItem
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::BreakGlass => true,
         Action::ReadEvents
+        | Action::ReadLinks
         | Action::ScreenText
         | Action::ReadAudit
         | Action::ReadAuditSubject

@@ -335,6 +335,7 @@ fn alias_kind(action: &str) -> AliasKind {
         }
         Action::Propose | Action::Approve | Action::ReadProposals => AliasKind::Proposal,
         Action::SealItem | Action::CollectItem => AliasKind::SealedItem,
+        Action::ReadLinks | Action::ConfirmLink | Action::RejectLink => AliasKind::Link,
         Action::ScreenText
         | Action::BreakGlass
         | Action::ReadAudit

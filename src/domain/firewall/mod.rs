@@ -303,6 +303,9 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject

@@ -23,6 +23,7 @@ use crate::domain::time::When;
 
 use zeroize::Zeroizing;
 
+use super::linking::{self, Meeting};
 use super::offering::{REFERRAL_CLASSES, write_person};
 use super::{
     ACCEPTED, Caller, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
@@ -321,6 +322,14 @@ pub fn take(ruling: &mut Ruling<'_>, known: &Known, referral: &mut Referral, wor
         own,
         new,
     );
+    let meeting = Meeting {
+        person,
+        organisation: &referral.recipient,
+        tokens: &referral.tokens,
+        asks: relationship(referral) == Relationship::AcceptedFromAnother,
+        holds: false,
+    };
+    linking::meet(ruling, known, &meeting);
     ruling.fact(
         Aggregate::Person(person),
         referral.id.id(),

@@ -25,6 +25,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
+use super::linking::{self, Meeting};
 use super::offering::write_person;
 use super::subject::{Found, Subject};
 use super::{Stop, caller, mark, permit};
@@ -230,7 +231,16 @@ fn own_record(ruling: &mut Ruling<'_>, known: &Known, found: &Found) -> PersonId
     let new = PersonId(attempt.entropy.id("person"));
     let own = attempt.organisation();
     write_person(ruling, known, own, &found.tokens, found.person, new);
-    found.person.unwrap_or(new)
+    let person = found.person.unwrap_or(new);
+    let meeting = Meeting {
+        person,
+        organisation: own,
+        tokens: &found.tokens,
+        asks: false,
+        holds: true,
+    };
+    linking::meet(ruling, known, &meeting);
+    person
 }
 
 /// Her word on sharing, as recorded with the assessment: a refusal is a record too.

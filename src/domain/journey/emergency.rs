@@ -4,6 +4,8 @@
 //! safe, and lines that are answered at night. Never an address, a note or anything about
 //! immigration. Whether or not anything is held, it is logged, counted and told to others alike.
 
+use std::collections::BTreeSet;
+
 use crate::domain::answer::{Answer, parts};
 use crate::domain::assessment::Assessment;
 use crate::domain::attempt::Attempt;
@@ -21,6 +23,7 @@ use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 
+use super::linking;
 use super::subject::Subject;
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, caller, mark, onward_rule, permit, stop};
 
@@ -109,7 +112,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
     let found = glass.subject.find(ruling.rules(), attempt, known);
     let tokens = glass.subject.given(found.as_ref());
     ruling.subject(tokens);
-    let view = View::of(known, attempt, tokens);
+    let own = found.as_ref().and_then(|found| found.person);
+    let view = View::of(known, attempt, own, tokens);
     ruling.note("110127-emergency-override");
     tell(ruling, &view);
 
@@ -120,6 +124,12 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
     ruling.sources(view.assessments.len());
     if screened.value().parts.is_empty() && view.lines.is_empty() {
         return Err(Stop::Nothing("none-held"));
+    }
+    if let Some(own) = own {
+        let across: BTreeSet<PersonId> = view.assessments.iter().map(|held| held.person).collect();
+        for held in across {
+            linking::shown(ruling, known, held, own);
+        }
     }
     let mut disclosed = screened.value().classes();
     if !view.lines.is_empty() {
@@ -160,7 +170,7 @@ struct View {
 }
 
 impl View {
-    fn of(known: &Known, attempt: &Attempt, tokens: &[TaggedToken]) -> Self {
+    fn of(known: &Known, attempt: &Attempt, own: Option<PersonId>, tokens: &[TaggedToken]) -> Self {
         let mut view = Self {
             assessments: Vec::new(),
             items: Vec::new(),
@@ -168,7 +178,7 @@ impl View {
             holders: Vec::new(),
         };
         let linked: Vec<PersonId> = known
-            .linked(tokens)
+            .linked(own, tokens)
             .into_iter()
             .filter(|(_, tier)| *tier == Tier::Automatic)
             .map(|(person, _)| person)

@@ -189,7 +189,8 @@ fn missing_before(known: &Known, now: When) -> impl Iterator<Item = (&Id, &Missi
         .take(ITEMS_MAX)
 }
 
-fn new_item(id: Id, rule: &WatchRule, rules: &Rules, own: &OrgId, when: When) -> QueueItem {
+/// One item that begins now, about nobody yet.
+pub fn new_item(id: Id, rule: &WatchRule, rules: &Rules, own: &OrgId, when: When) -> QueueItem {
     QueueItem {
         id,
         at: when,

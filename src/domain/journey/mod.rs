@@ -11,6 +11,7 @@ pub mod flagging;
 pub mod forgetting;
 pub mod governing;
 pub mod keeping;
+pub mod linking;
 pub mod offering;
 pub mod own_acts;
 pub mod querying;

@@ -4,6 +4,8 @@
 //! covers the asker, and the asker's accepted referral with its consent to ask (P11). Whatever is
 //! missing, the reply is the same nothing; the reason is for the holding side's log.
 
+use std::collections::BTreeSet;
+
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Release, parts};
 use crate::domain::assessment::{ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Assessment, Reliance};
@@ -12,8 +14,9 @@ use crate::domain::codes::{ConsentDecision, ReassessReason, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone, best};
 use crate::domain::decision::{Aggregate, Decision, Window};
 use crate::domain::firewall::{Screenable, Screened, screen};
-use crate::domain::id::{ConsentId, Id, PersonId};
+use crate::domain::id::{ConsentId, Id, LinkId, PersonId};
 use crate::domain::known::{self, Known};
+use crate::domain::linkage::Linkage;
 use crate::domain::person::{Evidence, TaggedToken, Tier, tier};
 use crate::domain::policy::{Ask, ConsentState, Relationship, authorise};
 use crate::domain::record::{PersonRecord, Record};
@@ -23,6 +26,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling, Tie};
 use crate::domain::seal::Keys;
 
 use super::answering::relationship;
+use super::linking::{self, Meeting};
 use super::subject::{Found, Subject};
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
 
@@ -83,8 +87,20 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
     ask.relationship = asker.relationship;
     ruling.relationship(ask.relationship.code());
 
+    if let Some(person) = asker.person {
+        let meeting = Meeting {
+            person,
+            organisation: attempt.organisation(),
+            tokens: &[],
+            asks: ask.relationship == Relationship::AcceptedFromAnother,
+            holds: false,
+        };
+        linking::meet(ruling, known, &meeting);
+    }
+
     let mut shown = Vec::new();
     let mut screened = Vec::new();
+    let mut across = BTreeSet::new();
     let mut held_back = asker.short_of();
     for source in asker.sources(known, attempt, &consents) {
         // Every source that was considered sees that it was asked about, shown or not.
@@ -96,6 +112,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
             Ok(release) => {
                 source.note_consents(ruling);
                 screened.push(release);
+                across.insert(source.held);
                 shown.push(source.assessment.clone());
             }
             Err(why) => {
@@ -109,6 +126,11 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
     };
     ruling.rule(release.rules());
     mark(ruling, &release);
+    if let Some(other) = asker.person {
+        for held in across {
+            linking::shown(ruling, known, held, other);
+        }
+    }
     ruling.sources(shown.len());
     ruling.disclosed(&release.value().classes());
     Ok(Answer::Assessments(shown, release))
@@ -268,11 +290,15 @@ impl<'a> Asker<'a> {
 
     /// Whether what *another* organisation said of her points to this record. What the asker adds
     /// to its own record may corroborate, but never turn the referral into another woman's (P11).
-    fn vouched_for(&self, record: &PersonRecord) -> bool {
-        self.vouched.iter().any(|referral| {
+    /// Who holds the record may say it too.
+    fn vouched_for(&self, known: &Known, held: PersonId, record: &PersonRecord) -> bool {
+        let said_by_sender = self.vouched.iter().any(|referral| {
             let link = tier(&Evidence::between(&referral.tokens, &record.tokens));
             matches!(link, Tier::Automatic | Tier::NameAndBirth)
-        })
+        });
+        let link = self.person.map(|person| LinkId::of(held, person));
+        let link = link.and_then(|link| known.links.get(&link));
+        said_by_sender || link.is_some_and(Linkage::is_confirmed)
     }
 
     /// What other organisations hold of her, the newest first.
@@ -284,16 +310,18 @@ impl<'a> Asker<'a> {
     ) -> Vec<Source<'a>> {
         let own = attempt.organisation();
         let mut sources: Vec<Source<'a>> = known
-            .linked(&self.tokens)
+            .linked(self.person, &self.tokens)
             .into_iter()
             .filter(|(_, tier)| *tier == Tier::Automatic)
-            .filter_map(|(person, _)| known.people.get(&person))
-            .filter_map(|person| Some((person, person.record.as_ref()?)))
-            .filter(|(_, record)| record.organisation != *own)
-            .flat_map(|(person, record)| {
+            .filter_map(|(id, _)| Some((id, known.people.get(&id)?)))
+            .filter_map(|(id, person)| Some((id, person, person.record.as_ref()?)))
+            .filter(|(_, _, record)| record.organisation != *own)
+            .flat_map(|(id, person, record)| {
                 let held = person.assessments.iter();
                 held.filter(|assessment| assessment.source == record.organisation)
-                    .map(|assessment| self.source(known, attempt, consents, person, assessment))
+                    .map(|assessment| {
+                        self.source(known, attempt, consents, (id, person), assessment)
+                    })
                     .collect::<Vec<_>>()
             })
             .collect();
@@ -306,7 +334,7 @@ impl<'a> Asker<'a> {
         known: &Known,
         attempt: &Attempt,
         asked: &[&Consent],
-        person: &known::Person,
+        (held, person): (PersonId, &known::Person),
         assessment: &'a Assessment,
     ) -> Source<'a> {
         let own = attempt.organisation();
@@ -334,8 +362,9 @@ impl<'a> Asker<'a> {
             .filter(|consent| consent.opens == Opens::Query)
             .collect();
         Source {
+            held,
             assessment,
-            vouched_for: record.is_some_and(|record| self.vouched_for(record)),
+            vouched_for: record.is_some_and(|record| self.vouched_for(known, held, record)),
             in_date: assessment.in_date(attempt.when),
             asked: best(&asked, &flow, &tombstones, own),
             shared: best(&shared, &flow, &tombstones, own),
@@ -358,6 +387,8 @@ fn speaks_of(consent: &Consent, assessment: &Assessment, all: &[Assessment]) -> 
 
 /// One assessment of another organisation, with her word on both sides.
 struct Source<'a> {
+    /// The record that it is under.
+    held: PersonId,
     assessment: &'a Assessment,
     vouched_for: bool,
     in_date: bool,

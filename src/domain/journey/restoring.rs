@@ -50,6 +50,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Reconcile
+        | Action::RejectLink
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -63,6 +64,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::BreakGlass
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::OpenSeal => false,

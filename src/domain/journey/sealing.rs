@@ -134,6 +134,9 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::SecondFactor
         | Action::SealItem
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::Unknown
         | Action::Reconcile => None,
     }

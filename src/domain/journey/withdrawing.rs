@@ -101,12 +101,7 @@ pub fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tombstone: &Tombston
     let own = known.own_record(&tombstone.taken_by, tokens);
     let new = PersonId(ruling.attempt().entropy.id("person"));
     write_person(ruling, known, &tombstone.taken_by, tokens, own, new);
-    let linked: Vec<PersonId> = known
-        .linked(tokens)
-        .into_iter()
-        .filter(|(_, tier)| *tier == Tier::Automatic)
-        .map(|(person, _)| person)
-        .collect();
+    let linked = reached(known, own, tokens);
     for person in &linked {
         let mut with_record = tombstone.clone();
         // The record's own tokens, so that it applies there whatever she was known by.
@@ -136,6 +131,21 @@ pub fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tombstone: &Tombston
             pull(ruling, known, referral, tombstone);
         }
     }
+}
+
+/// The records that her word reaches: what is linked to it, and what was confirmed to be hers by
+/// whoever took it. A no goes both ways.
+fn reached(known: &Known, own: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
+    let linked = known.linked(own, tokens).into_iter();
+    let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
+    let confirmed = known.links.values();
+    let confirmed = confirmed.filter(|pair| Some(pair.held) == own && pair.is_confirmed());
+    let others = confirmed.map(|pair| pair.other);
+    let mut reached: Vec<PersonId> = linked.map(|(person, _)| person).collect();
+    reached.extend(others.filter(|other| known.people.contains_key(other)));
+    reached.sort_unstable();
+    reached.dedup();
+    reached
 }
 
 /// Whether she consented to this referral after `at`, so that a withdrawal of then does not stop

@@ -21,6 +21,7 @@ pub mod name;
 pub mod nhs;
 pub mod police;
 pub mod postcode;
+pub mod reason;
 pub mod safe_contact;
 mod sound;
 pub mod token;
@@ -42,6 +43,7 @@ pub use name::Name;
 pub use nhs::NhsNumber;
 pub use police::{CrimeRef, PncId, looks_like_pnc};
 pub use postcode::Postcode;
+pub use reason::Reason;
 pub use safe_contact::{ContactMode, RawSafeContact, SafeContact};
 pub use token::{NORMALISER_VERSION, TaggedToken, Token, TokenKeys, TokenKind, keys_of};
 

@@ -151,6 +151,9 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::SecondFactor
         | Action::Reconcile
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

@@ -564,6 +564,9 @@ fn tells(action: Action) -> bool {
         | Action::QueryAssessments
         | Action::RelyOnAssessment
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::BreakGlass => true,
     }
 }

@@ -85,7 +85,10 @@ const fn flow(action: Action) -> Flow {
         | Action::QueryAssessments
         | Action::RelyOnAssessment
         | Action::BreakGlass
-        | Action::CollectItem => Flow::Reads,
+        | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
+        | Action::RejectLink => Flow::Reads,
         // Her word: nothing comes back.
         Action::RecordConsent | Action::WithdrawConsent | Action::Withdraw
         // The log: what an organisation sees of it is judged by the journey, entry by entry.

@@ -110,9 +110,13 @@ const fn done(action: Action) -> Deed {
         }
         Action::SealItem => Deed::Work("sent something to a legal adviser for you."),
         Action::CollectItem => Deed::Work("received something for you as your legal adviser."),
+        Action::ConfirmLink | Action::RejectLink => {
+            Deed::Work("checked whether another record is about you.")
+        }
         Action::ReadInbox
         | Action::ReadEvents
         | Action::ScreenText
+        | Action::ReadLinks
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Unknown => Deed::Nothing,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::{assessments, audit, governance, reconciliations, sealed_items};
+use super::{assessments, audit, governance, links, reconciliations, sealed_items};
 use crate::domain::alias::Aliases;
 use crate::domain::answer::Answer;
 use crate::pipeline::{Entry, More, OpenedItem};
@@ -98,6 +98,11 @@ pub fn body(
             map.insert("id".to_owned(), json!(item.id().to_string()));
             (200, map)
         }
+        Answer::Links(list) => (200, fields(links::links_body(&list))),
+        Answer::LinkDecided { link, state } => (
+            200,
+            fields(json!({ "id": link.id().to_string(), "state": state.code() })),
+        ),
         _ => (200, Map::new()),
     };
     map.insert("result".to_owned(), json!(word));

@@ -16,6 +16,7 @@ pub const fn goes_on(action: Action) -> bool {
         Action::Withdraw
         | Action::WithdrawConsent
         | Action::Reconcile
+        | Action::RejectLink
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::Propose
@@ -45,6 +46,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::BreakGlass
         | Action::SealItem
         | Action::CollectItem
+        | Action::ReadLinks
+        | Action::ConfirmLink
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::OpenSeal => false,

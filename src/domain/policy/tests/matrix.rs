@@ -178,6 +178,15 @@ fn who_may_do_what_for_which_purpose() {
     collect_item
       triage, adviser, clinician, social_worker, housing, legal_adviser
         for legal_advice
+    read_links
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning
+    confirm_link
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning
+    reject_link
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning
     ");
 }
 

@@ -114,6 +114,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::CloseReferral
         | Action::UpdateReferral
         | Action::RelyOnAssessment
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::Reconcile => Kind::Update,
         Action::WithdrawConsent | Action::Withdraw => Kind::Delete,
         Action::ReadReferralStatus
@@ -123,6 +125,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::ScreenText
         | Action::QueryAssessments
         | Action::CollectItem
+        | Action::ReadLinks
         | Action::BreakGlass
         | Action::Unknown => Kind::Query,
         Action::ReadAudit

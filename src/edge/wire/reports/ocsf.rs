@@ -93,6 +93,7 @@ const fn activity(action: Action) -> u32 {
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::CollectItem
+        | Action::ReadLinks
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
@@ -106,6 +107,8 @@ const fn activity(action: Action) -> u32 {
         | Action::CloseReferral
         | Action::UpdateReferral
         | Action::RelyOnAssessment
+        | Action::ConfirmLink
+        | Action::RejectLink
         | Action::DecideAuditItem
         | Action::FlagPerson
         | Action::Approve
