@@ -11,7 +11,7 @@ use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
-use super::person::{Evidence, TaggedToken, Tier, Token, keys_of, tier};
+use super::person::{Evidence, TaggedToken, Tier, Token, contradicts, keys_of, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
@@ -241,6 +241,27 @@ impl Known {
             .collect()
     }
 
+    /// Records that are surely of her, for what may be shown or built upon. Where two people who
+    /// contradict each other come equally close, neither is sure: a person must look.
+    pub fn certain(&self, from: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
+        let linked = self.linked(from, tokens).into_iter();
+        let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
+        let linked: Vec<PersonId> = linked.map(|(id, _)| id).collect();
+        let record = |id: PersonId| {
+            self.people
+                .get(&id)
+                .and_then(|person| person.record.as_ref())
+        };
+        let apart = |one: PersonId, other: PersonId| {
+            record(one).zip(record(other)).is_some_and(|(one, other)| {
+                contradicts(&Evidence::between(&one.tokens, &other.tokens))
+            })
+        };
+        let has_rival = |one: PersonId| linked.iter().any(|other| apart(one, *other));
+        let ids = linked.iter().copied();
+        ids.filter(|one| !has_rival(*one)).collect()
+    }
+
     /// How sure it is that `held` is of her whom `other` is of, when what is under `held` would be
     /// shown to whoever keeps `other`. A no of either side counts; a yes only of who holds.
     pub fn judged(&self, held: PersonId, other: PersonId, evidence: &Evidence) -> Tier {
@@ -265,17 +286,13 @@ impl Known {
 
     /// An organisation's own record of the person that `tokens` speak of, if it is certain.
     pub fn own_record(&self, organisation: &OrgId, tokens: &[TaggedToken]) -> Option<PersonId> {
-        self.linked(None, tokens)
-            .into_iter()
-            .filter(|(_, tier)| *tier == Tier::Automatic)
-            .map(|(id, _)| id)
-            .find(|id| {
-                let record = self
-                    .people
-                    .get(id)
-                    .and_then(|person| person.record.as_ref());
-                record.is_some_and(|record| record.organisation == *organisation)
-            })
+        self.certain(None, tokens).into_iter().find(|id| {
+            let record = self
+                .people
+                .get(id)
+                .and_then(|person| person.record.as_ref());
+            record.is_some_and(|record| record.organisation == *organisation)
+        })
     }
 
     /// The withdrawals that speak of the person with these tokens.

@@ -25,7 +25,7 @@ use super::leaf::{LeafClass, LeafDraft};
 use super::opening::{
     Account, BadOpening, Decided, FirewallMark, Opening, Outcome, What, Who, Why,
 };
-use super::person::{TaggedToken, Tier, Token};
+use super::person::{TaggedToken, Token};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::rules::{Footing, Rules};
@@ -257,9 +257,8 @@ impl<'a> Ruling<'a> {
         );
         if asks && self.decided.object.is_none() {
             // So that the seal on whom it was about can be opened for who holds her.
-            let linked = self.known.linked(None, tokens).into_iter();
-            let mut certain = linked.filter(|(_, tier)| *tier == Tier::Automatic);
-            self.decided.object = certain.next().map(|(person, _)| person.id());
+            let certain = self.known.certain(None, tokens);
+            self.decided.object = certain.first().map(|person| person.id());
         }
         self.subjects = self.rules.log_subjects(tokens);
         self.decided.subject = self.subjects.first().copied();

@@ -34,7 +34,7 @@ const ELSEWHERE: [(&str, &str, &str); 12] = [
     ("GET", "/v1/audit/queue/{id}", "ig_silence.rs"),
     ("POST", "/v1/audit/queue/{id}", "ig_silence.rs"),
     ("GET", "/v1/audit/entries/{index}/person", "ig_seal.rs"),
-    ("GET", "/v1/audit/entries/{index}/evidence", "evidence.rs"),
+    ("GET", "/v1/audit/entries/{index}/evidence", "reports.rs"),
     ("GET", "/v1/audit/figures", "held_text.rs"),
     ("POST", "/fhir/$process-message", "fhir.rs"),
     ("POST", "/v1/sealed-items", "sealed_items.rs"),

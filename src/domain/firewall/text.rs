@@ -327,7 +327,10 @@ impl TextScreen {
         }
         for (at, words) in &by_sentence {
             let score = self.classifier.score(words, fuel)?;
-            found.score(*at, score);
+            let best = found.scores.entry(*at).or_insert(score);
+            if score.held() > best.held() {
+                *best = score;
+            }
             if language::is_foreign(words, &self.lexicon, &self.classifier, fuel)? {
                 found.foreign.insert(*at);
             }
@@ -335,17 +338,12 @@ impl TextScreen {
                 found.general.insert(*at);
             }
         }
-        // "Her time here is up in May. He knows it." Neither tells alone.
         for ((at, words), (next, more)) in by_sentence.iter().zip(by_sentence.iter().skip(1)) {
-            let is_general = found.general.contains(at) || found.general.contains(next);
-            if is_general || words.len() + more.len() > WINDOW_WORDS {
-                continue;
+            if words.len() + more.len() <= WINDOW_WORDS {
+                let both: Vec<&Token> = words.iter().chain(more).copied().collect();
+                let score = self.classifier.score(&both, fuel)?;
+                found.pairs.push((*at, *next, score));
             }
-            let both: Vec<&Token> = words.iter().chain(more).copied().collect();
-            let score = self.classifier.score(&both, fuel)?;
-            let own = |at| found.scores.get(at).map(|score| score.held());
-            let telling = if own(next) > own(at) { next } else { at };
-            found.score(*telling, score);
         }
         Ok(())
     }
@@ -406,6 +404,9 @@ struct Found {
     unreadable: Vec<Span>,
     /// What the classifier says of each sentence, by its number.
     scores: BTreeMap<usize, Score>,
+    /// What it says of two short ones that follow each other: "Her time here is up in May. He knows
+    /// it."
+    pairs: Vec<(usize, usize, Score)>,
     /// Sentences in another language, and reviewed general ones.
     foreign: BTreeSet<usize>,
     general: BTreeSet<usize>,
@@ -414,14 +415,6 @@ struct Found {
 impl Found {
     fn is_empty(&self) -> bool {
         self.hits.is_empty() && self.numbers.is_empty() && self.unreadable.is_empty()
-    }
-
-    /// Keeps the highest score of a sentence.
-    fn score(&mut self, sentence: usize, score: Score) {
-        let best = self.scores.entry(sentence).or_insert(score);
-        if score.held() > best.held() {
-            *best = score;
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::domain::firewall::hold::{Unread, read};
 use crate::domain::firewall::{Screenable, screen};
 use crate::domain::id::{Id, OrgId, PersonId};
 use crate::domain::known::{Known, Person};
-use crate::domain::person::{FieldError, TaggedToken, Tier};
+use crate::domain::person::{FieldError, TaggedToken};
 use crate::domain::policy::{DeniedWhy, authorise};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -177,12 +177,7 @@ impl View {
             lines: Vec::new(),
             holders: Vec::new(),
         };
-        let linked: Vec<PersonId> = known
-            .linked(own, tokens)
-            .into_iter()
-            .filter(|(_, tier)| *tier == Tier::Automatic)
-            .map(|(person, _)| person)
-            .collect();
+        let linked = known.certain(own, tokens);
         let mut tombstones = known.withdrawals(tokens);
         for person in linked.iter().filter_map(|id| known.people.get(id)) {
             let record = person.record.as_ref();

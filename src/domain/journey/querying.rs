@@ -310,10 +310,9 @@ impl<'a> Asker<'a> {
     ) -> Vec<Source<'a>> {
         let own = attempt.organisation();
         let mut sources: Vec<Source<'a>> = known
-            .linked(self.person, &self.tokens)
+            .certain(self.person, &self.tokens)
             .into_iter()
-            .filter(|(_, tier)| *tier == Tier::Automatic)
-            .filter_map(|(id, _)| Some((id, known.people.get(&id)?)))
+            .filter_map(|id| Some((id, known.people.get(&id)?)))
             .filter_map(|(id, person)| Some((id, person, person.record.as_ref()?)))
             .filter(|(_, _, record)| record.organisation != *own)
             .flat_map(|(id, person, record)| {

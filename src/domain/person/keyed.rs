@@ -30,7 +30,7 @@ pub struct Person {
 
 impl Person {
     /// Sorted, without repetition; some 50 of them. Without a key ([`TokenKind::is_key`]) among
-    /// them, as of a name without a date of birth, a record is never found and never linked.
+    /// them, as of a name and nothing else, a record is never found and never linked.
     pub fn tokens(&self) -> &[TaggedToken] {
         &self.tokens
     }
@@ -94,14 +94,26 @@ impl Person {
                 with(TokenKind::NameBirthEmail, &[email.as_str()]);
             }
         }
+        let names = given.as_ref().zip(family.as_ref());
+        let names = names.map(|(given, family)| [coarse(given.whole()), coarse(family.whole())]);
+        let names = names
+            .as_ref()
+            .map(|[given, family]| in_order(given, family));
+        let mut reached = |alone, with_names, at: &str| {
+            making.add(alone, &[at]);
+            if let Some([one, other]) = names {
+                making.add(with_names, &[one, other, at]);
+            }
+        };
         if let Some(postcode) = whereabouts.postcode() {
-            making.add(TokenKind::Postcode, &[postcode.as_str()]);
+            let at = postcode.as_str();
+            reached(TokenKind::Postcode, TokenKind::NamesPostcode, at);
         }
         for phone in whereabouts.phones() {
-            making.add(TokenKind::Phone, &[phone.as_str()]);
+            reached(TokenKind::Phone, TokenKind::NamesPhone, phone.as_str());
         }
         for email in whereabouts.emails() {
-            making.add(TokenKind::Email, &[email.as_str()]);
+            reached(TokenKind::Email, TokenKind::NamesEmail, email.as_str());
         }
         if let Some(home) = whereabouts.address_line().and_then(address::fold) {
             making.add(TokenKind::Address, &[&home]);
@@ -353,7 +365,6 @@ mod tests {
             ("", "O’Brien", "1990-05-02"),
             ("S.", "O’Brien", "1990-05-02"),
             ("Unknown", "O’Brien", "1990-05-02"),
-            ("Siân", "O’Brien", ""),
             ("Siân", "", "1990-01-01"),
         ] {
             let mut all = whole();
@@ -363,6 +374,16 @@ mod tests {
             all.birth_date = Some(birth.to_owned());
             assert_eq!(kinds(&person(all), key), none, "{given} {family} {birth}");
         }
+        // Both names and where she is reached find a record without a date, for somebody to look at.
+        let mut undated = whole();
+        undated.nhs_number = None;
+        undated.birth_date = None;
+        let by_home = [
+            TokenKind::NamesPostcode,
+            TokenKind::NamesPhone,
+            TokenKind::NamesEmail,
+        ];
+        assert_eq!(kinds(&person(undated), key), by_home);
         let year = person(fields("Siân", "O’Brien", "1990-01-01"));
         assert_eq!(kinds(&year, key), [TokenKind::NamesYear]);
         assert_eq!(kinds(&year, TokenKind::names_in_log), none);
@@ -429,6 +450,10 @@ mod tests {
         NamesYear 6d9409caacebabdf556cd9565e64b871
         NamesDay 57d46d018e2f9ca74d8092e596b14890
         InitialFamilyBirth 34b478fc13285dba7bc0f6783e6773f7
+        NamesPostcode 9fbd3172f7fcfd93f2f34ae6eae1b1bc
+        NamesPhone d531cc9d89ed431e8402dbb393f11b58
+        NamesEmail 4421cf388a92d87d93357265051521a7
+        NamesEmail 8d10f6e11abc8c63868a4d04d6bcccd5
         ");
     }
 

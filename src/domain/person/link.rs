@@ -254,6 +254,8 @@ impl Together {
 fn by_name(evidence: &Evidence) -> Tier {
     use Tier::{Automatic, NameAndBirth, Never, Possible};
     let (corroborated, alone) = match (Together::of(evidence), evidence.birth) {
+        // Father and son may share both names and a home: somebody who knows one of them must look.
+        (Together::Same | Together::FamilyNear, Births::Missing) => (Possible, Never),
         (_, Births::Different | Births::Missing) | (Together::No, _) => (Never, Never),
         // Day and month swapped are as unlikely by chance as the same date.
         (Together::Same | Together::FamilyNear, Births::Exact) => (Automatic, NameAndBirth),

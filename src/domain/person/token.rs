@@ -5,7 +5,8 @@
 //!
 //! There are three groups. *Keys* find a record: each becomes a name in the index, so each rests on
 //! a form of the given name with a part of the date of birth, or on an official number; surname,
-//! home and telephone alone find nobody. *Log names* are what the log lists its entries under:
+//! home and telephone alone find nobody. Only a record without a date of birth is found by both
+//! names with a home, a telephone or an e-mail address, and never linked by them. *Log names* are what the log lists its entries under:
 //! whole names with whole dates, so that a list is hers and not her sister's. *Comparisons* are of
 //! single fields. They are kept inside sealed records only and are never a name in the index,
 //! because they would show there how often each value occurs and who shares a home. Without them
@@ -83,6 +84,13 @@ pub enum TokenKind {
     /// First letter of the given name, family name, coarse, and full date of birth: finds a given
     /// name misspelt at its beginning.
     InitialFamilyBirth = 22,
+    /// Both names, coarse, in alphabetical order, and the postcode. Without a date of birth, so it
+    /// finds only records of which one has none, for a person to look at.
+    NamesPostcode = 23,
+    /// The same with one telephone number.
+    NamesPhone = 24,
+    /// The same with one e-mail address.
+    NamesEmail = 25,
     /// The given name.
     Given = 32,
     /// A spelling of the given name: one for all its spellings.
@@ -130,7 +138,7 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::Nhs,
         Self::NhsGiven,
         Self::NhsBirth,
@@ -145,6 +153,9 @@ impl TokenKind {
         Self::NamesYear,
         Self::NamesDay,
         Self::InitialFamilyBirth,
+        Self::NamesPostcode,
+        Self::NamesPhone,
+        Self::NamesEmail,
         Self::Given,
         Self::GivenSpelling,
         Self::GivenShort,
@@ -181,6 +192,9 @@ impl TokenKind {
                 | Self::NamesYear
                 | Self::NamesDay
                 | Self::InitialFamilyBirth
+                | Self::NamesPostcode
+                | Self::NamesPhone
+                | Self::NamesEmail
         )
     }
 
@@ -215,6 +229,9 @@ impl TokenKind {
             Self::NamesYear => "names-year",
             Self::NamesDay => "names-day",
             Self::InitialFamilyBirth => "initial-family-birth",
+            Self::NamesPostcode => "names-postcode",
+            Self::NamesPhone => "names-phone",
+            Self::NamesEmail => "names-email",
             Self::Given => "given",
             Self::GivenSpelling => "given-spelling",
             Self::GivenShort => "given-short",
@@ -379,6 +396,9 @@ mod tests {
         names-year
         names-day
         initial-family-birth
+        names-postcode
+        names-phone
+        names-email
         "
         );
     }

@@ -25,13 +25,13 @@ impl Held {
     pub fn about(known: &Known, viewer: &Viewer, tokens: &[TaggedToken]) -> Self {
         let answers_for = |id: &OrgId| viewer.reach() == Reach::All || *id == viewer.organisation;
         let mut held = Self::default();
-        for (id, found) in known.linked(None, tokens) {
+        for id in known.certain(None, tokens) {
             let person = known.people.get(&id);
             let record = person.and_then(|person| person.record.as_ref());
             let (Some(person), Some(record)) = (person, record) else {
                 continue;
             };
-            if found != Tier::Automatic || !answers_for(&record.organisation) {
+            if !answers_for(&record.organisation) {
                 continue;
             }
             let keeper = &record.organisation;

@@ -126,6 +126,22 @@ impl TextScreen {
             .collect();
         hits.sort_unstable();
         hits.dedup();
+        // Two sentences that tell together; where one is held alone, it is the one that tells.
+        let mut held: BTreeSet<usize> = learned.keys().copied().collect();
+        held.extend(hits.iter().map(place));
+        held.extend(&found.foreign);
+        let numbers = found.numbers.iter();
+        held.extend(
+            numbers.map(|found| sentences::widen(span(found.start, found.end), sentences).0),
+        );
+        let own = |at: usize| found.scores.get(&at).map(|score| score.held());
+        for (at, next, score) in &found.pairs {
+            let telling = if own(*next) > own(*at) { next } else { at };
+            let is_new = !held.contains(at) && !held.contains(next);
+            if is_new && score.held() >= settings.hold_from && settings.hold_from < i32::MAX {
+                learned.insert(*telling, stated(*score));
+            }
+        }
         // Where the list names the words, the author is shown those and not the whole sentence.
         for hit in &hits {
             learned.remove(&place(hit));
@@ -230,6 +246,9 @@ fn forget_general(found: &mut Found, sentences: &[Span]) {
         .numbers
         .retain(|number| !within(number.start, number.end));
     found.scores.retain(|at, _| !general.contains(at));
+    found
+        .pairs
+        .retain(|(at, next, _)| !general.contains(at) && !general.contains(next));
     found.foreign.retain(|at| !general.contains(at));
 }
 

@@ -163,6 +163,23 @@ fn what_the_asker_adds_to_its_own_record_turns_nobody_into_another() {
 }
 
 #[test]
+fn where_two_people_come_equally_close_neither_is_shown() {
+    let mut town = Town::in_order();
+    let asked = ["Amina", "Khan", "1990-05-02", "", "E8 1DY", ""];
+    let first = ["Amina", "Khan", "1990-05-02", "9990000018", "E8 1DY", ""];
+    // Another woman of that name and day at the same postcode: she has a number of her own.
+    let second = ["Amina", "Shah", "1990-05-02", "9990000026", "E8 1DY", ""];
+    town.assess("trust", first, &draft(start(), &["lantern"]));
+    town.now = town.now.plus_hours(1);
+    let alias = town.accepted("lantern", asked);
+    let done = ask(&mut town, "lantern", Subject::Referral(alias));
+    assert!(!shown(&done).is_empty());
+    town.assess("council", second, &draft(start(), &["lantern"]));
+    let done = ask(&mut town, "lantern", Subject::Referral(alias));
+    nothing(&done, "none-held");
+}
+
+#[test]
 fn name_and_birth_alone_show_nothing() {
     let mut town = Town::in_order();
     let named = ["Amina", "Khan", "1990-05-02", "", "", ""];
