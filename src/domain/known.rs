@@ -242,7 +242,8 @@ impl Known {
     }
 
     /// Records that are surely of her, for what may be shown or built upon. Where two people who
-    /// contradict each other come equally close, neither is sure: a person must look.
+    /// contradict each other come equally close, neither is sure: a person must look, as somebody did
+    /// at what is confirmed.
     pub fn certain(&self, from: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
         let linked = self.linked(from, tokens).into_iter();
         let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
@@ -258,8 +259,13 @@ impl Known {
             })
         };
         let has_rival = |one: PersonId| linked.iter().any(|other| apart(one, *other));
+        let is_confirmed = |one: PersonId| {
+            let pair = from.and_then(|from| self.links.get(&LinkId::of(one, from)));
+            from == Some(one) || pair.is_some_and(Linkage::is_confirmed)
+        };
         let ids = linked.iter().copied();
-        ids.filter(|one| !has_rival(*one)).collect()
+        ids.filter(|one| is_confirmed(*one) || !has_rival(*one))
+            .collect()
     }
 
     /// How sure it is that `held` is of her whom `other` is of, when what is under `held` would be

@@ -30,6 +30,7 @@ mod ig_seal;
 mod ig_silence;
 mod kept_log;
 mod kills;
+mod linkage_fuzz;
 mod links;
 mod no_joining;
 mod no_place;

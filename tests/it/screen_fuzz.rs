@@ -61,10 +61,11 @@ const PIECES: [&str; 36] = [
 ];
 
 /// Numbers that are the same each time (SplitMix64).
-struct Random(u64);
+#[derive(Clone)]
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut value = self.0;
         value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
