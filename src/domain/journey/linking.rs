@@ -41,8 +41,8 @@ pub struct Meeting<'a> {
     pub holds: bool,
 }
 
-/// Puts every pair that the tokens leave open before the organisation that holds something under
-/// its half, if the other half's organisation may ask for it.
+/// Puts every pair that the tokens leave open, or that has a rival, before the organisation that holds
+/// something under its half, if the other half's organisation may ask for it.
 pub fn meet(ruling: &mut Ruling<'_>, known: &Known, meeting: &Meeting<'_>) {
     let mut tokens = meeting.tokens.to_vec();
     let before = known.people.get(&meeting.person);
@@ -84,14 +84,19 @@ fn has_assessments(person: &Person) -> bool {
 /// Puts one pair into the queue of who holds, unless it is there, is decided on the same evidence,
 /// or the tokens leave nothing to decide. Whether it did.
 fn put(ruling: &mut Ruling<'_>, known: &Known, held: Half<'_>, other: Half<'_>) -> bool {
-    let evidence = Evidence::between(held.2, other.2);
-    if !leaves_open(tier(&evidence)) {
+    let tier = match tier(&Evidence::between(held.2, other.2)) {
+        Tier::Automatic if has_rival(known, held, other) => Tier::Possible,
+        found => found,
+    };
+    if !leaves_open(tier) {
         return false;
     }
     let (there, back) = (LinkId::of(held.0, other.0), LinkId::of(other.0, held.0));
     let digest = evidence_digest(held.2, other.2);
     let before = known.links.get(&there);
-    let settled = |pair: &Linkage| pair.is_confirmed() || pair.evidence == digest;
+    // A link that nobody decided is open again once somebody else comes as close.
+    let decided = |pair: &Linkage| pair.decided.is_some() && pair.evidence == digest;
+    let settled = |pair: &Linkage| pair.is_confirmed() || decided(pair);
     let said_no = |pair: &Linkage| pair.is_parted() && pair.evidence == digest;
     if before.is_some_and(|pair| pair.waits || settled(pair))
         || known.links.get(&back).is_some_and(said_no)
@@ -100,15 +105,28 @@ fn put(ruling: &mut Ruling<'_>, known: &Known, held: Half<'_>, other: Half<'_>) 
     }
     let pair = Linkage {
         waits: true,
+        tier,
         decided: before.and_then(|pair| pair.decided.clone()),
         shown_at: before.and_then(|pair| pair.shown_at),
-        ..found(ruling, held, other, &evidence, digest)
+        ..found(ruling, held, other, digest)
     };
     if before.is_none() {
         name_on_records(ruling, &pair);
     }
     save(ruling, &pair);
     true
+}
+
+/// Whether a record that contradicts `held` is linked to `other` as closely: then neither is shown
+/// ([`Known::certain`]).
+fn has_rival(known: &Known, held: Half<'_>, other: Half<'_>) -> bool {
+    let linked = known.linked(Some(other.0), other.2).into_iter();
+    let mut rivals =
+        linked.filter(|(id, tier)| *tier == Tier::Automatic && *id != held.0 && *id != other.0);
+    rivals.any(|(id, _)| {
+        record(known, id)
+            .is_some_and(|record| contradicts(&Evidence::between(&record.tokens, held.2)))
+    })
 }
 
 /// Whether the tokens alone say too little for a link and too much for none.
@@ -119,13 +137,8 @@ const fn leaves_open(tier: Tier) -> bool {
     }
 }
 
-fn found(
-    ruling: &Ruling<'_>,
-    held: Half<'_>,
-    other: Half<'_>,
-    evidence: &Evidence,
-    digest: [u8; 32],
-) -> Linkage {
+fn found(ruling: &Ruling<'_>, held: Half<'_>, other: Half<'_>, digest: [u8; 32]) -> Linkage {
+    let evidence = Evidence::between(held.2, other.2);
     Linkage {
         id: LinkId::of(held.0, other.0),
         held: held.0,
@@ -133,7 +146,7 @@ fn found(
         other: other.0,
         asker: other.1.clone(),
         since: ruling.attempt().when,
-        tier: tier(evidence),
+        tier: tier(&evidence),
         reasons: evidence.reasons(),
         evidence: digest,
         waits: false,
@@ -161,10 +174,9 @@ pub fn shown(ruling: &mut Ruling<'_>, known: &Known, held: PersonId, other: Pers
         (held, &holding.organisation, holding.tokens.as_slice()),
         (other, &asking.organisation, asking.tokens.as_slice()),
     );
-    let evidence = Evidence::between(held.2, other.2);
     let digest = evidence_digest(held.2, other.2);
     let mut pair = before.cloned().unwrap_or_else(|| {
-        let pair = found(ruling, held, other, &evidence, digest);
+        let pair = found(ruling, held, other, digest);
         name_on_records(ruling, &pair);
         pair
     });

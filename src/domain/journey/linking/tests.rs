@@ -97,6 +97,35 @@ fn undone(town: &Town, at: &str) -> usize {
 }
 
 #[test]
+fn two_who_come_equally_close_wait_for_both_holders_until_one_says_that_it_is_not_her() {
+    let mut town = Town::in_order();
+    let asked = ["Amina", "Khan", "1990-05-02", "", "E8 1DY", ""];
+    // Another woman of that name and day at the same postcode: she has a number of her own.
+    let second = ["Amina", "Shah", "1990-05-02", "9990000026", "E8 1DY", ""];
+    town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+    town.now = town.now.plus_hours(1);
+    let alias = town.accepted("lantern", asked);
+    let done = ask(&mut town, "lantern", alias);
+    assert!(!matches!(done.answer, Answer::Nothing));
+    town.assess("council", second, &draft(start(), &["lantern"]));
+    assert!(matches!(
+        ask(&mut town, "lantern", alias).answer,
+        Answer::Nothing
+    ));
+    let waiting: Vec<Linkage> = pairs(&town).into_iter().filter(|pair| pair.waits).collect();
+    let holders: Vec<&str> = waiting.iter().map(|pair| pair.holder.as_str()).collect();
+    assert_eq!(holders.len(), 2, "{holders:?}");
+    assert!(waiting.iter().all(|pair| pair.tier == Tier::Possible));
+    let theirs = waiting
+        .iter()
+        .find(|pair| pair.holder == org("council"))
+        .unwrap();
+    say(&mut town, "council", theirs.id, Verdict::Reject);
+    let done = ask(&mut town, "lantern", alias);
+    assert!(!matches!(done.answer, Answer::Nothing));
+}
+
+#[test]
 fn what_the_tokens_leave_open_waits_for_who_holds_and_shows_the_asker_nothing() {
     let (mut town, alias) = met();
     let pair = only(&town);
