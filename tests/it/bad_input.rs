@@ -213,6 +213,21 @@ async fn a_wrong_answer_is_named_by_its_field_and_not_repeated() {
     let said = officer.post("/v1/referrals", &without("consent")).await;
     refused(&said, 422, "consent-needed");
     assert!(offers(&town).await.is_empty());
+
+    // What would stop nothing is never said to be in force.
+    let charity = town.desk("larkfield").await;
+    for who in [
+        json!({ "identity": { "given_name": "Amina" } }),
+        json!({ "person": "0".repeat(26) }),
+    ] {
+        let mut body = json!({ "scope": "everything", "channel": "telephone" });
+        body.as_object_mut()
+            .unwrap()
+            .extend(who.as_object().unwrap().clone());
+        let said = charity.post("/v1/withdrawals", &body).await;
+        refused(&said, 422, "check-your-answers");
+        assert_eq!(fields(&said), ["identity"], "{}", said.body);
+    }
     town.stop().await;
 }
 

@@ -17,7 +17,7 @@ use crate::domain::firewall::hold::{ScreenedText, read};
 use crate::domain::firewall::{Screening, Stage, Supplied, Text, screen};
 use crate::domain::id::{AssessmentId, ConsentId, Id, PersonId};
 use crate::domain::known::Known;
-use crate::domain::person::FieldError;
+use crate::domain::person::{FieldError, keys_of};
 use crate::domain::record::Record;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -86,7 +86,7 @@ fn decide(
     let texts = Texts::read(ruling.rules(), attempt, &answers, &draft.safety)?;
     let found = subject.find(ruling.rules(), attempt, known);
     let found = found.ok_or(Stop::Nothing("no-own-record"))?;
-    if found.tokens.is_empty() && found.person.is_none() {
+    if keys_of(&found.tokens).next().is_none() && found.person.is_none() {
         return Err(Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
             field: "identity",
             message: "give her NHS number, or her names and full date of birth",

@@ -9,7 +9,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::known::Known;
 use crate::domain::organisation::Flag;
-use crate::domain::person::{FieldError, TaggedToken, Token, keys_of};
+use crate::domain::person::{FieldError, TaggedToken, Token, TokenKind, keys_of};
 use crate::domain::record::{Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -56,7 +56,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, flagging: &Flagging) -> Result
     let attempt = ruling.attempt();
     let caller = caller(known, attempt)?;
     permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;
-    if flagging.tokens.is_empty() {
+    let mut kinds = flagging.tokens.iter().map(|tagged| tagged.kind);
+    if !kinds.any(TokenKind::names_in_log) {
         return Err(Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
             field: "identity",
             message: "give an NHS number, or both names and the full date of birth",

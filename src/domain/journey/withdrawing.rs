@@ -8,9 +8,10 @@ use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
 use crate::domain::id::{Id, OrgId, PersonId, ServiceId};
 use crate::domain::known::Known;
-use crate::domain::person::{TaggedToken, Tier, keys_of};
+use crate::domain::person::{FieldError, TaggedToken, Tier, keys_of};
 use crate::domain::record::Record;
 use crate::domain::referral::Referral;
+use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
@@ -45,6 +46,7 @@ impl Wish {
 }
 
 /// Takes a withdrawal. The reply is the same whatever is known about her.
+/// Only what would stop nothing, whoever she is, is refused.
 pub fn withdraw(
     rules: &Rules,
     attempt: &Attempt,
@@ -59,6 +61,15 @@ pub fn withdraw(
         .and_then(|caller| permit(&mut ruling, &caller.ask(attempt, caller.as_recipient()), ()));
     if let Err(stop) = permitted {
         return ruling.stop(stop);
+    }
+    // "In force" must never be said of what stops nothing: too little is known of her, or the
+    // caller's own reference is none. It tells of what was asked, not of her.
+    if keys_of(tokens).next().is_none() {
+        return ruling.stop(Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
+            field: "identity",
+            message: "nothing was withdrawn: give her NHS number, or both names with her date of \
+                      birth or where she is reached",
+        }])));
     }
     ruling.subject(tokens);
     ruling.reason(wish.scope.code());

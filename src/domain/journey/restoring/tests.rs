@@ -2,6 +2,7 @@
 
 use super::super::governing::{approve, propose};
 use super::super::scene::{Scene, org, refusal, start, told, written};
+use super::super::trial::{AMINA, tokens};
 use super::super::withdrawing::{Wish, withdraw};
 use super::*;
 use crate::domain::codes::{Role, WithdrawalScope};
@@ -163,7 +164,7 @@ fn what_is_kept_of_a_withdrawal_names_its_entry() {
         channel: "card".to_owned(),
     };
     let decision = scene.run(&attempt, |rules, attempt, known, keys| {
-        withdraw(rules, attempt, known, keys, &[], &wish)
+        withdraw(rules, attempt, known, keys, &tokens(AMINA), &wish)
     });
     let kept = decision.value.counterfoil.unwrap();
     let kept = Counterfoil::open(&scene.rules.keys.counterfoil, &kept).unwrap();
