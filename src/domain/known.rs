@@ -245,27 +245,45 @@ impl Known {
     /// contradict each other come equally close, neither is sure: a person must look, as somebody did
     /// at what is confirmed.
     pub fn certain(&self, from: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
-        let linked = self.linked(from, tokens).into_iter();
-        let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
-        let linked: Vec<PersonId> = linked.map(|(id, _)| id).collect();
-        let record = |id: PersonId| {
-            self.people
-                .get(&id)
-                .and_then(|person| person.record.as_ref())
+        let sure = self.automatic(from, tokens);
+        let has_rival = |one: PersonId| {
+            let record = self
+                .people
+                .get(&one)
+                .and_then(|person| person.record.as_ref());
+            record.is_some_and(|record| self.contradicted(&sure, &record.tokens))
         };
-        let apart = |one: PersonId, other: PersonId| {
-            record(one).zip(record(other)).is_some_and(|(one, other)| {
-                contradicts(&Evidence::between(&one.tokens, &other.tokens))
-            })
-        };
-        let has_rival = |one: PersonId| linked.iter().any(|other| apart(one, *other));
         let is_confirmed = |one: PersonId| {
             let pair = from.and_then(|from| self.links.get(&LinkId::of(one, from)));
             from == Some(one) || pair.is_some_and(Linkage::is_confirmed)
         };
-        let ids = linked.iter().copied();
+        let ids = sure.iter().copied();
         ids.filter(|one| is_confirmed(*one) || !has_rival(*one))
             .collect()
+    }
+
+    /// Whether a record that links to `tokens` as closely as `held` contradicts it, so that neither is
+    /// certain ([`Self::certain`]).
+    pub fn has_rival(
+        &self,
+        from: Option<PersonId>,
+        tokens: &[TaggedToken],
+        held: &[TaggedToken],
+    ) -> bool {
+        self.contradicted(&self.automatic(from, tokens), held)
+    }
+
+    fn automatic(&self, from: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
+        let linked = self.linked(from, tokens).into_iter();
+        let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
+        linked.map(|(id, _)| id).collect()
+    }
+
+    /// A record contradicts neither itself nor one that it links to.
+    fn contradicted(&self, by: &[PersonId], tokens: &[TaggedToken]) -> bool {
+        let people = by.iter().filter_map(|id| self.people.get(id));
+        let mut records = people.filter_map(|person| person.record.as_ref());
+        records.any(|record| contradicts(&Evidence::between(&record.tokens, tokens)))
     }
 
     /// How sure it is that `held` is of her whom `other` is of, when what is under `held` would be

@@ -85,7 +85,7 @@ fn has_assessments(person: &Person) -> bool {
 /// or the tokens leave nothing to decide. Whether it did.
 fn put(ruling: &mut Ruling<'_>, known: &Known, held: Half<'_>, other: Half<'_>) -> bool {
     let tier = match tier(&Evidence::between(held.2, other.2)) {
-        Tier::Automatic if has_rival(known, held, other) => Tier::Possible,
+        Tier::Automatic if known.has_rival(Some(other.0), other.2, held.2) => Tier::Possible,
         found => found,
     };
     if !leaves_open(tier) {
@@ -115,18 +115,6 @@ fn put(ruling: &mut Ruling<'_>, known: &Known, held: Half<'_>, other: Half<'_>) 
     }
     save(ruling, &pair);
     true
-}
-
-/// Whether a record that contradicts `held` is linked to `other` as closely: then neither is shown
-/// ([`Known::certain`]).
-fn has_rival(known: &Known, held: Half<'_>, other: Half<'_>) -> bool {
-    let linked = known.linked(Some(other.0), other.2).into_iter();
-    let mut rivals =
-        linked.filter(|(id, tier)| *tier == Tier::Automatic && *id != held.0 && *id != other.0);
-    rivals.any(|(id, _)| {
-        record(known, id)
-            .is_some_and(|record| contradicts(&Evidence::between(&record.tokens, held.2)))
-    })
 }
 
 /// Whether the tokens alone say too little for a link and too much for none.

@@ -533,7 +533,7 @@ mod tests {
 
     #[test]
     #[cfg_attr(debug_assertions, ignore = "trains for minutes without optimisation")]
-    fn the_weights_come_from_the_corpus_and_hold_what_the_voices_held_out_say() {
+    fn the_weights_in_use_are_those_that_the_corpus_gives() {
         let voices: Vec<Voice> = CORPUS
             .iter()
             .map(|(name, text)| Voice::parse(name, text).unwrap())
