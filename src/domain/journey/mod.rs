@@ -28,6 +28,8 @@ pub mod watching;
 pub mod withdrawing;
 
 #[cfg(test)]
+mod interleaved;
+#[cfg(test)]
 pub mod trial;
 #[cfg(test)]
 mod walled;
