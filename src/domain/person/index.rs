@@ -1,21 +1,27 @@
 //! The link index: whom someone may be, among all records, in memory.
 //!
-//! It holds keyed tokens, cut to 8 bytes, and the numbers of records; never anything of a person.
-//! The keys among the tokens find candidates; the tiers of [`super::link`] decide, from all tokens
+//! It holds keyed tokens, cut to 58 bits, and the numbers of records; never anything of a person.
+//! The keys among the tokens find candidates; one line of memory of each refuses most of those who
+//! cannot be linked (`gate`); the tiers of [`super::link`] decide about the rest, from all tokens
 //! of both. Reading takes `&self`, so any number of threads may ask at once. It stores nothing.
 //!
-//! Room: 9 bytes a token and about 13 bytes more a key, so about 600 bytes a record with 52
-//! tokens of which 7 are keys. Two tokens of one kind that differ only after 8 bytes are taken for
-//! equal: one pair in 2^64.
+//! A large index lies in no cache, so what a look-up takes is what it waits for memory. Each step
+//! reads ahead for all keys, then for all candidates, then for all who are compared.
+//!
+//! Room: 8 bytes a token, 64 a record and about 13 more a key, so about 570 bytes a record with 52
+//! tokens of which 7 are keys. Two tokens of one kind that differ only after 58 bits are taken for
+//! equal: one pair in 2^58.
 
+mod gate;
 mod keys;
 
 pub use keys::RECORDS_A_KEY_MAX;
 
+use gate::{Asked, Entry};
 use keys::KeyMap;
 
-use super::link::{Evidence, Tier, tier};
-use super::token::{TaggedToken, Token, TokenKind};
+use super::link::{Compared, Evidence, KindSet, Kinds, Tier, tier};
+use super::token::{TaggedToken, TokenKind};
 
 /// Removed tokens that lie between others before all are moved together.
 const REMOVED_MIN: usize = 4_096;
@@ -57,43 +63,36 @@ pub struct Resolved {
     pub too_common: bool,
 }
 
-/// A token as it is held: 9 bytes.
+/// A token as it is held, in one word that is compared at once: the number of its kind in 6 bits,
+/// and the first 58 of the token. Two that were cut alike are taken for equal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cut {
-    kind: TokenKind,
-    token: [u8; 8],
-}
+struct Cut(u64);
+
+const KIND_BITS: u32 = 6;
+const TOKEN_BITS: u32 = u64::BITS - KIND_BITS;
 
 impl Cut {
     fn of(tagged: &TaggedToken) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = *tagged.token.bytes();
-        Self {
-            kind: tagged.kind,
-            token: [a, b, c, d, e, f, g, h],
-        }
+        let token = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        Self(u64::from(tagged.kind as u8) << TOKEN_BITS | token >> KIND_BITS)
     }
 
-    /// The same as it is compared: two that were cut alike are equal if the 8 bytes are.
-    fn tagged(self) -> TaggedToken {
-        let [a, b, c, d, e, f, g, h] = self.token;
-        TaggedToken {
-            kind: self.kind,
-            token: Token::from_bytes([a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]),
-        }
-    }
-
+    /// The first 32 bits of the token.
     fn mark(self) -> u32 {
-        let [a, b, c, d, ..] = self.token;
-        u32::from_be_bytes([a, b, c, d])
+        (self.0 >> (TOKEN_BITS - u32::BITS)) as u32
+    }
+
+    /// The last 16 bits that are held.
+    fn print(self) -> u16 {
+        self.0 as u16
     }
 }
 
-/// Whether a record holds one of some keys; both are in order.
-fn shares(held: &[Cut], keys: &[Cut]) -> bool {
-    let last = keys.last();
-    held.iter()
-        .take_while(|held| Some(*held) <= last)
-        .any(|held| keys.binary_search(held).is_ok())
+impl Compared for Cut {
+    fn kind_number(self) -> u64 {
+        self.0 >> TOKEN_BITS
+    }
 }
 
 /// Sorted, without repetition.
@@ -120,12 +119,12 @@ impl Span {
 
 /// Records by their tokens.
 pub struct LinkIndex {
-    is_key: fn(TokenKind) -> bool,
+    key_kinds: KindSet,
     keys: KeyMap,
     /// Of all records, one after another.
     tokens: Vec<Cut>,
     /// By number of record; starts never decrease.
-    spans: Vec<Span>,
+    entries: Vec<Entry>,
     /// How many of the tokens were removed and lie there still.
     removed: usize,
 }
@@ -134,10 +133,10 @@ impl LinkIndex {
     /// `is_key` says by which kinds of token a record is found; the others are only compared.
     pub fn new(is_key: fn(TokenKind) -> bool) -> Self {
         Self {
-            is_key,
+            key_kinds: KindSet::of(is_key),
             keys: KeyMap::new(),
             tokens: Vec::new(),
-            spans: Vec::new(),
+            entries: Vec::new(),
             removed: 0,
         }
     }
@@ -153,15 +152,15 @@ impl LinkIndex {
             count: u32::try_from(cut.len()).map_err(|_| Full)?,
         };
         // The last number stands for none.
-        let number = u32::try_from(self.spans.len()).map_err(|_| Full)?;
+        let number = u32::try_from(self.entries.len()).map_err(|_| Full)?;
         if number == u32::MAX {
             return Err(Full);
         }
         for key in self.keys_of(&cut) {
             self.keys.insert(key.mark(), number);
         }
+        self.entries.push(Entry::of(span, &cut));
         self.tokens.extend(cut);
-        self.spans.push(span);
         Ok(RecordNumber(number))
     }
 
@@ -172,13 +171,13 @@ impl LinkIndex {
         for key in self.keys_of(&held) {
             self.keys.remove(key.mark(), record.0);
         }
-        let Some(span) = self.spans.get_mut(record.0 as usize) else {
+        let Some(entry) = self.entries.get_mut(record.0 as usize) else {
             return;
         };
-        if let Some(tokens) = self.tokens.get_mut(span.range()) {
-            tokens.iter_mut().for_each(|cut| cut.token = [0; 8]);
+        if let Some(tokens) = self.tokens.get_mut(entry.span.range()) {
+            tokens.fill(Cut(0));
         }
-        span.count = 0;
+        entry.clear();
         self.removed += held.len();
         if self.removed > REMOVED_MIN && self.removed > self.tokens.len() / 2 {
             self.move_together();
@@ -187,77 +186,97 @@ impl LinkIndex {
 
     /// Records that share a key with `tokens`. Each key gives [`RECORDS_A_KEY_MAX`] at most.
     pub fn candidates(&self, tokens: &[TaggedToken]) -> Candidates {
-        self.sharing(&cut(tokens))
-    }
-
-    /// Compares `tokens` with every candidate. Bounded by the number of keys times
-    /// [`RECORDS_A_KEY_MAX`] comparisons.
-    pub fn resolve(&self, tokens: &[TaggedToken]) -> Resolved {
         let asked = cut(tokens);
-        let Candidates {
-            records,
-            too_common,
-        } = self.sharing(&asked);
-        let asked: Vec<TaggedToken> = asked.into_iter().map(Cut::tagged).collect();
-        let (mut links, mut held) = (Vec::new(), Vec::new());
-        for record in records {
-            held.clear();
-            held.extend(self.held(record.0).iter().copied().map(Cut::tagged));
-            let tier = tier(&Evidence::between(&asked, &held));
-            if tier != Tier::Never {
-                links.push((record, tier));
-            }
-        }
-        links.sort_unstable_by_key(|(record, tier)| (*tier as u8, *record));
-        Resolved { links, too_common }
-    }
-
-    fn sharing(&self, asked: &[Cut]) -> Candidates {
-        let keys = self.keys_of(asked);
-        let (mut marked, mut too_common) = (Vec::new(), false);
-        for key in &keys {
-            too_common |= self.keys.records(key.mark(), &mut marked).is_none();
-        }
-        marked.sort_unstable();
-        marked.dedup();
-        self.fetch(&marked);
-        marked.retain(|record| shares(self.held(*record), &keys));
+        let (mut marked, too_common) = self.marked(&asked);
+        self.fetch_tokens(&marked);
+        marked.retain(|record| self.kinds(&asked, *record).share_any(self.key_kinds));
         Candidates {
             records: marked.into_iter().map(RecordNumber).collect(),
             too_common,
         }
     }
 
-    /// Reads a byte of each line of memory that is about to be compared. Nothing here waits for
-    /// anything else, so the memory's delays overlap; in the comparisons each would be waited for.
-    fn fetch(&self, records: &[u32]) {
-        let spans = records
+    /// The tiers of all candidates. Bounded by the number of keys times [`RECORDS_A_KEY_MAX`]
+    /// comparisons; of those who share nothing that links, one line of memory is read and no more.
+    pub fn resolve(&self, tokens: &[TaggedToken]) -> Resolved {
+        let asked = cut(tokens);
+        let (mut marked, too_common) = self.marked(&asked);
+        self.fetch_entries(&marked);
+        let prints = Asked::of(&asked);
+        marked.retain(|record| {
+            let entry = self.entries.get(*record as usize);
+            entry.is_some_and(|entry| prints.may_link(entry))
+        });
+        self.fetch_tokens(&marked);
+        let mut links = Vec::new();
+        for record in marked {
+            let kinds = self.kinds(&asked, record);
+            // Only the beginning of a key was found.
+            if !kinds.share_any(self.key_kinds) {
+                continue;
+            }
+            let tier = tier(&Evidence::of(&kinds));
+            if tier != Tier::Never {
+                links.push((RecordNumber(record), tier));
+            }
+        }
+        links.sort_unstable_by_key(|(record, tier)| (*tier as u8, *record));
+        Resolved { links, too_common }
+    }
+
+    fn kinds(&self, asked: &[Cut], record: u32) -> Kinds {
+        Kinds::between(asked, self.held(record))
+    }
+
+    /// Records with a key that begins like one of those asked, in order, and whether a key was
+    /// left out.
+    fn marked(&self, asked: &[Cut]) -> (Vec<u32>, bool) {
+        let marks: Vec<u32> = self.keys_of(asked).iter().map(|key| key.mark()).collect();
+        self.keys.fetch(&marks);
+        let (mut marked, mut too_common) = (Vec::new(), false);
+        for mark in marks {
+            too_common |= self.keys.records(mark, &mut marked).is_none();
+        }
+        marked.sort_unstable();
+        marked.dedup();
+        (marked, too_common)
+    }
+
+    /// Reads a little of everything that is about to be looked at, one after another. Nothing here
+    /// waits for anything else, so the memory's delays overlap; later each would be waited for.
+    fn fetch_entries(&self, records: &[u32]) {
+        let entries = records
             .iter()
-            .filter_map(|record| self.spans.get(*record as usize));
-        let spans: Vec<Span> = spans.copied().collect();
-        let places = spans
+            .filter_map(|record| self.entries.get(*record as usize));
+        std::hint::black_box(entries.fold(0, |all, entry| all ^ entry.touch()));
+    }
+
+    /// The same for all tokens: one of each line of memory.
+    fn fetch_tokens(&self, records: &[u32]) {
+        let entries = records
             .iter()
-            .flat_map(|span| span.range().step_by(CUTS_A_LINE));
-        let read = places.filter_map(|place| self.tokens.get(place));
-        let read = read.fold(0, |all, cut| all ^ cut.token.last().copied().unwrap_or(0));
-        std::hint::black_box(read);
+            .filter_map(|record| self.entries.get(*record as usize));
+        let lines = entries
+            .filter_map(|entry| self.tokens.get(entry.span.range()))
+            .flat_map(|tokens| tokens.iter().step_by(CUTS_A_LINE).chain(tokens.last()));
+        std::hint::black_box(lines.fold(0, |all, cut| all ^ cut.0));
     }
 
     fn keys_of(&self, cut: &[Cut]) -> Vec<Cut> {
-        let keys = cut.iter().filter(|cut| (self.is_key)(cut.kind));
+        let keys = cut.iter().filter(|cut| self.key_kinds.has(**cut));
         keys.copied().collect()
     }
 
     /// The tokens of a record, sorted; none if it was removed or is not of this index.
     fn held(&self, record: u32) -> &[Cut] {
-        let span = self.spans.get(record as usize);
-        let held = span.and_then(|span| self.tokens.get(span.range()));
+        let entry = self.entries.get(record as usize);
+        let held = entry.and_then(|entry| self.tokens.get(entry.span.range()));
         held.unwrap_or_default()
     }
 
     fn move_together(&mut self) {
         let mut end = 0_u32;
-        for span in &mut self.spans {
+        for Entry { span, .. } in &mut self.entries {
             let moved = Span {
                 start: end,
                 count: span.count,
@@ -274,7 +293,8 @@ impl LinkIndex {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{RawFields, RawIdentifier, TokenKeys, resolve};
+    use super::super::token::Token;
+    use super::super::{RawFields, RawIdentifier, TokenKeys, resolve, resolve_known};
     use super::*;
     use jiff::civil::date;
     use proptest::prelude::*;
@@ -350,7 +370,7 @@ mod tests {
                 .records
                 .is_empty()
         );
-        bytes[7] = 2;
+        bytes[6] = 2;
         assert!(
             index
                 .candidates(&[tagged(TokenKind::Nhs, bytes)])
@@ -428,6 +448,69 @@ mod tests {
             3 => some_tokens().prop_map(Step::Insert),
             1 => (0_usize..60).prop_map(Step::Remove),
         ]
+    }
+
+    /// Of few names and dates, so that most are near each other in one way or another.
+    fn somebody() -> impl Strategy<Value = Vec<TaggedToken>> {
+        const GIVEN: [&str; 9] = [
+            "Amina",
+            "Aminah",
+            "Amna",
+            "Amira",
+            "Mohammed Ali",
+            "Ali",
+            "Kate",
+            "Katherine",
+            "Khan",
+        ];
+        const BIRTHS: [&str; 5] = [BORN, "1990-02-05", "1990-05-03", "1990-01-01", ""];
+        let picks = (
+            0..GIVEN.len(),
+            0..GIVEN.len(),
+            0..BIRTHS.len(),
+            0..3_usize,
+            0..3_usize,
+        );
+        picks.prop_map(|(given, family, birth, nhs, home)| {
+            let mut fields = RawFields::default();
+            fields.given_name = Some(GIVEN[given].to_owned());
+            fields.family_name = Some(GIVEN[family].to_owned());
+            fields.birth_date = Some(BIRTHS[birth].to_owned());
+            fields.nhs_number = Some(["", N1, N2][nhs].to_owned());
+            fields.postcode = Some(["", "E8 1DY", "N1 9GU"][home].to_owned());
+            let keys = TokenKeys::derive(&[7; 32]);
+            let raw = RawIdentifier::new(fields);
+            resolve_known(raw, &keys, date(2026, 11, 20))
+                .0
+                .tokens()
+                .to_vec()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn people_near_each_other_are_linked_as_if_each_were_compared_with_all(
+            held in proptest::collection::vec(somebody(), 0..20),
+            asked in proptest::collection::vec(somebody(), 1..4),
+        ) {
+            let mut index = LinkIndex::new(TokenKind::is_key);
+            for tokens in &held {
+                index.insert(tokens).unwrap();
+            }
+            for asked in asked {
+                let mut links = Vec::new();
+                for (number, tokens) in (0..).zip(&held) {
+                    let key = asked.iter().any(|of| of.kind.is_key() && tokens.contains(of));
+                    let tier = tier(&Evidence::between(&asked, tokens));
+                    if key && tier != Tier::Never {
+                        links.push((RecordNumber(number), tier));
+                    }
+                }
+                links.sort_by_key(|(number, tier)| (*tier as u8, *number));
+                prop_assert_eq!(index.resolve(&asked).links, links);
+            }
+        }
     }
 
     proptest! {

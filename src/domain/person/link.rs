@@ -109,7 +109,10 @@ pub struct Evidence {
 impl Evidence {
     /// Compares the tokens of two records, in any order. The result is the same both ways round.
     pub fn between(one: &[TaggedToken], other: &[TaggedToken]) -> Self {
-        let kinds = Kinds::between(&in_order(one), &in_order(other));
+        Self::of(&Kinds::between(&in_order(one), &in_order(other)))
+    }
+
+    pub(super) fn of(kinds: &Kinds) -> Self {
         let number = match (kinds.number(TokenKind::Nhs), kinds.number(TokenKind::Pnc)) {
             (Number::Different, _) | (_, Number::Different) => Number::Different,
             (Number::Same, _) | (_, Number::Same) => Number::Same,
@@ -157,6 +160,22 @@ impl Evidence {
         }
     }
 }
+
+/// Without a token of one of these kinds in common two records are never linked, whatever else
+/// agrees: an official number, or the given name at least nearly. The index compares no others, so
+/// a new rule that links by something else must name it here.
+pub(super) const CARRYING: KindSet = KindSet(
+    bit(TokenKind::Nhs)
+        | bit(TokenKind::Pnc)
+        | bit(TokenKind::Given)
+        | bit(TokenKind::GivenSpelling)
+        | bit(TokenKind::GivenShort)
+        | bit(TokenKind::GivenEdit)
+        | bit(TokenKind::GivenPart)
+        | bit(TokenKind::GivenSound)
+        | bit(TokenKind::Names)
+        | bit(TokenKind::NamesSound),
+);
 
 /// The tier of a pair.
 pub fn tier(evidence: &Evidence) -> Tier {
@@ -300,11 +319,22 @@ fn in_order(tokens: &[TaggedToken]) -> Cow<'_, [TaggedToken]> {
     Cow::Owned(sorted)
 }
 
-/// Which kinds of token each record has and both share, as sets of bits by kind.
+/// A token as two records are compared by it. In order of kind first.
+pub(super) trait Compared: Copy + Ord {
+    /// The number of its kind, below 64.
+    fn kind_number(self) -> u64;
+}
+
+impl Compared for TaggedToken {
+    fn kind_number(self) -> u64 {
+        self.kind as u64
+    }
+}
+
+/// Which kinds of token both records share, and of which one has what the other has not, as sets of
+/// bits by kind.
 #[derive(Default)]
-struct Kinds {
-    one: u64,
-    other: u64,
+pub(super) struct Kinds {
     shared: u64,
     /// Some token of the kind is in this record only.
     only_one: u64,
@@ -312,42 +342,32 @@ struct Kinds {
 }
 
 impl Kinds {
-    /// Both in order: one walk along the two.
-    fn between(mut one: &[TaggedToken], mut other: &[TaggedToken]) -> Self {
+    /// Both in order: one walk along the two. It takes no branch on what is equal, because nobody
+    /// could foretell it and each wrong guess costs more than the rest of the step.
+    pub(super) fn between<T: Compared>(one: &[T], other: &[T]) -> Self {
         let mut kinds = Self::default();
-        loop {
-            match (one, other) {
-                ([first, rest @ ..], [second, others @ ..]) => match first.cmp(second) {
-                    std::cmp::Ordering::Equal => {
-                        kinds.one |= bit(first.kind);
-                        kinds.other |= bit(first.kind);
-                        kinds.shared |= bit(first.kind);
-                        (one, other) = (rest, others);
-                    }
-                    std::cmp::Ordering::Less => {
-                        kinds.one |= bit(first.kind);
-                        kinds.only_one |= bit(first.kind);
-                        one = rest;
-                    }
-                    std::cmp::Ordering::Greater => {
-                        kinds.other |= bit(second.kind);
-                        kinds.only_other |= bit(second.kind);
-                        other = others;
-                    }
-                },
-                ([first, rest @ ..], []) => {
-                    kinds.one |= bit(first.kind);
-                    kinds.only_one |= bit(first.kind);
-                    one = rest;
-                }
-                ([], [second, others @ ..]) => {
-                    kinds.other |= bit(second.kind);
-                    kinds.only_other |= bit(second.kind);
-                    other = others;
-                }
-                ([], []) => return kinds,
-            }
+        let (mut place, mut place_other) = (0, 0);
+        while let (Some(first), Some(second)) = (one.get(place), other.get(place_other)) {
+            let (taken, taken_other) = (first <= second, first >= second);
+            let (kind, kind_other) = (first.kind_number(), second.kind_number());
+            kinds.shared |= u64::from(taken & taken_other) << kind;
+            kinds.only_one |= u64::from(!taken_other) << kind;
+            kinds.only_other |= u64::from(!taken) << kind_other;
+            place += usize::from(taken);
+            place_other += usize::from(taken_other);
         }
+        let all = |left: &[T]| {
+            left.iter()
+                .fold(0, |all, token| all | 1 << token.kind_number())
+        };
+        kinds.only_one |= all(one.get(place..).unwrap_or_default());
+        kinds.only_other |= all(other.get(place_other..).unwrap_or_default());
+        kinds
+    }
+
+    /// Whether a token of one of a set of kinds is in both.
+    pub(super) const fn share_any(&self, of: KindSet) -> bool {
+        self.shared & of.0 != 0
     }
 
     fn share(&self, kind: TokenKind) -> bool {
@@ -355,11 +375,11 @@ impl Kinds {
     }
 
     fn both(&self, kind: TokenKind) -> bool {
-        self.one & self.other & bit(kind) != 0
+        (self.shared | self.only_one & self.only_other) & bit(kind) != 0
     }
 
     fn in_one_only(&self, kind: TokenKind) -> bool {
-        (self.one ^ self.other) & bit(kind) != 0
+        (self.only_one ^ self.only_other) & !self.shared & bit(kind) != 0
     }
 
     /// A record has at most one number of a kind. Should it hold several, any that the other does
@@ -413,6 +433,21 @@ impl Kinds {
 
 const fn bit(kind: TokenKind) -> u64 {
     1 << kind as u8
+}
+
+/// A set of kinds of token.
+#[derive(Clone, Copy)]
+pub(super) struct KindSet(u64);
+
+impl KindSet {
+    pub(super) fn of(is_in: fn(TokenKind) -> bool) -> Self {
+        let kinds = TokenKind::ALL.into_iter().filter(|kind| is_in(*kind));
+        Self(kinds.fold(0, |all, kind| all | bit(kind)))
+    }
+
+    pub(super) fn has(self, token: impl Compared) -> bool {
+        self.0 >> token.kind_number() & 1 == 1
+    }
 }
 
 #[cfg(test)]

@@ -49,6 +49,15 @@ impl KeyMap {
         ((u64::from(mark) * self.slots.len() as u64) >> 32) as usize
     }
 
+    /// Reads a slot at the place of each mark, one after another, so that the memory's delays
+    /// overlap: none of these waits for another.
+    pub(super) fn fetch(&self, marks: &[u32]) {
+        let slots = marks
+            .iter()
+            .filter_map(|mark| self.slots.get(self.home(*mark)));
+        std::hint::black_box(slots.fold(0, |all, slot| all ^ slot.record));
+    }
+
     /// Records with a key of this mark, most often with the same key; `None` if they are too many.
     pub(super) fn records(&self, mark: u32, into: &mut Vec<u32>) -> Option<()> {
         let before = into.len();

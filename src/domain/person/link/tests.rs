@@ -319,6 +319,49 @@ fn a_set_with_two_numbers_never_agrees_with_one() {
     assert_eq!(tier(&Evidence::between(&two, &tokens(AMINA))), Tier::Never);
 }
 
+#[test]
+fn nobody_is_linked_by_all_that_carries_no_link() {
+    let names = [
+        Names::Exact,
+        Names::Spelling,
+        Names::Short,
+        Names::Misspelt,
+        Names::Slip,
+        Names::Part,
+        Names::Sound,
+        Names::Different,
+        Names::Missing,
+    ];
+    let births = [
+        Births::Exact,
+        Births::Swapped,
+        Births::Slip,
+        Births::YearOnly,
+        Births::Different,
+        Births::Missing,
+    ];
+    for number in [Number::Different, Number::Missing] {
+        for given in [Names::Different, Names::Missing] {
+            for (family, birth) in names
+                .iter()
+                .flat_map(|name| births.map(|birth| (*name, birth)))
+            {
+                for corroborated in [false, true] {
+                    let evidence = Evidence {
+                        number,
+                        given,
+                        family,
+                        swapped: Swapped::No,
+                        birth,
+                        corroborated,
+                    };
+                    assert_eq!(tier(&evidence), Tier::Never, "{evidence:?}");
+                }
+            }
+        }
+    }
+}
+
 fn some_tokens() -> impl Strategy<Value = Vec<TaggedToken>> {
     let one = (0..TokenKind::ALL.len(), 0_u8..3).prop_map(|(kind, byte)| TaggedToken {
         kind: TokenKind::ALL[kind],
@@ -328,6 +371,19 @@ fn some_tokens() -> impl Strategy<Value = Vec<TaggedToken>> {
 }
 
 proptest! {
+    #[test]
+    fn records_that_share_nothing_that_carries_a_link_are_not_linked(
+        one in some_tokens(),
+        other in some_tokens(),
+    ) {
+        let mut other = other;
+        other.retain(|tagged| !CARRYING.has(*tagged) || !one.contains(tagged));
+        let found = Evidence::between(&one, &other);
+        prop_assert!(found.number != Number::Same && found.swapped == Swapped::No);
+        prop_assert!(matches!(found.given, Names::Different | Names::Missing));
+        prop_assert_eq!(tier(&found), Tier::Never);
+    }
+
     #[test]
     fn links_are_the_same_both_ways_and_need_a_given_name_with_a_date_or_a_number(
         one in some_tokens(),
