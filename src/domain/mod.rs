@@ -18,6 +18,7 @@ pub mod counterfoil;
 pub mod custody;
 pub mod governance;
 pub mod linkage;
+pub mod notice;
 pub mod referral;
 pub mod refusal;
 pub mod restoration;

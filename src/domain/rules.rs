@@ -13,6 +13,7 @@ use super::decision::List;
 use super::firewall::hold::WRONG_DAYS;
 use super::id::{Id, OrgId};
 use super::known::Known;
+use super::notice::Notices;
 use super::person::{TaggedToken, Token, TokenKeys};
 use super::retention::Retention;
 use super::rulebook::{Page, Rulebook, built_in_hash};
@@ -55,6 +56,7 @@ pub struct Rules {
     pub clock: Arc<CodeClock>,
     pub watch: Arc<Watch>,
     pub retention: Arc<Retention>,
+    pub notices: Arc<Notices>,
     pub tokens: Arc<TokenKeys>,
     pub alias_key: Arc<AliasKey>,
     pub keys: Arc<DomainKeys>,

@@ -178,6 +178,7 @@ fn table() -> Table {
         .of_people(routes!(fhir::process_message))
         .of_caller(routes!(codes::me))
         .of_caller(routes!(codes::codes))
+        .of_caller(routes!(codes::notices))
         .public(log::routes())
 }
 

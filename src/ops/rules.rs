@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::keys::{KeyError, KeySource, domain_keys};
 use crate::domain::clock::{ClockError, CodeClock};
 use crate::domain::firewall::text::{BadLexicon, Lists, TextScreen};
+use crate::domain::notice::{BUILT_IN_NOTICES, BadNotices, Notices};
 use crate::domain::policy::proof::{BadProof, Proof};
 use crate::domain::policy::{BadPolicies, PROOF_NAME, Policies, SCHEMA_NAME, Unproved};
 use crate::domain::retention::{BUILT_IN_RETENTION, BadRetention, Retention};
@@ -25,6 +26,7 @@ const LEXICON: &str = "screen/lexicon.toml";
 const GENERAL: &str = "screen/general.toml";
 const CLOCK_RULES: &str = "clock/vcop2021.toml";
 const RETENTION: &str = "retention.toml";
+const NOTICES: &str = "notices.toml";
 const HOLIDAYS: &str = "clock/bank-holidays-england-and-wales.toml";
 const WATCH: &str = "watch/rules.toml";
 const BUILT_IN_WATCH: &str = include_str!("../../policies/watch/rules.toml");
@@ -61,6 +63,8 @@ pub enum RulesError {
     Clock(#[from] ClockError),
     #[error("{RETENTION}: {0}")]
     Retention(#[from] BadRetention),
+    #[error("{NOTICES}: {0}")]
+    Notices(#[from] BadNotices),
     #[error("{0}")]
     Watch(#[from] BadWatch),
     #[error("{0}")]
@@ -77,6 +81,7 @@ pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesErr
         clock: clock(dir)?.into(),
         watch: watch(dir)?.into(),
         retention: retention(dir)?.into(),
+        notices: notices(dir)?.into(),
         tokens: tokens.into(),
         alias_key: alias_key.into(),
         keys: keys.into(),
@@ -203,6 +208,11 @@ pub fn retention(dir: Option<&Path>) -> Result<Retention, RulesError> {
     )?)?)
 }
 
+/// What is read to her; built in unless the folder has its own words.
+pub fn notices(dir: Option<&Path>) -> Result<Notices, RulesError> {
+    Ok(Notices::parse(&own_or(dir, NOTICES, BUILT_IN_NOTICES)?)?)
+}
+
 fn own_or(dir: Option<&Path>, name: &str, built_in: &str) -> Result<String, RulesError> {
     match dir.map(|dir| dir.join(name)) {
         Some(path) if path.exists() => read(&path),
@@ -294,6 +304,13 @@ mod tests {
         assert!(matches!(
             retention(Some(dir.path())),
             Err(RulesError::Retention(_))
+        ));
+        fs::write(dir.path().join(NOTICES), "notice = []").unwrap();
+        assert_eq!(notices(Some(dir.path())).unwrap().all().count(), 0);
+        fs::write(dir.path().join(NOTICES), "words = 1").unwrap();
+        assert!(matches!(
+            notices(Some(dir.path())),
+            Err(RulesError::Notices(_))
         ));
     }
 }

@@ -55,3 +55,4 @@ mod town;
 mod two_ends;
 mod verify;
 mod witnesses;
+mod words;

@@ -18,6 +18,7 @@ use crate::domain::decision::*;
 use crate::domain::governance::Approvers;
 use crate::domain::id::*;
 use crate::domain::known::Known;
+use crate::domain::notice::{BUILT_IN_NOTICES, Notices};
 use crate::domain::opening::Decided;
 use crate::domain::organisation::*;
 use crate::domain::peer::{Peer, SpiffeName};
@@ -87,6 +88,7 @@ impl Rules {
                 .unwrap()
                 .into(),
             retention: Retention::parse(BUILT_IN_RETENTION).unwrap().into(),
+            notices: Notices::parse(BUILT_IN_NOTICES).unwrap().into(),
             tokens: TokenKeys::derive(&[1; 32]).into(),
             alias_key: AliasKey::new([2; 32]).into(),
             keys: DomainKeys {

@@ -164,3 +164,25 @@ pub async fn codes() -> Response {
     }))
     .into_response()
 }
+
+/// What is read to her, before she decides and after something was done. A consent names the notice
+/// that she was read by its `name`.
+#[utoipa::path(get, path = "/v1/notices", tag = "start",
+    responses((status = 200, description = "the notices, with their words by language")))]
+pub async fn notices(State(app): State<Arc<App>>) -> Response {
+    let rules = app.gateway.rules.load();
+    let notices: Vec<Value> = rules
+        .notices
+        .all()
+        .map(|notice| {
+            json!({
+                "name": notice.name(),
+                "when": notice.when,
+                "purposes": notice.purposes.iter().map(|purpose| purpose.code()).collect::<Vec<_>>(),
+                "ended": notice.ended,
+                "text": notice.text,
+            })
+        })
+        .collect();
+    Json(json!({ "notices": notices })).into_response()
+}

@@ -1,0 +1,30 @@
+//! Every sentence that the program says to a person, in one page, to be read as whoever it is for.
+//!
+//! `cargo run --example words > words.md`. The sentences are taken from the source, so that none is
+//! missing from the page; `tests/it/words.rs` holds them to plain words.
+
+use std::error::Error;
+use std::path::Path;
+
+#[path = "words/sentences.rs"]
+mod sentences;
+
+use sentences::{AUDIENCES, said_to};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    println!("# What Firedoor says\n");
+    for audience in &AUDIENCES {
+        println!("## {}\n", audience.who);
+        let mut of = String::new();
+        for said in said_to(root, audience)? {
+            if said.file != of {
+                println!("\n{}\n", said.file);
+                of.clone_from(&said.file);
+            }
+            println!("- {}", said.words);
+        }
+        println!();
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! What people read has no word that only we understand (the page: `cargo run --example words`).
+
+use std::path::Path;
+
+#[path = "../../examples/words/sentences.rs"]
+mod sentences;
+
+use sentences::{AUDIENCES, said_to};
+
+/// Words of the inside of the program.
+const OURS: [&str; 20] = [
+    "tombstone",
+    "leaf",
+    "token",
+    "alias",
+    "aggregate",
+    "pseudonym",
+    "payload",
+    "entropy",
+    "borsh",
+    "cedar",
+    "quarantine",
+    "pipeline",
+    "backend",
+    "serialis",
+    "commitment",
+    "merkle",
+    "null pointer",
+    "panicked",
+    "unwrap",
+    "mutex",
+];
+
+/// What a screen does not say (`domain.md` 2.6, words to avoid).
+const AVOIDED: [&str; 8] = [
+    "illegal",
+    "alien",
+    "whitelist",
+    "blacklist",
+    "minor incident",
+    "alleged victim",
+    "victim refused",
+    "oriental",
+];
+
+fn holds(words: &str, banned: &str) -> bool {
+    words.to_lowercase().match_indices(banned).any(|(at, _)| {
+        let before = words.to_lowercase();
+        !before
+            .get(..at)
+            .is_some_and(|text| text.ends_with(char::is_alphabetic))
+    })
+}
+
+#[test]
+fn nobody_is_shown_a_word_that_only_we_understand() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sentences = 0;
+    let mut wrong = Vec::new();
+    for audience in &AUDIENCES {
+        for said in said_to(root, audience).unwrap() {
+            sentences += 1;
+            for banned in OURS.iter().chain(&AVOIDED) {
+                if holds(&said.words, banned) {
+                    wrong.push(format!("{}: '{banned}' in: {}", said.file, said.words));
+                }
+            }
+        }
+    }
+    assert!(sentences > 200, "only {sentences} were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
