@@ -123,7 +123,8 @@ pub fn run(args: &Args) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compared under a key made up for the run: what is printed holds no token.
+/// Compared under a key that everybody knows, of zeros, so that a run can be repeated: what is
+/// printed holds no token.
 fn people<'f>(files: impl Iterator<Item = &'f PathBuf>) -> Result<People, String> {
     let today = clock::now()
         .timestamp()

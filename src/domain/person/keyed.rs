@@ -18,6 +18,9 @@ const SLIP_LETTERS_MIN: usize = 3;
 /// Longest name of which slips are looked for: each letter is a token.
 const SLIP_LETTERS_MAX: usize = 16;
 
+/// Letters that a name begins with, where it may be misspelt after them.
+const START_LETTERS: usize = 2;
+
 /// Parts of a name that are compared on their own.
 const PARTS_MAX: usize = 4;
 
@@ -95,6 +98,13 @@ impl Person {
             }
         }
         let names = given.as_ref().zip(family.as_ref());
+        let starts = names.and_then(|(given, family)| {
+            let [given, family] = [given, family].map(|name| name.whole().get(..START_LETTERS));
+            given.zip(family)
+        });
+        if let Some((given, family)) = starts {
+            making.starts(given, family, full);
+        }
         let names = names.map(|(given, family)| [coarse(given.whole()), coarse(family.whole())]);
         let names = names
             .as_ref()
@@ -115,8 +125,17 @@ impl Person {
         for email in whereabouts.emails() {
             reached(TokenKind::Email, TokenKind::NamesEmail, email.as_str());
         }
-        if let Some(home) = whereabouts.address_line().and_then(address::fold) {
-            making.add(TokenKind::Address, &[&home]);
+        if let Some(line) = whereabouts.address_line() {
+            if let Some(home) = address::fold(line) {
+                making.add(TokenKind::Address, &[&home]);
+            }
+            for home in address::near(line) {
+                making.add(TokenKind::AddressNear, &[&home]);
+                if let Some((given, family)) = starts {
+                    let [one, other] = in_order(given, family);
+                    making.add(TokenKind::StartsHome, &[one, other, &home]);
+                }
+            }
         }
         let household = family.as_ref().zip(whereabouts.postcode());
         let household =
@@ -215,6 +234,21 @@ impl Making<'_> {
                     self.add(kinds.edit, &[&left]);
                 }
             }
+        }
+    }
+
+    /// What both names begin with. Where that is the same of both, it does not show which is which.
+    fn starts(&mut self, given: &str, family: &str, full: Option<&BirthDate>) {
+        if given == family {
+            return;
+        }
+        let [one, other] = in_order(given, family);
+        self.add(TokenKind::Starts, &[one, other]);
+        if one == given {
+            self.add(TokenKind::GivenFirst, &[]);
+        }
+        if let Some(birth) = full {
+            self.add(TokenKind::StartsBirth, &[one, other, &birth.iso()]);
         }
     }
 
@@ -345,6 +379,8 @@ mod tests {
             TokenKind::GivenSpelling,
             TokenKind::GivenShort,
             TokenKind::FamilySpelling,
+            // "ob" comes before "si".
+            TokenKind::GivenFirst,
         ];
         let expected: Vec<TokenKind> = TokenKind::ALL
             .into_iter()
@@ -382,6 +418,7 @@ mod tests {
             TokenKind::NamesPostcode,
             TokenKind::NamesPhone,
             TokenKind::NamesEmail,
+            TokenKind::StartsHome,
         ];
         assert_eq!(kinds(&person(undated), key), by_home);
         let year = person(fields("Siân", "O’Brien", "1990-01-01"));
@@ -454,6 +491,8 @@ mod tests {
         NamesPhone d531cc9d89ed431e8402dbb393f11b58
         NamesEmail 4421cf388a92d87d93357265051521a7
         NamesEmail 8d10f6e11abc8c63868a4d04d6bcccd5
+        StartsBirth b4c822cb6ce158c31db1a6f15b16edb2
+        StartsHome d13a996a53daa37712910123583eab4d
         ");
     }
 

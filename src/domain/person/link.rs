@@ -88,7 +88,8 @@ pub enum Births {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swapped {
     Exact,
-    Sound,
+    /// By their sound, or both begin so.
+    Near,
     No,
 }
 
@@ -104,6 +105,8 @@ pub struct Evidence {
     pub birth: Births,
     /// A postcode, telephone, e-mail or house in common.
     pub corroborated: bool,
+    /// A house number, and what the street or the house's name begins with, in common.
+    pub home_near: bool,
 }
 
 impl Evidence {
@@ -143,20 +146,25 @@ impl Evidence {
         if given == Names::Slip && kinds.in_one_only(TokenKind::GivenListed) {
             given = Names::Misspelt;
         }
+        let family = kinds.names(&family);
+        let crosswise = family == Names::Different
+            && kinds.share(TokenKind::Starts)
+            && kinds.in_one_only(TokenKind::GivenFirst);
         let swapped = match given {
             Names::Different | Names::Sound | Names::Part if kinds.share(TokenKind::Names) => {
                 Swapped::Exact
             }
-            Names::Different if kinds.share(TokenKind::NamesSound) => Swapped::Sound,
+            Names::Different if crosswise || kinds.share(TokenKind::NamesSound) => Swapped::Near,
             _ => Swapped::No,
         };
         Self {
             number,
             given,
-            family: kinds.names(&family),
+            family,
             swapped,
             birth: kinds.births(),
             corroborated: corroborators.into_iter().any(|kind| kinds.share(kind)),
+            home_near: kinds.share(TokenKind::AddressNear),
         }
     }
 }
@@ -221,7 +229,7 @@ enum Together {
     GivenNear,
     /// The given name only nearly, and another family name, or none.
     GivenNearFamilyOther,
-    /// In the other order, by their sound.
+    /// In the other order, nearly.
     SwappedNear,
     No,
 }
@@ -230,7 +238,7 @@ impl Together {
     fn of(evidence: &Evidence) -> Self {
         match evidence.swapped {
             Swapped::Exact => return Self::Swapped,
-            Swapped::Sound => return Self::SwappedNear,
+            Swapped::Near => return Self::SwappedNear,
             Swapped::No => {}
         }
         let near = |name| {
@@ -274,7 +282,14 @@ fn by_name(evidence: &Evidence) -> Tier {
     use Tier::{Automatic, NameAndBirth, Never, Possible};
     let (corroborated, alone) = match (Together::of(evidence), evidence.birth) {
         // Father and son may share both names and a home: somebody who knows one of them must look.
-        (Together::Same | Together::FamilyNear, Births::Missing) => (Possible, Never),
+        (
+            Together::Same
+            | Together::FamilyNear
+            | Together::Swapped
+            | Together::SwappedNear
+            | Together::GivenMisspelt,
+            Births::Missing,
+        ) => (Possible, Never),
         (_, Births::Different | Births::Missing) | (Together::No, _) => (Never, Never),
         // Day and month swapped are as unlikely by chance as the same date.
         (Together::Same | Together::FamilyNear, Births::Exact) => (Automatic, NameAndBirth),
@@ -288,23 +303,25 @@ fn by_name(evidence: &Evidence) -> Tier {
             (Possible, Possible)
         }
         (Together::GivenNearFamilyOther, Births::Exact) => (Possible, Never),
+        // Twins' names are alike; those of two people are not alike crosswise.
         (
             Together::FamilyNear
             | Together::Swapped
+            | Together::SwappedNear
             | Together::GivenMisspelt
             | Together::GivenRespelt,
             Births::Swapped | Births::Slip | Births::YearOnly,
         ) => (Possible, Never),
         (
-            Together::FamilyOther
-            | Together::GivenNear
-            | Together::SwappedNear
-            | Together::GivenNearFamilyOther,
+            Together::FamilyOther | Together::GivenNear | Together::GivenNearFamilyOther,
             Births::Swapped | Births::Slip | Births::YearOnly,
         ) => (Never, Never),
     };
     if evidence.corroborated {
         corroborated
+    } else if evidence.home_near && alone == Never && corroborated != Never {
+        // A home that is nearly the same is enough for somebody to look, and for nothing else.
+        Possible
     } else {
         alone
     }

@@ -54,6 +54,7 @@ reasons! {
     BirthDifferent = "birth-different", "The date of birth is another.";
     SameContact = "same-contact",
         "A postcode, a telephone number, an e-mail address or a home is the same.";
+    SimilarHome = "similar-home", "The house number is the same, and the street begins alike.";
 }
 
 impl Evidence {
@@ -71,7 +72,7 @@ impl Evidence {
             Number::Missing => None,
         };
         let swapped = match self.swapped {
-            Swapped::Exact | Swapped::Sound => Some(Reason::NamesSwapped),
+            Swapped::Exact | Swapped::Near => Some(Reason::NamesSwapped),
             Swapped::No => None,
         };
         let [given, family] = match swapped {
@@ -86,7 +87,11 @@ impl Evidence {
             Births::Different => Some(Reason::BirthDifferent),
             Births::Missing => None,
         };
-        let contact = self.corroborated.then_some(Reason::SameContact);
+        let contact = match (self.corroborated, self.home_near) {
+            (true, _) => Some(Reason::SameContact),
+            (false, true) => Some(Reason::SimilarHome),
+            (false, false) => None,
+        };
         let all = [number, given, family, swapped, birth, contact];
         all.into_iter().flatten().collect()
     }
@@ -130,6 +135,7 @@ mod tests {
             swapped: Swapped::No,
             birth: Births::Swapped,
             corroborated: true,
+            home_near: true,
         };
         let codes = |evidence: &Evidence| {
             let reasons = evidence.reasons();
@@ -140,9 +146,11 @@ mod tests {
             codes(&evidence),
             "given-similar family-same birth-day-month-swapped same-contact"
         );
-        evidence.swapped = Swapped::Sound;
+        evidence.swapped = Swapped::Near;
         evidence.birth = Births::Missing;
         evidence.corroborated = false;
+        assert_eq!(codes(&evidence), "names-swapped similar-home");
+        evidence.home_near = false;
         assert_eq!(codes(&evidence), "names-swapped");
         evidence.swapped = Swapped::No;
         (evidence.given, evidence.family) = (Names::Missing, Names::Missing);

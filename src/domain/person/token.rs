@@ -6,8 +6,8 @@
 //! There are three groups. *Keys* find a record: each becomes a name in the index, so each rests on
 //! a form of the given name with a part of the date of birth, or on an official number; surname,
 //! home and telephone alone find nobody. Only a record without a date of birth is found by both
-//! names with a home, a telephone or an e-mail address, and never linked by them. *Log names* are what the log lists its entries under:
-//! whole names with whole dates, so that a list is hers and not her sister's. *Comparisons* are of
+//! names, or what they begin with, and a home, a telephone or an e-mail address, and never linked by
+//! them. *Log names* are what the log lists its entries under: whole names with whole dates, so that a list is hers and not her sister's. *Comparisons* are of
 //! single fields. They are kept inside sealed records only and are never a name in the index,
 //! because they would show there how often each value occurs and who shares a home. Without them
 //! a spelling, a slip of a date or a change of surname could not be told from another person.
@@ -91,6 +91,11 @@ pub enum TokenKind {
     NamesPhone = 24,
     /// The same with one e-mail address.
     NamesEmail = 25,
+    /// The first two letters of both names, in alphabetical order, and full date of birth: finds
+    /// names that were swapped and misspelt so that they sound otherwise.
+    StartsBirth = 26,
+    /// The same letters with a home, nearly. Without a date of birth, as with the postcode.
+    StartsHome = 27,
     /// The given name.
     Given = 32,
     /// A spelling of the given name: one for all its spellings.
@@ -135,10 +140,17 @@ pub enum TokenKind {
     Email = 52,
     /// House number and street.
     Address = 53,
+    /// House number and what the street, or the name of the house, begins with.
+    AddressNear = 54,
+    /// The first two letters of both names in alphabetical order, where they differ.
+    Starts = 55,
+    /// Of these the given name's stand first: two records that share [`Self::Starts`] have their
+    /// names in the other order where only one has this. The same for everybody.
+    GivenFirst = 56,
 }
 
 impl TokenKind {
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 44] = [
         Self::Nhs,
         Self::NhsGiven,
         Self::NhsBirth,
@@ -156,6 +168,8 @@ impl TokenKind {
         Self::NamesPostcode,
         Self::NamesPhone,
         Self::NamesEmail,
+        Self::StartsBirth,
+        Self::StartsHome,
         Self::Given,
         Self::GivenSpelling,
         Self::GivenShort,
@@ -178,6 +192,9 @@ impl TokenKind {
         Self::Phone,
         Self::Email,
         Self::Address,
+        Self::AddressNear,
+        Self::Starts,
+        Self::GivenFirst,
     ];
 
     /// Finds a record: may be a name in the index. Nothing else may.
@@ -195,6 +212,8 @@ impl TokenKind {
                 | Self::NamesPostcode
                 | Self::NamesPhone
                 | Self::NamesEmail
+                | Self::StartsBirth
+                | Self::StartsHome
         )
     }
 
@@ -232,6 +251,8 @@ impl TokenKind {
             Self::NamesPostcode => "names-postcode",
             Self::NamesPhone => "names-phone",
             Self::NamesEmail => "names-email",
+            Self::StartsBirth => "starts-birth",
+            Self::StartsHome => "starts-home",
             Self::Given => "given",
             Self::GivenSpelling => "given-spelling",
             Self::GivenShort => "given-short",
@@ -254,6 +275,9 @@ impl TokenKind {
             Self::Phone => "phone",
             Self::Email => "email",
             Self::Address => "address",
+            Self::AddressNear => "address-near",
+            Self::Starts => "starts",
+            Self::GivenFirst => "given-first",
         }
     }
 }
@@ -399,6 +423,8 @@ mod tests {
         names-postcode
         names-phone
         names-email
+        starts-birth
+        starts-home
         "
         );
     }

@@ -51,6 +51,11 @@ fn folded(kind: &str, text: &str) -> String {
             .ok()
             .map(|number| number.as_str().to_owned()),
         "address_line" => address::fold(text).map(|home| home.to_string()),
+        "address_near" => {
+            let near = address::near(text);
+            let near: Vec<&str> = near.iter().map(|home| home.as_str()).collect();
+            (!near.is_empty()).then(|| near.join(","))
+        }
         _ => panic!("{kind} is no kind of field"),
     };
     found.unwrap_or_else(|| "-".to_owned())

@@ -1,6 +1,6 @@
 //! `firedoor evaluate linkage`: runs the real matcher over a table of people, so that anyone can
 //! measure it on people of their own. Records find each other by their keys and are compared by
-//! their tokens, as in the gateway, under a key that is made up for the run.
+//! their tokens, as in the gateway, under a key that everybody knows: no token leaves the process.
 //!
 //! All records of a table are settled together ([`settle`]): a pair may be linked through a third
 //! record, and where a second person comes as close, a tier is lowered.
