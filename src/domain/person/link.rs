@@ -170,7 +170,7 @@ impl Evidence {
 }
 
 /// Without a token of one of these kinds in common two records are never linked, whatever else
-/// agrees: an official number, or the given name at least nearly. The index compares no others, so
+/// agrees: an official number, or the given name at least nearly, or both names crosswise. The index compares no others, so
 /// a new rule that links by something else must name it here.
 pub(super) const CARRYING: KindSet = KindSet(
     bit(TokenKind::Nhs)
@@ -182,7 +182,8 @@ pub(super) const CARRYING: KindSet = KindSet(
         | bit(TokenKind::GivenPart)
         | bit(TokenKind::GivenSound)
         | bit(TokenKind::Names)
-        | bit(TokenKind::NamesSound),
+        | bit(TokenKind::NamesSound)
+        | bit(TokenKind::Starts),
 );
 
 /// The tier of a pair.
