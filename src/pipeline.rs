@@ -44,12 +44,12 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy};
 use crate::domain::codes::Action;
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
-use crate::domain::id::{Id, OrgId, ProposalId, ReferralId, SealedItemId, ServiceId};
+use crate::domain::id::{
+    Id, OrgId, ProposalId, ReferralId, SealedItemId, ServiceId, StopUseId, WithdrawalId,
+};
 use crate::domain::journey;
 use crate::domain::journey::subject::{Named, Subject};
-use crate::domain::journey::{
-    answering, assessing, consenting, emergency, offering, querying, reading,
-};
+use crate::domain::journey::{answering, assessing, emergency, offering, querying, reading};
 use crate::domain::known::Known;
 use crate::domain::logged::Logged;
 use crate::domain::opening::Opening;
@@ -65,7 +65,6 @@ use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use holding::apart;
 use opened::receipt;
-use withdrawing::own_record;
 
 use crate::store::{Discloses, Outcome, ReadsLog, Store};
 
@@ -266,7 +265,12 @@ impl Gateway {
             .map(|id| Aggregate::Referral(ReferralId(id)))
             .collect();
         if matches!(list, List::Events(_)) {
-            items.extend(ids.map(|id| Aggregate::SealedItem(SealedItemId(id))));
+            items.extend(
+                ids.clone()
+                    .map(|id| Aggregate::SealedItem(SealedItemId(id))),
+            );
+            items.extend(ids.clone().map(|id| Aggregate::StopUse(StopUseId(id))));
+            items.extend(ids.map(|id| Aggregate::Withdrawal(WithdrawalId(id))));
         }
         let answered = self
             .run(
@@ -276,23 +280,6 @@ impl Gateway {
             )
             .await?;
         Ok((answered, entries))
-    }
-
-    /// Consent recorded on the caller's own record of a person.
-    pub async fn record_consent(
-        &self,
-        attempt: Attempt,
-        person: Id,
-        consent: &crate::domain::consent::Consent,
-    ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[Read::Named(AliasKind::Person, person, own_record)],
-            |rules, attempt, known, keys| {
-                consenting::record(rules, attempt, known, keys, person, consent)
-            },
-        )
-        .await
     }
 
     /// An assessment, told once, on the caller's own record of her.
@@ -321,6 +308,7 @@ impl Gateway {
         self.run(
             attempt,
             &[
+                Read::Of(&query.card()),
                 Read::Subject(&query.subject),
                 Read::Withdrawals,
                 Read::ReferralsOfPeople,
@@ -607,6 +595,7 @@ impl Gateway {
                 }
             }
         }
+        known.stand_at(attempt.when);
         Ok(known)
     }
 
@@ -752,6 +741,7 @@ const fn keys_for(action: Action) -> usize {
         Action::OfferReferral
         | Action::AcceptReferral
         | Action::Withdraw
+        | Action::SettleWithdrawal
         | Action::RecordAssessment
         | Action::QueryAssessments
         | Action::ConfirmLink

@@ -42,6 +42,10 @@ pub enum AliasKind {
     SealedItem,
     /// A pair of records, to the organisation that decides about it.
     Link,
+    /// A withdrawal or a pause, to the service that took it.
+    Withdrawal,
+    /// That somebody is to stop using what it was shown, to whom that is.
+    StopUse,
     /// The log's own pseudonym of a person; never shown, used to list her entries.
     LogSubject,
     /// A text that was held.
@@ -60,6 +64,8 @@ impl AliasKind {
             Self::Entry => "entry",
             Self::SealedItem => "sealed-item",
             Self::Link => "link",
+            Self::Withdrawal => "withdrawal",
+            Self::StopUse => "stop-use",
             Self::LogSubject => "log-subject",
             Self::Hold => "hold",
         }

@@ -3,18 +3,24 @@
 use super::assessment::Assessment;
 use super::audit::{Desk, Reading, SeenItem};
 use super::codes::DataClass;
-use super::codes::{ReferralStatus, SenderStatus};
+use super::codes::{ReferralStatus, SenderStatus, StopUseReply, WithdrawalScope};
 use super::decision::PartRef;
 use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
 use super::governance::Proposal;
-use super::id::{AssessmentId, ConsentId, Id, LinkId, ProposalId, ReferralId, SealedItemId};
+use super::id::{
+    AssessmentId, ConsentId, Id, LinkId, ProposalId, ReferralId, SealedItemId, StopUseId,
+    WithdrawalId,
+};
+use super::journey::carding::Printed;
+use super::journey::consenting::DueConsent;
 use super::known::Known;
 use super::linkage::{LinkState, SeenLink};
 use super::referral::{PassOnBy, Referral, Update};
 use super::refusal::Refusal;
 use super::report::{Commission, Counting};
 use super::sealed_item::{AdviserKey, SealedItem};
+use super::stop_use::{NoticeState, PauseState, Settling, Shown};
 use super::time::When;
 use super::trail::TrailKey;
 
@@ -75,6 +81,26 @@ pub enum Answer {
     Withdrawn {
         at: When,
     },
+    /// Her word that less be shared takes effect from now, a pause alike.
+    TookWord {
+        withdrawal: WithdrawalId,
+        at: When,
+        scope: WithdrawalScope,
+    },
+    /// A pause became a withdrawal, or ended.
+    PauseSettled {
+        withdrawal: WithdrawalId,
+        how: Settling,
+    },
+    /// What became of what the caller's organisation was shown.
+    StopUseAnswered {
+        notice: StopUseId,
+        code: StopUseReply,
+    },
+    /// The codes of a card, shown once.
+    CardIssued(Box<Printed>),
+    /// The caller's own consents that are to be gone through with her again.
+    ConsentsDue(Vec<DueConsent>),
     Assessed {
         assessment: AssessmentId,
         ticks: u16,
@@ -195,10 +221,34 @@ pub struct Event {
 }
 
 /// On what something happened, under the name that the organisation has for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
     Referral(Id),
     SealedItem(Id),
+    StopUse(SeenNotice),
+    /// A pause that this organisation took.
+    Pause(SeenPause),
+}
+
+/// A notice as its holder sees it: of its own record, by the day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenNotice {
+    pub id: Id,
+    pub person: Id,
+    pub shown: Vec<Shown>,
+    pub state: NoticeState,
+    pub since: When,
+    pub destroyed_from: When,
+    pub reply_by: When,
+    pub replied: Option<StopUseReply>,
+}
+
+/// A pause as who took it sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenPause {
+    pub id: Id,
+    pub state: PauseState,
+    pub until: When,
 }
 
 /// An item that waits for its adviser to collect it.
@@ -271,7 +321,14 @@ impl Answer {
             Self::Held(_) => "held",
             Self::SaidWrong => "said-wrong",
             Self::Consented { .. } => "consent-recorded",
-            Self::Withdrawn { .. } => "withdrawn",
+            Self::Withdrawn { .. } | Self::TookWord { .. } => "withdrawn",
+            Self::PauseSettled { how, .. } => match how {
+                Settling::Confirm => "pause-confirmed",
+                Settling::Lift => "pause-lifted",
+            },
+            Self::StopUseAnswered { .. } => "stop-use-answered",
+            Self::CardIssued(_) => "card-issued",
+            Self::ConsentsDue(_) => "consents-due",
             Self::Assessed { .. } => "assessment-recorded",
             Self::Assessments(..) => "assessments",
             Self::ReliedOn => "relied-on",
@@ -324,6 +381,7 @@ impl Answer {
             | Self::AdviceArranged { .. }
             | Self::WaitingItems(_)
             | Self::Links(_)
+            | Self::ConsentsDue(_)
             | Self::ItemCollected { .. } => true,
             Self::Refused(_)
             | Self::Nothing
@@ -339,6 +397,10 @@ impl Answer {
             | Self::SaidWrong
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
+            | Self::TookWord { .. }
+            | Self::PauseSettled { .. }
+            | Self::StopUseAnswered { .. }
+            | Self::CardIssued(_)
             | Self::Assessed { .. }
             | Self::Entries(_)
             | Self::Figures(_)
@@ -392,6 +454,11 @@ impl Answer {
             | Self::SaidWrong
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
+            | Self::TookWord { .. }
+            | Self::PauseSettled { .. }
+            | Self::StopUseAnswered { .. }
+            | Self::CardIssued(_)
+            | Self::ConsentsDue(_)
             | Self::Assessed { .. }
             | Self::ReliedOn
             | Self::Entries(_)
@@ -455,6 +522,11 @@ impl Answer {
             | Self::SaidWrong
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
+            | Self::TookWord { .. }
+            | Self::PauseSettled { .. }
+            | Self::StopUseAnswered { .. }
+            | Self::CardIssued(_)
+            | Self::ConsentsDue(_)
             | Self::Assessed { .. }
             | Self::Assessments(..)
             | Self::ReliedOn

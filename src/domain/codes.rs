@@ -217,6 +217,14 @@ codes!(
         ConfirmLink = "confirm_link",
         /// It is not: before anything was linked, or after.
         RejectLink = "reject_link",
+        /// Codes on a card of hers: to withdraw anywhere, and to let a service ask once.
+        IssueCard = "issue_card",
+        /// A pause becomes a withdrawal, or she was asked safely and it ends.
+        SettleWithdrawal = "settle_withdrawal",
+        /// Who was shown something says what became of it after she withdrew.
+        AnswerStopUse = "answer_stop_use",
+        /// One's own consents that are to be gone through with her again.
+        ReadConsents = "read_consents",
     }
 );
 
@@ -532,15 +540,6 @@ impl Article6 {
 }
 
 codes!(
-    WithdrawalScope {
-        Everything = "everything",
-        Service = "service",
-        Class = "class",
-        Purpose = "purpose",
-    }
-);
-
-codes!(
     /// Why the glass is broken (`domain.md` 3.6).
     EmergencyReason {
         LifeAtRisk = "life_at_risk",
@@ -593,5 +592,8 @@ mod tests {
 
 mod consent;
 mod governance;
-pub use consent::{ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter};
+pub use consent::{
+    Competence, ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter, LawfulKeeping,
+    Parent, StopUseReply, WithdrawalScope,
+};
 pub use governance::{HandedTo, HoldReason, SealReason, StaffNamesReason};

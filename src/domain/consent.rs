@@ -3,10 +3,10 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::codes::{
-    ConsentDecision, ConsentHow, ConsentStrength, DataClass, GivenBy, Interpreter, Purpose,
-    ServiceFamily, WithdrawalScope, YesNoUnknown,
+    Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, GivenBy, Interpreter,
+    Parent, Purpose, ServiceFamily, WithdrawalScope, YesNoUnknown,
 };
-use super::id::{ConsentId, OrgId};
+use super::id::{AssessmentId, ConsentId, OrgId};
 use super::person::TaggedToken;
 use super::policy::ConsentState;
 use super::time::When;
@@ -49,7 +49,12 @@ pub struct Consent {
     pub recipients: Recipients,
     pub classes: Vec<DataClass>,
     pub purposes: Vec<Purpose>,
+    /// The assessments that it is about; empty if it names none, and then it is about all.
+    pub items: Vec<AssessmentId>,
     pub given_by: GivenBy,
+    pub competence: Competence,
+    /// Who spoke for a child that could not.
+    pub parent: Option<Parent>,
     pub how: ConsentHow,
     pub language: Option<String>,
     pub interpreter: Interpreter,
@@ -58,6 +63,11 @@ pub struct Consent {
     pub given_at: When,
     pub from: When,
     pub until: When,
+    /// When it is to be gone through with her again; long cases have one.
+    pub review_at: Option<When>,
+    /// She may not have been free to say it: it serves for nothing. Once she was asked safely her word
+    /// is recorded anew; this one never comes to life by the lapse of time.
+    pub paused: bool,
     pub withdrawn_at: Option<When>,
 }
 
@@ -65,6 +75,8 @@ pub struct Consent {
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Tombstone {
     pub at: When,
+    /// Of a pause: when it ends by itself. A withdrawal never does.
+    pub until: Option<When>,
     pub taken_by: OrgId,
     pub scope: WithdrawalScope,
     /// For scope `service`: who is stopped. Empty otherwise.
@@ -76,6 +88,18 @@ pub struct Tombstone {
 }
 
 impl Tombstone {
+    /// Whether it stops anything at `now`. The clock is a value: nothing has to happen for a pause to
+    /// end.
+    pub fn in_force(&self, now: When) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// Whether the two are one word of hers, whatever became of it since.
+    pub fn is_word_of(&self, other: &Self) -> bool {
+        let (one, two) = (self.clone(), other.clone());
+        Self { until: None, ..one } == Self { until: None, ..two }
+    }
+
     /// Whether it stops a flow of `classes` for `purpose` between two organisations.
     pub fn stops(&self, ends: &[&OrgId], classes: &[DataClass], purpose: Purpose) -> bool {
         match self.scope {
@@ -107,6 +131,7 @@ impl Consent {
             && self.from <= flow.now
             && flow.now < self.until
             && self.withdrawn_at.is_none()
+            && !self.paused
             && !tombstones.iter().any(|tombstone| {
                 tombstone.at >= self.given_at
                     && tombstone.stops(&[flow.holder, flow.recipient], flow.classes, flow.purpose)

@@ -147,6 +147,7 @@ mod tests {
             word: Word::Withdrew {
                 tombstone: Tombstone {
                     at: When::from_millis(5),
+                    until: None,
                     taken_by: named(0),
                     scope: WithdrawalScope::Service,
                     organisations: (0..organisations).map(named).collect(),

@@ -7,7 +7,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::Zeroizing;
 
 use super::codes::DataClass;
-use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
+use super::id::{
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, WithdrawalId,
+};
 use super::leaf::Leaf;
 use super::person::Token;
 use super::seal::{Sealed, Slot};
@@ -50,6 +52,10 @@ pub enum Aggregate {
     /// What was decided about a pair of records. Both records name it, so that whoever reads one of
     /// them reads this too.
     Link(LinkId),
+    /// A withdrawal or a pause, for the service that took it.
+    Withdrawal(WithdrawalId),
+    /// That one holder is to stop using what it was shown.
+    StopUse(StopUseId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -171,6 +177,12 @@ pub enum List {
     SealedDue,
     /// Pairs of records whose holder decides about them: those that wait first ([`super::linkage`]).
     Links(OrgId),
+    /// Notices that an organisation has not answered, each at the moment (milliseconds) by which it
+    /// is to.
+    StopUses(OrgId),
+    /// People whose consents an organisation is to go through with them again, each at the moment
+    /// (milliseconds) of that.
+    Reviews(OrgId),
 }
 
 /// Limits that are counted in the commit itself.
@@ -213,6 +225,8 @@ pub enum Counter {
     },
     /// Signs after those with which an item of a queue began.
     Signs { item: Id },
+    /// Wrong codes of cards in one organisation, in one hour since 1970.
+    CardTries { organisation: OrgId, hour: i64 },
 }
 
 /// A stretch of time in which people are counted.

@@ -163,6 +163,14 @@ random_id!(
     SealedItemId
 );
 random_id!(
+    /// A withdrawal or a pause; also the item under which its tombstone lies.
+    WithdrawalId
+);
+random_id!(
+    /// That one holder is to stop using what it was shown.
+    StopUseId
+);
+random_id!(
     /// A pair of records that may be of one person, as seen from one of them.
     LinkId
 );

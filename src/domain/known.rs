@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use super::assessment::Assessment;
 use super::audit::{MissingNote, QueueItem, QueueTally};
+use super::card::{Card, CardCode};
 use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
 use super::governance::{Approvers, InForce, Proposal};
-use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
+use super::id::{
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, WithdrawalId,
+};
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::{Evidence, TaggedToken, Tier, Token, contradicts, keys_of, tier};
@@ -18,6 +21,7 @@ use super::restoration::Restoration;
 use super::retention::{Held, Progress};
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
+use super::stop_use::{StopUse, Withdrawal};
 use super::time::When;
 use super::witnessing::Witnessing;
 
@@ -31,6 +35,8 @@ pub struct Person {
     pub tombstones: Vec<Tombstone>,
     /// The pairs that it is part of.
     pub links: Vec<LinkId>,
+    /// The newest card that this organisation made for her.
+    pub card: Option<Card>,
 }
 
 /// Everything read so far for one decision, and at which versions.
@@ -55,6 +61,12 @@ pub struct Known {
     pub holders: BTreeMap<Token, Vec<Holder>>,
     /// Withdrawals set on tokens.
     pub tombstones: Vec<Tombstone>,
+    /// Pauses that are over: they stop nothing, and are known when they are handed in again.
+    pub lapsed: Vec<Tombstone>,
+    /// What withdrawals and pauses were taken, for who took them.
+    pub taken: BTreeMap<WithdrawalId, Withdrawal>,
+    pub stop_uses: BTreeMap<StopUseId, StopUse>,
+    pub card_codes: BTreeMap<Token, CardCode>,
     pub externals: BTreeMap<Token, Vec<ReferralId>>,
     pub referrals: BTreeMap<ReferralId, Referral>,
     pub holds: BTreeMap<ReferralId, InForce>,
@@ -98,6 +110,20 @@ impl Known {
             self.place(fact.of, fact.item, record);
         }
         Ok(())
+    }
+
+    /// How things stand at the time of the decision: pauses that are over stop nothing, and what they
+    /// stood in the way of goes on. Asked once, before anything is decided.
+    pub fn stand_at(&mut self, now: When) {
+        let over = |tombstone: &mut Tombstone| !tombstone.in_force(now);
+        let mut lapsed: Vec<Tombstone> = self.tombstones.extract_if(.., over).collect();
+        for person in self.people.values_mut() {
+            lapsed.extend(person.tombstones.extract_if(.., over));
+        }
+        self.lapsed.extend(lapsed);
+        for referral in self.referrals.values_mut() {
+            referral.resume(None, now);
+        }
     }
 
     /// Whether `of` was read already, so that a decision sees one version of it.
@@ -159,6 +185,15 @@ impl Known {
             (Aggregate::Token(token), Record::External(referral)) => {
                 self.externals.entry(token).or_default().push(referral);
             }
+            (Aggregate::Withdrawal(id), Record::Withdrawal(withdrawal)) => {
+                self.taken.insert(id, withdrawal);
+            }
+            (Aggregate::StopUse(id), Record::StopUse(notice)) => {
+                self.stop_uses.insert(id, notice);
+            }
+            (Aggregate::Token(token), Record::CardCode(code)) => {
+                self.card_codes.insert(token, code);
+            }
             (Aggregate::Person(id), record) => self.place_person(id, record),
             // A fact in a place where its kind does not belong says nothing.
             (_, _) => {}
@@ -174,6 +209,7 @@ impl Known {
             Record::Assessment(assessment) => person.assessments.push(assessment),
             Record::Tombstone(tombstone) => person.tombstones.push(tombstone),
             Record::PartOf(link) => person.links.push(link),
+            Record::Card(card) => person.card = Some(card),
             Record::Organisation(_)
             | Record::User(_)
             | Record::Directory(_)
@@ -196,7 +232,10 @@ impl Known {
             | Record::MissingNote(_)
             | Record::Adopted(_)
             | Record::Pages(_)
-            | Record::Linkage(_) => {}
+            | Record::Linkage(_)
+            | Record::Withdrawal(_)
+            | Record::StopUse(_)
+            | Record::CardCode(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ pub mod person;
 pub mod alias;
 pub mod assessment;
 pub mod audit;
+pub mod card;
 pub mod consent;
 pub mod counterfoil;
 pub mod custody;
@@ -24,6 +25,7 @@ pub mod refusal;
 pub mod restoration;
 pub mod retention;
 pub mod sealed_item;
+pub mod stop_use;
 
 pub mod firewall;
 pub mod policy;

@@ -201,6 +201,10 @@ impl Ask {
             | Action::ReadLinks
             | Action::ConfirmLink
             | Action::RejectLink
+            | Action::IssueCard
+            | Action::SettleWithdrawal
+            | Action::AnswerStopUse
+            | Action::ReadConsents
             | Action::Unknown => serves(self.consent),
         }
     }

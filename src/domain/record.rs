@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::assessment::Assessment;
 use super::audit::{MissingNote, QueueItem, QueueTally};
+use super::card::{Card, CardCode};
 use super::consent::{Consent, Tombstone};
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, LinkId, OrgId, PersonId, ReferralId};
@@ -18,6 +19,7 @@ use super::restoration::Restoration;
 use super::retention::{Held, Progress};
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
+use super::stop_use::{StopUse, Withdrawal};
 use super::time::When;
 
 const VERSION: u8 = 1;
@@ -90,6 +92,12 @@ pub enum Record {
     Linkage(Linkage),
     /// On the record of a person: a pair that it is part of.
     PartOf(LinkId),
+    Withdrawal(Withdrawal),
+    StopUse(StopUse),
+    /// On the token that the code makes.
+    CardCode(CardCode),
+    /// On an organisation's own record of her.
+    Card(Card),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

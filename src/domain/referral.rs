@@ -10,7 +10,7 @@ use super::codes::{
 };
 use super::consent::{Consent, Recipients};
 use super::firewall::hold::Unread;
-use super::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId, TeamId};
+use super::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId, TeamId, WithdrawalId};
 use super::person::{RawIdentifier, RawSafeContact, TaggedToken};
 use super::time::When;
 
@@ -157,6 +157,8 @@ pub struct Referral {
     pub outcomes: Vec<CloseOutcome>,
     /// She withdrew earlier and then consented anew: the worker asks her safely first.
     pub withdrew_on: Option<When>,
+    /// While she may have been made to stop it, it reads as withdrawn.
+    pub paused: Option<Paused>,
     pub updates: Vec<Update>,
     /// The items that hold its parts, by class order: identity, contact, note, language.
     pub identity_item: Option<Id>,
@@ -166,6 +168,13 @@ pub struct Referral {
     /// Under custody `own`: the key that identity is re-sealed to, and the item that holds the box.
     pub custody_key: Option<[u8; 32]>,
     pub resealed_item: Option<Id>,
+}
+
+/// Pauses that stand in the way of a referral, each with its end, and what it is without them.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Paused {
+    pub status: ReferralStatus,
+    pub by: Vec<(WithdrawalId, When)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -221,6 +230,45 @@ impl Referral {
             ReferralStatus::Accepted => SenderStatus::WithAService,
             ReferralStatus::Closed => SenderStatus::Closed,
         }
+    }
+
+    /// What it is apart from pauses.
+    pub fn lasting_status(&self) -> ReferralStatus {
+        self.paused
+            .as_ref()
+            .map_or(self.status, |paused| paused.status)
+    }
+
+    /// Reads as withdrawn until `until`, by the pause `by`. Its parts stay, because it may go on.
+    pub fn pause(&mut self, by: WithdrawalId, until: When) {
+        let status = self.lasting_status();
+        let mut pauses = self.paused.take().map_or_else(Vec::new, |paused| paused.by);
+        pauses.retain(|(one, _)| *one != by);
+        pauses.push((by, until));
+        self.paused = Some(Paused { status, by: pauses });
+        self.status = ReferralStatus::Withdrawn;
+    }
+
+    /// Ends the pauses that are over at `now`, and `lifted` if it is named. Whether it goes on.
+    pub fn resume(&mut self, lifted: Option<WithdrawalId>, now: When) -> bool {
+        let Some(mut paused) = self.paused.take() else {
+            return false;
+        };
+        paused
+            .by
+            .retain(|(by, until)| now < *until && Some(*by) != lifted);
+        if paused.by.is_empty() {
+            self.status = paused.status;
+            return true;
+        }
+        self.paused = Some(paused);
+        false
+    }
+
+    /// Withdrawn for good.
+    pub fn withdraw(&mut self) {
+        self.paused = None;
+        self.status = ReferralStatus::Withdrawn;
     }
 
     /// Still to be answered by the receiving service.

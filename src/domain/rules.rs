@@ -8,6 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::alias::{AliasKey, AliasKind, Aliases};
 use super::attempt::{Attempt, RequestDigest};
+use super::card::Code;
 use super::clock::CodeClock;
 use super::decision::List;
 use super::firewall::hold::WRONG_DAYS;
@@ -249,6 +250,12 @@ impl Rules {
     /// What the idempotency record remembers of the request: never a bare hash.
     pub fn replay_request(&self, request: &RequestDigest) -> [u8; 32] {
         keyed(&self.keys.replay, "request", &[&request.0])
+    }
+
+    /// The token of a code on a card.
+    pub fn card_code(&self, code: &Code) -> Token {
+        let key = keyed(&self.keys.external, "card code", &[code.symbols()]);
+        Token::from_bytes(short(key))
     }
 
     /// The token of a sender's own name for a referral.

@@ -575,6 +575,7 @@ const fn urgent(action: Action, refused: bool) -> bool {
                 | Action::Narrow
                 | Action::Reconcile
                 | Action::RejectLink
+                | Action::SettleWithdrawal
         )
 }
 

@@ -77,6 +77,8 @@ rules! {
     MissingNote = "note.missing",
     /// What was shown across a link was of somebody else.
     LinkUndone = "link.undone",
+    /// She withdrew, and a holder did not say what it did.
+    StopUseOverdue = "stop_use.overdue",
 }
 
 /// Whose officers are told.

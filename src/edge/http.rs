@@ -12,6 +12,7 @@ pub mod codes;
 pub mod consents;
 pub mod fhir;
 pub mod governance;
+pub mod her_word;
 pub mod links;
 pub mod log;
 mod more;
@@ -143,9 +144,13 @@ fn table() -> Table {
         .of_people(routes!(referrals::events))
         .of_caller(routes!(screening::screen))
         .of_caller(routes!(screening::wrong))
-        .of_people(routes!(consents::consent))
+        .of_people(routes!(consents::consent, consents::due))
         .of_people(routes!(consents::withdraw_consent))
         .of_people(routes!(consents::withdraw))
+        .of_people(routes!(consents::confirm))
+        .of_people(routes!(consents::lift))
+        .of_people(routes!(consents::card))
+        .of_people(routes!(consents::stop_use))
         .of_people(routes!(reconciliations::reconcile))
         .of_people(routes!(assessments::record))
         .of_people(routes!(assessments::query))

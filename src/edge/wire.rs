@@ -4,10 +4,12 @@
 
 pub mod assessment;
 pub mod audit;
+mod competence;
 pub mod governance;
 mod key_text;
 pub mod reports;
 pub mod text;
+pub mod withdrawal;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -19,11 +21,10 @@ use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
     Article6, ConsentDecision, ConsentHow, ConsentStrength, DataClass, Direction, GivenBy, Grade,
     Instrument, Interpreter, Need, OffenceGroup, PartyRole, PriorityCategory, Purpose,
-    ReportedToPolice, ServiceFamily, WithdrawalScope, WorkerGender, YesNoUnknown,
+    ReportedToPolice, ServiceFamily, WorkerGender, YesNoUnknown,
 };
 use crate::domain::consent::{CONSENT_DAYS_MAX, Consent, Opens, Recipients};
 use crate::domain::id::{ConsentId, Id, OrgId, ServiceId};
-use crate::domain::journey::withdrawing::Wish;
 use crate::domain::person::{FieldError, RawFields, RawIdentifier, RawSafeContact};
 use crate::domain::referral::{
     AgreedTiming, ConsentGiven, Draft, Epr, Ground, Operational, RiskSummary, UrgencyCode,
@@ -179,6 +180,12 @@ pub struct ConsentIn {
     #[serde(default)]
     pub purposes: Vec<String>,
     pub given_by: Option<String>,
+    /// `adult` (the default), `gillick_competent` or `parent_for_child`.
+    pub competence: Option<String>,
+    /// With `parent_for_child`: who spoke for the child.
+    pub parent: Option<String>,
+    /// With `parent_for_child`: whether the child is to be kept safe from that parent. Only `no` serves.
+    pub parent_is_other_party: Option<String>,
     pub how: String,
     /// As `ur`; without a country.
     pub language: Option<String>,
@@ -405,6 +412,11 @@ impl ConsentIn {
                 CODE_CHARS_MAX,
             );
         }
+        let (competence, parent) = self.competence(&mut wrong);
+        self.not_through_a_relative(&mut wrong);
+        if until <= given_at {
+            wrong.add("consent.until", "this is before it was given");
+        }
         let consent = Consent {
             id: ConsentId(Id::ZERO),
             recorded_by: attempt_org.clone(),
@@ -414,6 +426,9 @@ impl ConsentIn {
             recipients: Recipients::default(),
             classes,
             purposes,
+            items: Vec::new(),
+            competence,
+            parent,
             given_by: wrong.maybe(
                 "consent.given_by",
                 self.given_by.as_ref(),
@@ -443,6 +458,8 @@ impl ConsentIn {
             given_at,
             from: given_at,
             until: until.min(longest),
+            review_at: None,
+            paused: false,
             withdrawn_at: None,
         };
         wrong.finish(ConsentGiven {
@@ -612,71 +629,4 @@ fn operational(wrong: &mut Wrong, referral: &ReferralIn) -> Option<Operational> 
         ),
         epr,
     })
-}
-
-/// She withdraws. One of `identity` and `person`.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WithdrawalIn {
-    pub identity: Option<IdentityIn>,
-    /// Your own reference of the person.
-    pub person: Option<String>,
-    pub scope: String,
-    #[serde(default)]
-    pub services: Vec<String>,
-    #[serde(default)]
-    pub classes: Vec<String>,
-    #[serde(default)]
-    pub purposes: Vec<String>,
-    /// `in_person`, `telephone` or `card`.
-    pub channel: Option<String>,
-}
-
-impl WithdrawalIn {
-    /// `services` stay names here; the pipeline knows who runs them.
-    pub fn wish(&self) -> Result<(Wish, Vec<ServiceId>), Vec<FieldError>> {
-        let mut wrong = Wrong::default();
-        let scope = wrong.maybe(
-            "scope",
-            Some(&self.scope),
-            WithdrawalScope::Everything,
-            WithdrawalScope::parse,
-        );
-        let services = wrong.codes("services", &self.services, |text| {
-            ServiceId::parse(text).ok()
-        });
-        let wish = Wish {
-            scope,
-            organisations: Vec::new(),
-            classes: wrong.codes("classes", &self.classes, DataClass::parse),
-            purposes: wrong.codes("purposes", &self.purposes, Purpose::parse),
-            channel: wrong.maybe(
-                "channel",
-                self.channel.as_ref(),
-                "in_person".to_owned(),
-                |code| {
-                    ["in_person", "telephone", "card"]
-                        .contains(&code)
-                        .then(|| code.to_owned())
-                },
-            ),
-        };
-        let missing = match scope {
-            WithdrawalScope::Everything => None,
-            WithdrawalScope::Service if services.is_empty() => Some("services"),
-            WithdrawalScope::Class if wish.classes.is_empty() => Some("classes"),
-            WithdrawalScope::Purpose if wish.purposes.is_empty() => Some("purposes"),
-            WithdrawalScope::Service | WithdrawalScope::Class | WithdrawalScope::Purpose => None,
-        };
-        if let Some(field) = missing {
-            wrong.add(field, "say which she wants to stop");
-        }
-        if self.identity.is_some() == self.person.is_some() {
-            wrong.add(
-                "identity",
-                "give her identity or your reference of her, one of the two",
-            );
-        }
-        wrong.finish((wish, services))
-    }
 }

@@ -7,11 +7,12 @@ use crate::domain::attempt::Attempt;
 use crate::domain::audit::QueueItem;
 use crate::domain::codes::OrgKind;
 use crate::domain::decision::{Aggregate, Counter, List, Listed};
-use crate::domain::id::{Id, OrgId, ProposalId};
+use crate::domain::id::{Id, OrgId, ProposalId, StopUseId};
 use crate::domain::journey::auditing;
 use crate::domain::journey::flagging::{self, Flagging};
 use crate::domain::journey::keeping::{self, Draw};
 use crate::domain::journey::sealing::{self, Behind};
+use crate::domain::journey::stop_use;
 use crate::domain::journey::watching::day;
 use crate::domain::known::Known;
 use crate::domain::person::{Token, keys_of};
@@ -168,6 +169,7 @@ impl Gateway {
         for own in members.organisations.keys() {
             self.pass_on_overdue(own).await?;
             self.remind_of_notes(own).await?;
+            self.remind_of_stop_use(own).await?;
         }
         let now = self.time();
         let week = Week::of(now).before();
@@ -218,6 +220,39 @@ impl Gateway {
                 continue;
             };
             let decision = keeping::remind(&rules, when, &entropy, keys, &known, own);
+            let Some(decision) = decision.map_err(unsealed)? else {
+                return Ok(());
+            };
+            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
+                self.logged(when, logged).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was to be answered by now and was not goes before the holder's officer.
+    async fn remind_of_stop_use(&self, own: &OrgId) -> Result<(), Fault> {
+        for _ in 0..TRIES_MAX {
+            let when = self.time();
+            let clock = stop_use::clock(own);
+            let max = u16::try_from(stop_use::REMINDED_MAX).unwrap_or(u16::MAX);
+            let mut listed = self.store.list(&clock, None, max).await?;
+            let now = u64::try_from(when.millis()).unwrap_or(0);
+            listed.retain(|entry| entry.at <= now);
+            if listed.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<StopUseId> = listed.iter().map(|entry| StopUseId(entry.item)).collect();
+            let of: Vec<Aggregate> = ids.iter().map(|id| Aggregate::StopUse(*id)).collect();
+            let mut known = self.keeping(own).await?;
+            self.read(&mut known, &of).await?;
+            let entropy = self.entropy();
+            let keys = self.store.reserve(KEYS_A_DECISION).await?;
+            let keys = Keys::new(keys, entropy.branch("nonces"));
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
+            let decision = stop_use::remind(&rules, when, &entropy, keys, &known, own, &ids);
             let Some(decision) = decision.map_err(unsealed)? else {
                 return Ok(());
             };

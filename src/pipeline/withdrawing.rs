@@ -1,23 +1,42 @@
-//! Her word that less be shared: what each way of saying it reads. The same in every way that it
-//! comes in.
+//! Her word: consent, and that less be shared, what each way of saying it reads, and what follows.
+//! The same in every way that it comes in.
 
 use crate::domain::alias::AliasKind;
 use crate::domain::attempt::Attempt;
-use crate::domain::decision::Aggregate;
-use crate::domain::id::{Id, PersonId, ServiceId};
-use crate::domain::journey::{consenting, revoking, withdrawing};
+use crate::domain::consent::Consent;
+use crate::domain::decision::{Aggregate, List, Listed};
+use crate::domain::id::{Id, PersonId, ServiceId, StopUseId, WithdrawalId};
+use crate::domain::journey::{carding, consenting, revoking, settling, stop_use, withdrawing};
 use crate::domain::known::Known;
 use crate::domain::person::{TaggedToken, Token, keys_of};
+use crate::domain::stop_use::Settling;
 use crate::store::Fault;
 
 use super::{Answered, Gateway, Read};
 
 /// An organisation's own record of a person.
-pub(super) fn own_record(id: Id) -> Aggregate {
+fn own_record(id: Id) -> Aggregate {
     Aggregate::Person(PersonId(id))
 }
 
 impl Gateway {
+    /// Consent recorded on the caller's own record of a person.
+    pub async fn record_consent(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        consent: &Consent,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Named(AliasKind::Person, person, own_record)],
+            |rules, attempt, known, keys| {
+                consenting::record(rules, attempt, known, keys, person, consent)
+            },
+        )
+        .await
+    }
+
     /// Takes back one consent.
     pub async fn withdraw_consent(
         &self,
@@ -71,6 +90,126 @@ impl Gateway {
         self.read(&mut known, &[Aggregate::Person(person)]).await?;
         let tokens = consenting::own_tokens(&known, &attempt, person).unwrap_or_default();
         self.withdraw(attempt, &tokens, wish, services).await
+    }
+
+    /// The same by a code of her card, by the token that it makes.
+    pub async fn withdraw_by_card(
+        &self,
+        attempt: Attempt,
+        token: Option<Token>,
+        wish: withdrawing::Wish,
+        services: &[ServiceId],
+    ) -> Result<Answered, Fault> {
+        let on_token: Vec<Aggregate> = token.into_iter().map(Aggregate::Token).collect();
+        let mut known = Known::default();
+        self.read(&mut known, &on_token).await?;
+        let found = token.and_then(|token| known.card_codes.get(&token));
+        let hers = found.map_or_else(Vec::new, |code| code.tokens.clone());
+        self.run(
+            attempt,
+            &[
+                Read::Of(&on_token),
+                Read::Tokens(&hers),
+                Read::ReferralsOfPeople,
+            ],
+            |rules, attempt, known, keys| {
+                let wish = wish.naming(known, services);
+                carding::withdraw(rules, attempt, known, keys, token, &wish)
+            },
+        )
+        .await
+    }
+
+    /// A pause is confirmed or lifted by the service that took it.
+    pub async fn settle(
+        &self,
+        attempt: Attempt,
+        alias: Id,
+        how: Settling,
+        asked_safely: bool,
+    ) -> Result<Answered, Fault> {
+        let aliases = self.aliases(&attempt).await?;
+        let id = WithdrawalId(aliases.inward(AliasKind::Withdrawal, alias));
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::Withdrawal(id)]).await?;
+        // Whose it is never changes, and who was told only with the withdrawal, which is read again.
+        let mut of = vec![Aggregate::Withdrawal(id)];
+        let mut hers = Vec::new();
+        if let Some(taken) = known.taken.get(&id) {
+            of.extend(
+                taken
+                    .notices
+                    .iter()
+                    .map(|notice| Aggregate::StopUse(*notice)),
+            );
+            hers.clone_from(&taken.tombstone.tokens);
+        }
+        self.run(
+            attempt,
+            &[Read::Of(&of), Read::Tokens(&hers), Read::ReferralsOfPeople],
+            |rules, attempt, known, keys| {
+                settling::settle(rules, attempt, known, keys, alias, how, asked_safely)
+            },
+        )
+        .await
+    }
+
+    /// Who was shown something says what became of it.
+    pub async fn answer_stop_use(
+        &self,
+        attempt: Attempt,
+        alias: Id,
+        said: stop_use::Said,
+    ) -> Result<Answered, Fault> {
+        let aliases = self.aliases(&attempt).await?;
+        let id = StopUseId(aliases.inward(AliasKind::StopUse, alias));
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::StopUse(id)]).await?;
+        let mut of = vec![Aggregate::StopUse(id)];
+        let about = known.stop_uses.get(&id);
+        of.extend(about.map(|notice| Aggregate::Person(notice.person)));
+        self.run(attempt, &[Read::Of(&of)], |rules, attempt, known, keys| {
+            stop_use::answer(rules, attempt, known, keys, alias, said)
+        })
+        .await
+    }
+
+    /// A card for a person of the caller's own.
+    pub async fn issue_card(&self, attempt: Attempt, person: Id) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[
+                Read::Named(AliasKind::Person, person, own_record),
+                Read::ReferralsOfPeople,
+            ],
+            |rules, attempt, known, keys| carding::issue(rules, attempt, known, keys, person),
+        )
+        .await
+    }
+
+    /// A page of the caller's own consents whose review is due.
+    pub async fn consents_due(
+        &self,
+        attempt: Attempt,
+        after: Option<Listed>,
+        max: u16,
+    ) -> Result<(Answered, Vec<Listed>), Fault> {
+        let list = List::Reviews(attempt.organisation().clone());
+        let mut entries = self.store.list(&list, after, max).await?;
+        let now = u64::try_from(self.time().millis()).unwrap_or(0);
+        entries.retain(|entry| entry.at <= now);
+        let people = entries.iter().map(|entry| own_record(entry.item));
+        let people: Vec<Aggregate> = people.collect();
+        let answered = self
+            .run(
+                attempt,
+                &[Read::Of(&people)],
+                |rules, attempt, known, keys| {
+                    consenting::due(rules, attempt, known, keys, &entries)
+                },
+            )
+            .await?;
+        Ok((answered, entries))
     }
 
     /// A sender takes back its own offers, under the names that it gave them.

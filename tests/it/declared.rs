@@ -303,6 +303,15 @@ async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
         (("POST", "/v1/links/{id}/confirm"), json!({})),
         (("POST", "/v1/links/{id}/reject"), json!({})),
         (("POST", "/v1/links/{id}/split"), json!({})),
+        (("POST", "/v1/withdrawals/{id}/confirm"), json!({})),
+        (
+            ("POST", "/v1/withdrawals/{id}/lift"),
+            json!({ "asked_her_safely": true }),
+        ),
+        (
+            ("POST", "/v1/stop-use/{id}/reply"),
+            json!({ "reply": "deleted" }),
+        ),
         (
             ("POST", "/v1/assessments/{id}/relied-on"),
             json!({ "person": UNKNOWN }),
@@ -336,6 +345,17 @@ async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
     for person in [story.person.as_str(), UNKNOWN] {
         let body = json!({ "person": person, "consent": consent_to_ask(ago(1)) });
         replies.push(harbour.post(route.1, &body).await);
+    }
+    compared.add(route, &[], replies);
+    // A card for her who withdrew, for somebody else's person and for nobody.
+    let route = ("POST", "/v1/cards");
+    let mut replies = Vec::new();
+    for (desk, person) in [
+        (&charity, story.person.as_str()),
+        (&charity, UNKNOWN),
+        (&harbour, story.person.as_str()),
+    ] {
+        replies.push(desk.post(route.1, &json!({ "person": person })).await);
     }
     compared.add(route, &[], replies);
 }
@@ -439,7 +459,7 @@ async fn people(town: &Town, compared: &mut Compared) {
         json!({ "identity": identity, "scope": "purpose",
         "purposes": ["prior_assessment"], "channel": "telephone" })
     };
-    let made = &["effective_from", "replay"];
+    let made = &["id", "effective_from", "replay"];
     compared.add(route, made, about(&asked, route.1, wish).await);
 }
 
@@ -477,6 +497,11 @@ async fn lists(town: &Town, story: &Story, compared: &mut Compared) {
 
     // Nothing waits for one who knows people whom others know too, nor for one who knows nobody.
     let route = ("GET", "/v1/links");
+    let replies = vec![charity.get(route.1).await, harbour.get(route.1).await];
+    compared.add(route, &["next"], replies);
+
+    // No review is due of anybody.
+    let route = ("GET", "/v1/consents");
     let replies = vec![charity.get(route.1).await, harbour.get(route.1).await];
     compared.add(route, &["next"], replies);
 

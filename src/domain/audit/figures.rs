@@ -91,9 +91,13 @@ pub const fn is_access(action: Action) -> bool {
         | Action::CollectItem
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::IssueCard
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
         | Action::BreakGlass => true,
         Action::ReadEvents
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ScreenText
         | Action::ReadAudit
         | Action::ReadAuditSubject

@@ -329,7 +329,9 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::UpdateReferral
         | Action::ReadEvents => AliasKind::Referral,
         Action::RecordConsent | Action::WithdrawConsent => AliasKind::Consent,
-        Action::Withdraw => AliasKind::Person,
+        Action::Withdraw | Action::IssueCard => AliasKind::Person,
+        Action::SettleWithdrawal => AliasKind::Withdrawal,
+        Action::AnswerStopUse => AliasKind::StopUse,
         Action::RecordAssessment | Action::QueryAssessments | Action::RelyOnAssessment => {
             AliasKind::Assessment
         }
@@ -348,6 +350,7 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::Narrow
         | Action::SecondFactor
         | Action::Reconcile
+        | Action::ReadConsents
         | Action::Unknown => AliasKind::Entry,
     }
 }

@@ -20,3 +20,56 @@ codes!(
 codes!(
     Interpreter { None = "none", Professional = "professional", Family = "family" }
 );
+
+codes!(
+    /// Whose word it can be. A child who understands speaks for herself (Gillick); for another one a
+    /// parent does, never one whom it is to be kept safe from.
+    Competence {
+        Adult = "adult",
+        GillickCompetent = "gillick_competent",
+        ParentForChild = "parent_for_child",
+    }
+);
+
+codes!(
+    /// Who speaks for a child that cannot.
+    Parent {
+        Mother = "mother",
+        Father = "father",
+        Guardian = "guardian",
+        LocalAuthority = "local_authority",
+    }
+);
+
+codes!(
+    WithdrawalScope {
+        Everything = "everything",
+        Service = "service",
+        Class = "class",
+        Purpose = "purpose",
+    }
+);
+
+codes!(
+    /// What became of what a service was shown, after she withdrew.
+    StopUseReply {
+        Deleted = "deleted",
+        /// Kept, and used for nothing.
+        Restricted = "restricted",
+        KeptByLaw = "kept_by_law",
+        NotFound = "not_found",
+    }
+);
+
+codes!(
+    /// By which law something is kept although she withdrew.
+    LawfulKeeping {
+        ChildAtRisk = "child_at_risk",
+        AdultAtRisk = "adult_at_risk",
+        CourtOrder = "court_order",
+        CrimeInvestigation = "crime_investigation",
+        LegalClaim = "legal_claim",
+        HealthRecord = "health_record",
+        OtherDuty = "other_duty",
+    }
+);

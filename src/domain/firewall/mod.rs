@@ -306,6 +306,10 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::IssueCard
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
+        | Action::ReadConsents
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject

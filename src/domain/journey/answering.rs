@@ -228,7 +228,9 @@ fn consent(
 ) -> Option<ConsentState> {
     referral.consent?;
     let person = known.people.get(&referral.sender_person)?;
-    let consents: Vec<&Consent> = person.consents.iter().collect();
+    let consents = person.consents.iter();
+    // What speaks of single assessments says nothing of a referral.
+    let consents: Vec<&Consent> = consents.filter(|one| one.items.is_empty()).collect();
     let families = known.families(&caller.actor.organisation);
     let flow = Flow {
         holder: &referral.sender,

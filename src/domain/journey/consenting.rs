@@ -3,16 +3,17 @@
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::ConsentDecision;
+use crate::domain::codes::{ConsentDecision, Purpose};
 use crate::domain::consent::Consent;
 use crate::domain::counterfoil::Word;
-use crate::domain::decision::{Aggregate, Decision};
-use crate::domain::id::{ConsentId, Id, PersonId};
+use crate::domain::decision::{Aggregate, Decision, List, Listed};
+use crate::domain::id::{AssessmentId, ConsentId, Id, PersonId};
 use crate::domain::known::Known;
 use crate::domain::record::Record;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
+use crate::domain::time::When;
 
 use super::{Stop, caller, permit};
 
@@ -46,12 +47,25 @@ fn decide(
     let tokens = own_tokens(known, attempt, person)?;
     ruling.subject(&tokens);
     let id = ConsentId(attempt.entropy.id("consent"));
+    let named = consent.items.iter().map(|item| {
+        let inward = ruling.aliases().inward(AliasKind::Assessment, item.id());
+        AssessmentId(inward)
+    });
     let consent = Consent {
         id,
         recorded_by: attempt.organisation().clone(),
+        items: named.collect(),
         ..consent.clone()
     };
     ruling.consent(id.id());
+    if let Some(at) = consent.review_at {
+        let at = u64::try_from(at.millis()).unwrap_or(0);
+        ruling.list(
+            List::Reviews(attempt.organisation().clone()),
+            at,
+            person.id(),
+        );
+    }
     if consent.decision == ConsentDecision::Deny {
         ruling.took(Word::Refused {
             person,
@@ -70,6 +84,84 @@ fn decide(
     Ok(Answer::Consented {
         consent: ConsentId(outward),
     })
+}
+
+/// A consent that is to be gone through with her again, as its own organisation sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueConsent {
+    /// Under the organisation's own names.
+    pub consent: ConsentId,
+    pub person: Id,
+    pub purposes: Vec<Purpose>,
+    pub review_at: When,
+    pub until: When,
+}
+
+/// The caller's own consents whose review is due. It follows from what this organisation recorded and
+/// nothing else: that she withdrew elsewhere does not show here.
+pub fn due(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    entries: &[Listed],
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    let permitted = caller(known, attempt)
+        .map_err(Stop::Refuse)
+        .and_then(|caller| permit(&mut ruling, &caller.ask(attempt, caller.as_recipient()), ()));
+    if let Err(stop) = permitted {
+        return ruling.stop(stop);
+    }
+    let mut people: Vec<PersonId> = entries.iter().map(|entry| PersonId(entry.item)).collect();
+    people.sort_unstable();
+    people.dedup();
+    let mut found = Vec::new();
+    for id in people {
+        if own_tokens(known, attempt, id).is_err() {
+            continue;
+        }
+        let consents = known
+            .people
+            .get(&id)
+            .map(|person| person.consents.as_slice());
+        let consents = consents.unwrap_or_default();
+        found.extend(consents.iter().filter_map(|consent| {
+            let review_at = consent.review_at?;
+            is_due(consent, consents, attempt.when).then(|| DueConsent {
+                consent: ConsentId(
+                    ruling
+                        .aliases()
+                        .outward(AliasKind::Consent, consent.id.id()),
+                ),
+                person: ruling.aliases().outward(AliasKind::Person, id.id()),
+                purposes: consent.purposes.clone(),
+                review_at,
+                until: consent.until,
+            })
+        }));
+    }
+    found.sort_by_key(|due| (due.review_at, due.consent));
+    ruling.finish(Answer::ConsentsDue(found))
+}
+
+/// A permit of this organisation's own that still runs, whose day has come, and that she has not given
+/// anew since.
+fn is_due(consent: &Consent, all: &[Consent], now: When) -> bool {
+    let given_anew = |later: &&Consent| {
+        let purposes = &consent.purposes;
+        later.given_at > consent.given_at
+            && later.opens == consent.opens
+            && purposes
+                .iter()
+                .all(|purpose| later.purposes.contains(purpose))
+    };
+    consent.decision == ConsentDecision::Permit
+        && !consent.paused
+        && consent.withdrawn_at.is_none()
+        && consent.review_at.is_some_and(|at| at <= now)
+        && now < consent.until
+        && !all.iter().any(|later| given_anew(&later))
 }
 
 /// Takes back one consent. The reply is the same whether there was one.

@@ -5,6 +5,7 @@
 pub mod answering;
 pub mod assessing;
 pub mod auditing;
+pub mod carding;
 pub mod consenting;
 pub mod emergency;
 pub mod flagging;
@@ -22,7 +23,9 @@ pub mod restoring;
 pub mod revoking;
 pub mod sealed_items;
 pub mod sealing;
+pub mod settling;
 pub mod signing_in;
+pub mod stop_use;
 pub mod subject;
 pub mod watching;
 pub mod withdrawing;

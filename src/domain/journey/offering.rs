@@ -12,7 +12,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Offered};
 use crate::domain::attempt::Attempt;
 use crate::domain::clock::CodeClock;
-use crate::domain::codes::{Action, Article6, ConsentDecision, DataClass, ReferralStatus};
+use crate::domain::codes::{Action, Article6, DataClass, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone};
 use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
@@ -141,15 +141,14 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     let caller = caller(known, attempt)?;
     ruling.subject(offer.person.tokens());
     if let OfferGround::Declined {
-        consent,
-        stop_future_offers,
+        stop_future_offers, ..
     } = &offer.ground
     {
         // A record of her refusal: nothing is offered to anyone.
         let mut ask = caller.ask(attempt, caller.as_recipient());
         ask.action = Action::RecordConsent;
         permit(ruling, &ask, ())?;
-        declined(ruling, offer, consent, *stop_future_offers);
+        declined(ruling, offer, *stop_future_offers);
         return Ok(Answer::DeclinedByVictim);
     }
     let (service, receiver) = find_service(known, offer)?;
@@ -233,6 +232,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         decline_reason: None,
         outcomes: Vec::new(),
         withdrew_on,
+        paused: None,
         updates: Vec::new(),
         identity_item: Some(made.identity),
         contact_item: offer.safe_contact.as_ref().map(|_| made.contact),
@@ -590,7 +590,7 @@ fn answer(
 
 // A refusal is kept without identity; only if she asks that future offers be stopped does a
 // keyed trace of her remain (3.0.6).
-fn declined(ruling: &mut Ruling<'_>, offer: &Offer, consent: &Consent, stop_future: bool) {
+fn declined(ruling: &mut Ruling<'_>, offer: &Offer, stop_future: bool) {
     ruling.note("declined-by-victim");
     if !stop_future {
         return;
@@ -598,6 +598,7 @@ fn declined(ruling: &mut Ruling<'_>, offer: &Offer, consent: &Consent, stop_futu
     let attempt = ruling.attempt();
     let tombstone = Tombstone {
         at: attempt.when,
+        until: None,
         taken_by: attempt.organisation().clone(),
         scope: crate::domain::codes::WithdrawalScope::Purpose,
         organisations: Vec::new(),
@@ -608,11 +609,6 @@ fn declined(ruling: &mut Ruling<'_>, offer: &Offer, consent: &Consent, stop_futu
     let item = attempt.entropy.id("tombstone");
     super::withdrawing::lay(ruling, &tombstone, item);
     ruling.took(Word::Declined { tombstone, item });
-    debug_assert_eq!(
-        consent.decision,
-        ConsentDecision::Deny,
-        "only a refusal gets here"
-    );
 }
 
 /// The consent as recorded: by whom, and to the service referred to when she named no other.

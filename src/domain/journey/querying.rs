@@ -10,6 +10,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Release, parts};
 use crate::domain::assessment::{ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Assessment, Reliance};
 use crate::domain::attempt::Attempt;
+use crate::domain::card::CardCode;
 use crate::domain::codes::{ConsentDecision, ReassessReason, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone, best};
 use crate::domain::decision::{Aggregate, Decision, Window};
@@ -17,7 +18,7 @@ use crate::domain::firewall::{Screenable, Screened, screen};
 use crate::domain::id::{ConsentId, Id, LinkId, PersonId};
 use crate::domain::known::{self, Known};
 use crate::domain::linkage::Linkage;
-use crate::domain::person::{Evidence, TaggedToken, Tier, tier};
+use crate::domain::person::{Evidence, TaggedToken, Tier, Token, tier};
 use crate::domain::policy::{Ask, ConsentState, Relationship, authorise};
 use crate::domain::record::{PersonRecord, Record};
 use crate::domain::referral::Referral;
@@ -26,6 +27,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling, Tie};
 use crate::domain::seal::Keys;
 
 use super::answering::relationship;
+use super::carding::vouches;
 use super::linking::{self, Meeting};
 use super::subject::{Found, Subject};
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
@@ -40,6 +42,15 @@ pub struct Query {
     pub consent: Option<Consent>,
     /// What is shown is not passed on for immigration purposes (F9).
     pub onward_rule_accepted: bool,
+    /// A one-time code of her card.
+    pub card_code: Option<Token>,
+}
+
+impl Query {
+    /// Where a code of her card would lie.
+    pub fn card(&self) -> Vec<Aggregate> {
+        self.card_code.into_iter().map(Aggregate::Token).collect()
+    }
 }
 
 /// What an organisation did with an assessment that it was shown.
@@ -79,7 +90,14 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
         .subject
         .count(ruling, Window::day(attempt.when), people_a_day);
 
-    let asker = Asker::of(ruling, known, &query.subject)?;
+    let mut asker = Asker::of(ruling, known, &query.subject)?;
+    asker.shows_card(vouches(
+        ruling,
+        known,
+        query.card_code,
+        asker.relationship,
+        &asker.tokens,
+    ));
     let mut consents = asker.consents.clone();
     let inline = asker.person.zip(query.consent.as_ref());
     let inline = inline.map(|(person, stated)| query_consent(ruling, person, stated));
@@ -246,6 +264,8 @@ struct Asker<'a> {
     relationship: Relationship,
     /// Accepted referrals that another organisation made.
     vouched: Vec<&'a Referral>,
+    /// A card that another organisation made, of which she gave a code for this question.
+    card: Option<&'a CardCode>,
     consents: Vec<&'a Consent>,
 }
 
@@ -273,8 +293,17 @@ impl<'a> Asker<'a> {
             tokens,
             relationship: tie.unwrap_or(Relationship::None),
             vouched,
+            card: None,
             consents: own.map_or_else(Vec::new, |own| own.consents.iter().collect()),
         })
+    }
+
+    /// What she gave by her card stands for what another organisation said (P11).
+    fn shows_card(&mut self, card: Option<&'a CardCode>) {
+        if card.is_some() {
+            self.card = card;
+            self.relationship = Relationship::AcceptedFromAnother;
+        }
     }
 
     /// Why nothing can be shown, whatever others hold.
@@ -292,8 +321,10 @@ impl<'a> Asker<'a> {
     /// to its own record may corroborate, but never turn the referral into another woman's (P11).
     /// Who holds the record may say it too.
     fn vouched_for(&self, known: &Known, held: PersonId, record: &PersonRecord) -> bool {
-        let said_by_sender = self.vouched.iter().any(|referral| {
-            let link = tier(&Evidence::between(&referral.tokens, &record.tokens));
+        let said = self.vouched.iter().map(|referral| &referral.tokens);
+        let mut said = said.chain(self.card.map(|card| &card.tokens));
+        let said_by_sender = said.any(|tokens| {
+            let link = tier(&Evidence::between(tokens, &record.tokens));
             matches!(link, Tier::Automatic | Tier::NameAndBirth)
         });
         let link = self.person.map(|person| LinkId::of(held, person));
@@ -374,6 +405,9 @@ impl<'a> Asker<'a> {
 /// A permit recorded with an assessment opens that one; a permit recorded apart opens what was
 /// there when she gave it. A refusal stops everything.
 fn speaks_of(consent: &Consent, assessment: &Assessment, all: &[Assessment]) -> bool {
+    if !consent.items.is_empty() {
+        return consent.items.contains(&assessment.id);
+    }
     match consent.decision {
         ConsentDecision::Deny => true,
         ConsentDecision::Permit => {

@@ -2,13 +2,15 @@
 //! own events. No totals, no order that tells.
 
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, Event, Happened, Seen};
+use crate::domain::answer::{Answer, Event, Happened, Seen, SeenNotice, SeenPause};
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::{Action, DataClass, SenderStatus, UpdateCode, WrongHold};
+use crate::domain::codes::{
+    Action, DataClass, ReferralStatus, SenderStatus, UpdateCode, WrongHold,
+};
 use crate::domain::decision::{Aggregate, Decision, List, Listed};
 use crate::domain::firewall::hold::{Hold, Unread, read};
 use crate::domain::firewall::screen;
-use crate::domain::id::{Id, ReferralId, SealedItemId};
+use crate::domain::id::{Id, ReferralId, SealedItemId, StopUseId, WithdrawalId};
 use crate::domain::known::Known;
 use crate::domain::person::FieldError;
 use crate::domain::policy::Relationship;
@@ -18,6 +20,8 @@ use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::sealed_item::SealedItem;
+use crate::domain::stop_use::{StopUse, Withdrawal};
+use crate::domain::time::When;
 
 use super::answering::{relationship, save};
 use super::{ACCEPTED, Stop, about_caller, caller, keeping, mark, permit, recipient};
@@ -318,7 +322,9 @@ pub fn list(
         Action::ReadInbox => Answer::Inbox(
             referrals
                 .filter(|(_, referral)| {
-                    referral.recipient == *own && referral.recipient_team == *team
+                    // What a pause stands in the way of is listed still, and not shown.
+                    let is_shown = referral.status != ReferralStatus::Withdrawn;
+                    referral.recipient == *own && referral.recipient_team == *team && is_shown
                 })
                 .map(|(_, referral)| referral.clone())
                 .collect(),
@@ -332,7 +338,7 @@ pub fn list(
                     match (referral, sealed) {
                         (Some(referral), _) => Some(event(&ruling, entry, referral)),
                         (None, Some(item)) => item_event(&ruling, entry, item),
-                        (None, None) => None,
+                        (None, None) => her_word(&ruling, known, entry),
                     }
                 })
                 .collect(),
@@ -365,6 +371,53 @@ fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
         on: Happened::Referral(outward),
         code: code.to_owned(),
     }
+}
+
+/// That an organisation is to stop using what it was shown, or is to settle a pause that it took.
+fn her_word(ruling: &Ruling<'_>, known: &Known, entry: &Listed) -> Option<Event> {
+    let notice = known.stop_uses.get(&StopUseId(entry.item));
+    let taken = known.taken.get(&WithdrawalId(entry.item));
+    let (on, code) = match (notice, taken) {
+        (Some(notice), _) => notice_event(ruling, notice)?,
+        (None, Some(taken)) => pause_event(ruling, taken)?,
+        (None, None) => return None,
+    };
+    Some(Event {
+        at: entry.at,
+        index: entry.index,
+        on,
+        code: code.to_owned(),
+    })
+}
+
+fn notice_event(ruling: &Ruling<'_>, notice: &StopUse) -> Option<(Happened, &'static str)> {
+    let attempt = ruling.attempt();
+    let (aliases, state) = (ruling.aliases(), notice.state(attempt.when));
+    let seen = SeenNotice {
+        id: aliases.outward(AliasKind::StopUse, notice.id.id()),
+        person: aliases.outward(AliasKind::Person, notice.person.id()),
+        shown: notice.shown.clone(),
+        state,
+        since: notice.at,
+        destroyed_from: notice.destroyed_from(),
+        reply_by: notice.reply_by,
+        replied: notice.replied.as_ref().map(|reply| reply.code),
+    };
+    (notice.holder == *attempt.organisation()).then(|| (Happened::StopUse(seen), state.code()))
+}
+
+fn pause_event(ruling: &Ruling<'_>, taken: &Withdrawal) -> Option<(Happened, &'static str)> {
+    let attempt = ruling.attempt();
+    let own = taken.tombstone.taken_by == *attempt.organisation();
+    let state = taken.pause(attempt.when).filter(|_| own)?;
+    let until: When = taken.tombstone.until.unwrap_or(taken.tombstone.at);
+    let id = ruling
+        .aliases()
+        .outward(AliasKind::Withdrawal, taken.id.id());
+    Some((
+        Happened::Pause(SeenPause { id, state, until }),
+        state.code(),
+    ))
 }
 
 /// What a legal adviser is told of an item that was sealed to it. One that was stopped or became

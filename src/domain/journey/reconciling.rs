@@ -85,9 +85,10 @@ fn make_again(ruling: &mut Ruling<'_>, known: &Known, word: &Word) -> bool {
             tombstone, item, ..
         } => {
             ruling.subject(&tombstone.tokens);
-            let new = !lies(known, tombstone);
+            // A pause that is over by now stops nothing.
+            let new = tombstone.in_force(ruling.attempt().when) && !lies(known, tombstone);
             if new {
-                stop_sharing(ruling, known, tombstone, *item);
+                stop_sharing(ruling, known, tombstone, *item, None);
             }
             new
         }
@@ -114,7 +115,10 @@ fn make_again(ruling: &mut Ruling<'_>, known: &Known, word: &Word) -> bool {
 /// Whether the copy holds this very withdrawal: then it holds all that followed from it, because
 /// that was one commit.
 fn lies(known: &Known, tombstone: &Tombstone) -> bool {
-    known.tombstones.contains(tombstone)
+    let mut laid = known.tombstones.iter().chain(&known.lapsed);
+    // A pause that was confirmed since is more than what is known. One that ended or was lifted is
+    // not laid again, and what was confirmed is not made a pause.
+    laid.any(|one| one.is_word_of(tombstone) && (one.until.is_none() || tombstone.until.is_some()))
 }
 
 fn consents(known: &Known, person: PersonId) -> &[Consent] {

@@ -51,6 +51,9 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::SecondFactor
         | Action::Reconcile
         | Action::RejectLink
+        | Action::IssueCard
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -65,6 +68,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::BreakGlass
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ConfirmLink
         | Action::ReadAuditSubject
         | Action::ReportSubject

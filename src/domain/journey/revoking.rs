@@ -65,20 +65,24 @@ pub fn take_back(
 ) -> Vec<ReferralId> {
     let named = ids.iter().filter_map(|id| known.referrals.get(id));
     let open: Vec<&Referral> = named
-        .filter(|referral| referral.sender == *sender && referral.open())
+        .filter(|referral| {
+            // Also what only reads as withdrawn for now: its pause must not give it back.
+            let lasting = referral.lasting_status();
+            let open = matches!(lasting, ReferralStatus::Offered | ReferralStatus::Waiting);
+            referral.sender == *sender && open
+        })
         .collect();
     for referral in &open {
         ruling.subject(&referral.tokens);
         ruling.concerns(&referral.recipient);
         erase_parts(ruling, known, referral.id);
         unlist(ruling, referral);
-        ruling.list(
-            List::Events(referral.recipient.clone()),
-            0,
-            referral.id.id(),
-        );
+        if referral.open() {
+            let offered_to = List::Events(referral.recipient.clone());
+            ruling.list(offered_to, 0, referral.id.id());
+        }
         let mut withdrawn = (*referral).clone();
-        withdrawn.status = ReferralStatus::Withdrawn;
+        withdrawn.withdraw();
         save(ruling, &withdrawn);
     }
     open.iter().map(|referral| referral.id).collect()

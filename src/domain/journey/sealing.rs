@@ -137,6 +137,10 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::IssueCard
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
+        | Action::ReadConsents
         | Action::Unknown
         | Action::Reconcile => None,
     }

@@ -191,7 +191,10 @@ pub fn consent(opens: Opens, to: &[&str]) -> Consent {
         },
         classes: vec![DataClass::Op, DataClass::Sp],
         purposes: vec![Purpose::PriorAssessment],
+        items: Vec::new(),
         given_by: GivenBy::Herself,
+        competence: Competence::Adult,
+        parent: None,
         how: ConsentHow::Spoken,
         language: None,
         interpreter: Interpreter::None,
@@ -200,6 +203,8 @@ pub fn consent(opens: Opens, to: &[&str]) -> Consent {
         given_at: start(),
         from: start(),
         until: start().plus_days(365),
+        review_at: None,
+        paused: false,
         withdrawn_at: None,
     }
 }
@@ -391,6 +396,7 @@ impl Town {
             })
             .unwrap();
         known.counted.clone_from(&self.counters);
+        known.stand_at(self.now);
         known
     }
 
@@ -599,7 +605,7 @@ impl Town {
                 withdrawing::withdraw(rules, attempt, known, keys, &tokens, wish)
             },
         );
-        assert!(matches!(done.answer, Answer::Withdrawn { .. }));
+        assert!(matches!(done.answer, Answer::TookWord { .. }));
         done
     }
 

@@ -178,6 +178,7 @@ fn play(case: &Case) -> Vec<Told> {
             classes: Vec::new(),
             purposes: Vec::new(),
             channel: "telephone".to_owned(),
+            pause: false,
         };
         town.withdraw("lantern", AMINA, &everything);
     }
@@ -302,6 +303,7 @@ fn ask_all(town: &mut Town, case: &Case, peer: &'static str, alias: Id, told: &m
                     },
                     consent: case.asks_with_consent.then(|| consent(Opens::Query, &[])),
                     onward_rule_accepted: true,
+                    card_code: None,
                 };
                 query(
                     asked.rules,
@@ -575,6 +577,7 @@ fn nothing_is_released_without_the_onward_rule() {
             subject: Subject::Tokens(tokens(names), None),
             consent: Some(consent(Opens::Query, &[])),
             onward_rule_accepted,
+            card_code: None,
         };
         town.run(
             attempt("lantern", Action::QueryAssessments),

@@ -1,24 +1,27 @@
 //! She withdraws: at any service, without a reason, at once (3.4).
 
+use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{DataClass, Purpose, ReferralStatus, WithdrawalScope};
 use crate::domain::consent::Tombstone;
 use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
-use crate::domain::id::{Id, OrgId, PersonId, ServiceId};
+use crate::domain::id::{Id, OrgId, PersonId, ServiceId, WithdrawalId};
 use crate::domain::known::Known;
 use crate::domain::person::{FieldError, TaggedToken, Tier, keys_of};
-use crate::domain::record::Record;
+use crate::domain::record::{Record, singleton};
 use crate::domain::referral::Referral;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
+use crate::domain::stop_use::{PAUSE_HOURS, Settled, Withdrawal};
 use crate::domain::time::When;
 
 use super::answering::{erase_parts, save, unlist};
 use super::offering::{REFERRAL_CLASSES, write_person};
+use super::stop_use::{self, Reached};
 use super::{REFERRAL_PURPOSE, Stop, caller, permit};
 
 /// What she wants to stop.
@@ -31,6 +34,9 @@ pub struct Wish {
     pub purposes: Vec<Purpose>,
     /// How it was said: at the desk, by telephone, by her card.
     pub channel: String,
+    /// She may be made to say it, or may be somebody else: in force at once, and over by itself unless
+    /// it is confirmed (3.4). Nobody else can tell.
+    pub pause: bool,
 }
 
 impl Wish {
@@ -56,16 +62,31 @@ pub fn withdraw(
     wish: &Wish,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let permitted = caller(known, attempt)
-        .map_err(Stop::Refuse)
-        .and_then(|caller| permit(&mut ruling, &caller.ask(attempt, caller.as_recipient()), ()));
-    if let Err(stop) = permitted {
-        return ruling.stop(stop);
+    match may_take(&mut ruling, known).and_then(|()| take(&mut ruling, known, tokens, wish)) {
+        Ok(answer) => ruling.finish(answer),
+        Err(stop) => ruling.stop(stop),
     }
+}
+
+/// Any worker may; what is wrong with her is said first.
+pub fn may_take(ruling: &mut Ruling<'_>, known: &Known) -> Result<(), Stop> {
+    let attempt = ruling.attempt();
+    let caller = caller(known, attempt)?;
+    permit(ruling, &caller.ask(attempt, caller.as_recipient()), ()).map(|_| ())
+}
+
+/// Takes her word, from whoever may.
+pub fn take(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    tokens: &[TaggedToken],
+    wish: &Wish,
+) -> Result<Answer, Stop> {
+    let attempt = ruling.attempt();
     // "In force" must never be said of what stops nothing: too little is known of her, or the
     // caller's own reference is none. It tells of what was asked, not of her.
     if keys_of(tokens).next().is_none() {
-        return ruling.stop(Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
+        return Err(Stop::Refuse(Refusal::CheckYourAnswers(vec![FieldError {
             field: "identity",
             message: "nothing was withdrawn: give her NHS number, or both names with her date of \
                       birth or where she is reached",
@@ -75,6 +96,7 @@ pub fn withdraw(
     ruling.reason(wish.scope.code());
     let tombstone = Tombstone {
         at: attempt.when,
+        until: wish.pause.then(|| attempt.when.plus_hours(PAUSE_HOURS)),
         taken_by: attempt.organisation().clone(),
         scope: wish.scope,
         organisations: wish.organisations.clone(),
@@ -83,13 +105,21 @@ pub fn withdraw(
         tokens: tokens.to_vec(),
     };
     let item = attempt.entropy.id("tombstone");
-    stop_sharing(&mut ruling, known, &tombstone, item);
+    stop_sharing(ruling, known, &tombstone, item, None);
     ruling.took(Word::Withdrew {
         tombstone,
         item,
         channel: wish.channel.clone(),
     });
-    ruling.finish(Answer::Withdrawn { at: attempt.when })
+    // Made whether or not it is a pause, so that the replies are alike.
+    let outward = ruling.aliases().outward(AliasKind::Withdrawal, item);
+    ruling.made(outward);
+    ruling.object(Some(outward), None);
+    Ok(Answer::TookWord {
+        withdrawal: WithdrawalId(outward),
+        at: attempt.when,
+        scope: wish.scope,
+    })
 }
 
 /// Lays the tombstone on her tokens, so that it stops what arrives later under another id.
@@ -105,7 +135,15 @@ pub fn lay(ruling: &mut Ruling<'_>, tombstone: &Tombstone, item: Id) {
 
 /// All that follows from a withdrawal: when it is taken, and when a restored gateway is told of it
 /// again, by then with what was offered since.
-pub fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tombstone: &Tombstone, item: Id) {
+///
+/// `settled`: it was a pause, and how that was settled.
+pub fn stop_sharing(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    tombstone: &Tombstone,
+    item: Id,
+    settled: Option<Settled>,
+) {
     let tokens = &tombstone.tokens;
     lay(ruling, tombstone, item);
     // The service that took it keeps a record of her, so that what it stops can be its task.
@@ -130,6 +168,8 @@ pub fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tombstone: &Tombston
             &Record::Tombstone(with_record),
         );
     }
+    let id = WithdrawalId(item);
+    let mut reached = Reached::by(known, tombstone, &linked);
     for referral in referrals_of(known, &linked) {
         let stops = tombstone.stops(
             &[&referral.sender, &referral.recipient],
@@ -139,14 +179,36 @@ pub fn stop_sharing(ruling: &mut Ruling<'_>, known: &Known, tombstone: &Tombston
         if stops && consented_since(known, referral, tombstone.at) {
             mark_withdrawn_before(ruling, referral, tombstone.at);
         } else if stops {
-            pull(ruling, known, referral, tombstone);
+            pull(ruling, known, referral, tombstone, id);
+            reached.was_released(referral);
         }
     }
+    let before = known.taken.get(&id);
+    let withdrawal = Withdrawal {
+        id,
+        tombstone: tombstone.clone(),
+        settled: settled.or_else(|| before.and_then(|before| before.settled.clone())),
+        notices: stop_use::notify(ruling, known, tombstone, id, &reached),
+    };
+    if tombstone.until.is_some() {
+        // A task for who took it: ask her safely.
+        ruling.list(List::Events(tombstone.taken_by.clone()), 0, item);
+    }
+    keep(ruling, &withdrawal);
+}
+
+/// Writes her word as who took it may settle it.
+pub fn keep(ruling: &mut Ruling<'_>, withdrawal: &Withdrawal) {
+    ruling.fact(
+        Aggregate::Withdrawal(withdrawal.id),
+        singleton("withdrawal"),
+        &Record::Withdrawal(withdrawal.clone()),
+    );
 }
 
 /// The records that her word reaches: what is linked to it, and what was confirmed to be hers by
 /// whoever took it. A no goes both ways.
-fn reached(known: &Known, own: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
+pub fn reached(known: &Known, own: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
     let linked = known.linked(own, tokens).into_iter();
     let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
     let confirmed = known.links.values();
@@ -180,7 +242,7 @@ fn mark_withdrawn_before(ruling: &mut Ruling<'_>, referral: &Referral, at: When)
     }
 }
 
-fn referrals_of<'a>(known: &'a Known, people: &[PersonId]) -> Vec<&'a Referral> {
+pub fn referrals_of<'a>(known: &'a Known, people: &[PersonId]) -> Vec<&'a Referral> {
     known
         .referrals
         .values()
@@ -193,36 +255,40 @@ fn referrals_of<'a>(known: &'a Known, people: &[PersonId]) -> Vec<&'a Referral> 
         .collect()
 }
 
-/// Open offers are pulled and the keys of what was not delivered destroyed; who holds something
-/// is told to stop using it, without a reason.
-fn pull(ruling: &mut Ruling<'_>, known: &Known, referral: &Referral, tombstone: &Tombstone) {
+/// Open offers are pulled and the keys of what was not delivered destroyed. Under a pause all of it
+/// only reads so, because it may go on.
+fn pull(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    referral: &Referral,
+    tombstone: &Tombstone,
+    id: WithdrawalId,
+) {
     ruling.concerns(&referral.recipient);
     if referral.offered_at > tombstone.at {
         // Sent on an older consent while the withdrawal was forgotten: a task for who took it.
         let taken_by = List::Events(tombstone.taken_by.clone());
         ruling.list(taken_by, 0, referral.id.id());
     }
-    match referral.status {
-        ReferralStatus::Offered | ReferralStatus::Waiting => {
-            erase_parts(ruling, known, referral.id);
-            unlist(ruling, referral);
-        }
+    match referral.lasting_status() {
+        ReferralStatus::Offered | ReferralStatus::Waiting => {}
         ReferralStatus::Accepted => {
-            erase_parts(ruling, known, referral.id);
-            unlist(ruling, referral);
-            ruling.note("stop-use-notice");
-            ruling.list(
-                List::Events(referral.recipient.clone()),
-                0,
-                referral.id.id(),
-            );
+            let holder = List::Events(referral.recipient.clone());
+            ruling.list(holder, 0, referral.id.id());
         }
         ReferralStatus::Declined
         | ReferralStatus::Closed
         | ReferralStatus::Withdrawn
         | ReferralStatus::Expired => return,
     }
-    let mut referral = referral.clone();
-    referral.status = ReferralStatus::Withdrawn;
-    save(ruling, &referral);
+    let mut pulled = referral.clone();
+    match tombstone.until {
+        Some(until) => pulled.pause(id, until),
+        None => {
+            erase_parts(ruling, known, referral.id);
+            unlist(ruling, referral);
+            pulled.withdraw();
+        }
+    }
+    save(ruling, &pulled);
 }

@@ -154,6 +154,10 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadConsents
+        | Action::IssueCard
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

@@ -552,6 +552,9 @@ fn tells(action: Action) -> bool {
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Reconcile
+        | Action::IssueCard
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
         | Action::Unknown => false,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -567,6 +570,7 @@ fn tells(action: Action) -> bool {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadConsents
         | Action::BreakGlass => true,
     }
 }

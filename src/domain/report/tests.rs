@@ -4,6 +4,7 @@ use super::sheet::LINE_CHARS;
 use super::*;
 use crate::domain::audit::{Filter, VisibleDecision, VisibleOutcome};
 use crate::domain::codes::Action;
+use crate::domain::codes::Competence;
 use crate::domain::codes::WithdrawalScope;
 use crate::domain::codes::YesNoUnknown;
 use crate::domain::codes::{ConsentHow, ConsentStrength, DataClass, GivenBy, Interpreter, Purpose};
@@ -163,7 +164,10 @@ fn consent() -> Consent {
         recipients: Recipients::default(),
         classes: vec![DataClass::Id, DataClass::Loc],
         purposes: vec![Purpose::Support],
+        items: Vec::new(),
         given_by: GivenBy::Herself,
+        competence: Competence::Adult,
+        parent: None,
         how: ConsentHow::Spoken,
         language: None,
         interpreter: Interpreter::None,
@@ -172,6 +176,8 @@ fn consent() -> Consent {
         given_at: start(),
         from: start(),
         until: start().plus_days(365),
+        review_at: None,
+        paused: false,
         withdrawn_at: Some(start().plus_days(9)),
     }
 }
@@ -195,6 +201,7 @@ fn commission(by: &str, kind: OrgKind, handed_to: HandedTo) -> Commission {
             consents: vec![consent()],
             assessments: vec![(start().plus_days(2), org("larkfield"))],
             stops: vec![Tombstone {
+                until: None,
                 at: start().plus_days(9),
                 taken_by: org("larkfield"),
                 scope: WithdrawalScope::Everything,

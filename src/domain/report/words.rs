@@ -95,9 +95,13 @@ const fn done(action: Action) -> Deed {
         }
         Action::RelyOnAssessment => Deed::Work("used the answers you gave before."),
         Action::BreakGlass => Deed::Emergency,
-        Action::RecordConsent | Action::WithdrawConsent | Action::Withdraw | Action::Reconcile => {
-            Deed::HerWord
-        }
+        Action::RecordConsent
+        | Action::WithdrawConsent
+        | Action::Withdraw
+        | Action::SettleWithdrawal
+        | Action::Reconcile => Deed::HerWord,
+        Action::IssueCard => Deed::Work("made a card with codes for you."),
+        Action::AnswerStopUse => Deed::Work("answered what it did after you asked it to stop."),
         Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject
@@ -117,6 +121,7 @@ const fn done(action: Action) -> Deed {
         | Action::ReadEvents
         | Action::ScreenText
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Unknown => Deed::Nothing,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::App;
 use super::call::{Call, Halt, Route, handle};
+use super::her_word::card_code;
 use super::referrals::Reply;
 use super::reply::render;
 use crate::domain::alias::{AliasKind, Aliases};
@@ -56,11 +57,13 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
             let input: AssessmentQueryIn = call.json()?;
             let attempt = call.attempt()?;
             let onward_rule_accepted = input.onward_rule_accepted;
+            let card_code = card_code(call, input.card_code.as_ref());
             let (named, consent) = input.parse(&attempt)?;
             let query = Query {
                 subject: subject(call, named, attempt.when)?,
                 consent,
                 onward_rule_accepted,
+                card_code,
             };
             Ok(render(
                 call,

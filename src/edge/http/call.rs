@@ -265,6 +265,17 @@ const fn default_purpose(action: Action, role: Role) -> Purpose {
         | Action::ReadProposals
         | Action::Reconcile
         | Action::SecondFactor => Purpose::Administration,
+        // Officers of an agency see to pauses and notices as well as workers do.
+        Action::SettleWithdrawal | Action::AnswerStopUse
+            if matches!(role, Role::IgOfficer | Role::OrgAdmin) =>
+        {
+            Purpose::Administration
+        }
+        Action::SettleWithdrawal | Action::AnswerStopUse
+            if matches!(role, Role::Caldicott | Role::Dpo) =>
+        {
+            Purpose::Audit
+        }
         _ => match role {
             Role::Officer | Role::VcopUnit => Purpose::OnwardReferral,
             Role::LegalAdviser => Purpose::LegalAdvice,

@@ -10,11 +10,11 @@ use super::App;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
-    Action, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength, DataClass,
-    DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo, Instrument,
-    Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
-    ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope,
-    WorkerGender, WrongHold, YesNoUnknown,
+    Action, Article6, CloseOutcome, Competence, ConsentDecision, ConsentHow, ConsentStrength,
+    DataClass, DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo,
+    Instrument, Interpreter, ItemAnswer, LawfulKeeping, Need, OffenceGroup, OrgKind, Parent,
+    PartyRole, PriorityCategory, Purpose, ReportedToPolice, Role, ServiceFamily, StaffNamesReason,
+    StopUseReply, Taint, UpdateCode, WithdrawalScope, WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
@@ -131,6 +131,7 @@ pub async fn codes() -> Response {
         "action": Action,
         "article6": Article6,
         "close_outcome": CloseOutcome,
+        "competence": Competence,
         "consent_decision": ConsentDecision,
         "consent_how": ConsentHow,
         "consent_strength": ConsentStrength,
@@ -145,9 +146,11 @@ pub async fn codes() -> Response {
         "instrument": Instrument,
         "interpreter": Interpreter,
         "item_answer": ItemAnswer,
+        "kept_by_law": LawfulKeeping,
         "need": Need,
         "offence_group": OffenceGroup,
         "organisation_kind": OrgKind,
+        "parent": Parent,
         "party_role": PartyRole,
         "priority_category": PriorityCategory,
         "purpose": Purpose,
@@ -155,6 +158,7 @@ pub async fn codes() -> Response {
         "role": Role,
         "service_family": ServiceFamily,
         "staff_names_reason": StaffNamesReason,
+        "stop_use_reply": StopUseReply,
         "taint": Taint,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,

@@ -14,8 +14,9 @@ use super::reply::Rendered;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy, IdempotencyKey};
 use crate::domain::codes::{
-    Action, ConsentDecision, ConsentHow, ConsentStrength, DataClass, Direction, GivenBy,
-    Interpreter, OffenceGroup, PartyRole, Purpose, ReportedToPolice, WorkerGender, YesNoUnknown,
+    Action, Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, Direction,
+    GivenBy, Interpreter, OffenceGroup, PartyRole, Purpose, ReportedToPolice, WorkerGender,
+    YesNoUnknown,
 };
 use crate::domain::consent::{CONSENT_DAYS_MAX, Consent, Opens, Recipients};
 use crate::domain::counterfoil::Counterfoil;
@@ -198,7 +199,10 @@ fn ground(new: &NewReferral, attempt: &Attempt) -> Option<Ground> {
             DataClass::Ft,
         ],
         purposes: vec![Purpose::Support],
+        items: Vec::new(),
         given_by: GivenBy::Herself,
+        competence: Competence::Adult,
+        parent: None,
         how: ConsentHow::Digital,
         language: None,
         interpreter: Interpreter::None,
@@ -207,6 +211,8 @@ fn ground(new: &NewReferral, attempt: &Attempt) -> Option<Ground> {
         given_at,
         from: given_at,
         until: new.consent.until.unwrap_or(longest).min(longest),
+        review_at: None,
+        paused: false,
         withdrawn_at: None,
     };
     Some(Ground::Consent(ConsentGiven {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::{assessments, audit, governance, links, reconciliations, sealed_items};
+use super::{assessments, audit, governance, her_word, links, reconciliations, sealed_items};
 use crate::domain::alias::Aliases;
 use crate::domain::answer::Answer;
 use crate::pipeline::{Entry, More, OpenedItem};
@@ -103,6 +103,21 @@ pub fn body(
             200,
             fields(json!({ "id": link.id().to_string(), "state": state.code() })),
         ),
+        Answer::Consented { consent } => (201, fields(json!({ "id": consent.id().to_string() }))),
+        Answer::TookWord {
+            withdrawal,
+            at,
+            scope,
+        } => (200, fields(her_word::took_body(withdrawal.id(), at, scope))),
+        Answer::PauseSettled { withdrawal, how } => {
+            (200, fields(her_word::settled_body(withdrawal.id(), how)))
+        }
+        Answer::StopUseAnswered { notice, code } => (
+            200,
+            fields(json!({ "id": notice.id().to_string(), "reply": code.code() })),
+        ),
+        Answer::CardIssued(printed) => (201, fields(her_word::card_body(&printed))),
+        Answer::ConsentsDue(due) => (200, fields(her_word::due_body(&due))),
         _ => (200, Map::new()),
     };
     map.insert("result".to_owned(), json!(word));

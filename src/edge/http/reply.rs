@@ -10,10 +10,11 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::her_word::event_json;
 use super::screening::{Rest, held_json};
 use super::{API_VERSION, App};
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, Happened, Seen};
+use crate::domain::answer::{Answer, Seen};
 use crate::domain::codes::DataClass;
 use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::Id;
@@ -205,17 +206,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
         }
         Answer::Updated { referral } => (200, result(json!({ "id": referral.id().to_string() }))),
         Answer::Events(events) => {
-            let list: Vec<Value> = events
-                .iter()
-                .map(|event| match event.on {
-                    Happened::Referral(id) => {
-                        json!({ "referral": id.to_string(), "status": event.code })
-                    }
-                    Happened::SealedItem(id) => {
-                        json!({ "sealed_item": id.to_string(), "status": event.code })
-                    }
-                })
-                .collect();
+            let list: Vec<Value> = events.iter().map(event_json).collect();
             (200, result(json!({ "events": list })))
         }
         Answer::Screened { held } => (
@@ -230,7 +221,6 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
                          kind: send it to them, never a real one, and not through the gateway.",
             })),
         ),
-        Answer::Consented { consent } => (201, result(json!({ "id": consent.id().to_string() }))),
         Answer::Withdrawn { at } => (
             200,
             result(json!({
@@ -265,6 +255,7 @@ fn created(told: &str) -> u16 {
         | "consent-recorded"
         | "assessment-recorded"
         | "item-sealed"
+        | "card-issued"
         | "proposed" => 201,
         _ => 200,
     }

@@ -96,6 +96,8 @@ pub struct AssessmentQueryIn {
     pub identity: Option<IdentityIn>,
     /// Her consent that you ask, if you have not recorded it yet.
     pub consent: Option<ConsentIn>,
+    /// A one-time code of her card, if you alone made your referral of her: 12 letters and digits.
+    pub card_code: Option<Secret>,
     /// "You may not pass this on for immigration purposes": `true` accepts it.
     #[serde(default)]
     pub onward_rule_accepted: bool,

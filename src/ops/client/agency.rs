@@ -182,8 +182,66 @@ pub enum ClientCommand {
     )]
     Consent { file: String },
     /// She withdraws: no reason needed, at any service
-    #[command(after_help = "Example: firedoor client withdraw her.json --bundle bundles/larkfield")]
-    Withdraw { file: String },
+    #[command(
+        after_help = "FILE is JSON; with --card it is the 12 characters of the withdrawal code, or - \
+        for standard input, which other users cannot see.\n\n\
+        Example: firedoor client withdraw her.json --bundle bundles/larkfield\n\
+        Example: firedoor client withdraw - --card --scope everything --bundle bundles/larkfield"
+    )]
+    Withdraw {
+        file: String,
+        /// By the code of her card
+        #[arg(long)]
+        card: bool,
+        /// With --card: everything; the other scopes need a file
+        #[arg(long, default_value = "everything", requires = "card")]
+        scope: String,
+        /// In force at once, and over after 72 hours unless you confirm it
+        #[arg(long)]
+        pause: bool,
+    },
+    /// A pause that you took was her word: it becomes a withdrawal
+    #[command(after_help = "Example: firedoor client confirm 01J... --bundle bundles/larkfield")]
+    Confirm { id: String },
+    /// A pause that you took was not her word: you asked her safely, and it ends
+    #[command(
+        after_help = "Example: firedoor client lift 01J... --asked-her-safely --bundle \
+        bundles/larkfield"
+    )]
+    Lift {
+        id: String,
+        /// You asked her where nobody could hear or press her
+        #[arg(long)]
+        asked_her_safely: bool,
+    },
+    /// She withdrew: say what became of what you were shown
+    #[command(
+        after_help = "Example: firedoor client stop-use 01J... kept_by_law --ground court_order \
+        --bundle bundles/larkfield"
+    )]
+    StopUse {
+        id: String,
+        /// deleted, restricted, kept_by_law or not_found
+        reply: String,
+        /// With kept_by_law: which law, a code
+        #[arg(long)]
+        ground: Option<String>,
+    },
+    /// Make her a card: codes to withdraw and to let services ask once, shown once
+    #[command(
+        after_help = "Example: firedoor client card --person 01J... --bundle bundles/larkfield"
+    )]
+    Card {
+        /// Your own reference of the person
+        #[arg(long)]
+        person: String,
+    },
+    /// Your own consents that you are to go through with the person again
+    #[command(after_help = "Example: firedoor client consents-due --bundle bundles/larkfield")]
+    ConsentsDue {
+        #[arg(long, default_value = "")]
+        after: String,
+    },
     /// Seal immigration information to a legal adviser, with her consent to each item
     #[command(after_help = SEAL_HELP)]
     Seal(SealArgs),
@@ -345,7 +403,43 @@ impl ClientCommand {
                 Request::get(after(&format!("/v1/events?wait={wait}"), from)?)
             }
             Self::Consent { file } => Request::post("/v1/consents", &document(file)?),
-            Self::Withdraw { file } => Request::post("/v1/withdrawals", &document(file)?),
+            Self::Withdraw {
+                file,
+                card,
+                scope,
+                pause,
+            } => {
+                let mut body = match card {
+                    true => {
+                        let code = String::from_utf8(given(file)?)
+                            .map_err(|_| ClientFault::NotText(PathBuf::from(file)))?;
+                        json!({ "card_code": code.trim(), "scope": scope, "channel": "card" })
+                    }
+                    false => document(file)?,
+                };
+                tick(&mut body, "pause", *pause);
+                Request::post("/v1/withdrawals", &body)
+            }
+            Self::Confirm { id: text } => {
+                Request::post(format!("/v1/withdrawals/{}/confirm", id(text)?), &json!({}))
+            }
+            Self::Lift {
+                id: text,
+                asked_her_safely,
+            } => Request::post(
+                format!("/v1/withdrawals/{}/lift", id(text)?),
+                &json!({ "asked_her_safely": asked_her_safely }),
+            ),
+            Self::StopUse {
+                id: text,
+                reply,
+                ground,
+            } => Request::post(
+                format!("/v1/stop-use/{}/reply", id(text)?),
+                &json!({ "reply": reply, "ground": ground }),
+            ),
+            Self::Card { person } => Request::post("/v1/cards", &json!({ "person": person })),
+            Self::ConsentsDue { after: from } => Request::get(after("/v1/consents", from)?),
             Self::Reconcile(args) => Request {
                 reconcile: Some(args.clone()),
                 ..Request::get("/v1/me")

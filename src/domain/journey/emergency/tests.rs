@@ -175,6 +175,7 @@ fn what_she_stopped_since_is_not_opened() {
         classes: Vec::new(),
         purposes: Vec::new(),
         channel: "telephone".to_owned(),
+        pause: false,
     };
     town.withdraw("council", AMINA, &wish);
     let done = break_it(&mut town, "trust", &glass(AMINA));

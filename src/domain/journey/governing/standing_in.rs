@@ -15,6 +15,8 @@ pub const fn goes_on(action: Action) -> bool {
     match action {
         Action::Withdraw
         | Action::WithdrawConsent
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
         | Action::Reconcile
         | Action::RejectLink
         | Action::ReadAuditQueue
@@ -47,6 +49,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
+        | Action::IssueCard
         | Action::ConfirmLink
         | Action::ReadAuditSubject
         | Action::ReportSubject

@@ -50,6 +50,7 @@ fn ask(town: &mut Town, at: &str, alias: Id) -> Done {
         subject: Subject::Referral(alias),
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
+        card_code: None,
     };
     town.run(
         attempt(at, Action::QueryAssessments),
@@ -418,6 +419,7 @@ fn a_withdrawal_reaches_what_was_confirmed_to_be_hers() {
         classes: Vec::new(),
         purposes: Vec::new(),
         channel: "telephone".to_owned(),
+        pause: false,
     };
     town.now = town.now.plus_hours(1);
     town.withdraw("trust", AMINA, &wish);

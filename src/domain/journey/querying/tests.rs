@@ -20,6 +20,7 @@ fn ask_with(town: &mut Town, at: &str, subject: Subject, consent: Option<Consent
         subject,
         consent,
         onward_rule_accepted: true,
+        card_code: None,
     };
     town.run(
         attempt(at, Action::QueryAssessments),
@@ -67,6 +68,7 @@ fn everything() -> Wish {
         classes: Vec::new(),
         purposes: Vec::new(),
         channel: "telephone".to_owned(),
+        pause: false,
     }
 }
 
@@ -448,6 +450,7 @@ fn police_are_refused_whatever_is_held() {
             subject: by_name(names),
             consent: None,
             onward_rule_accepted: true,
+            card_code: None,
         };
         let mut posing = attempt("met", Action::QueryAssessments);
         posing.role = Role::Adviser;

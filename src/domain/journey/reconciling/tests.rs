@@ -32,6 +32,7 @@ fn wish(scope: WithdrawalScope) -> Wish {
             _ => Vec::new(),
         },
         channel: "telephone".to_owned(),
+        pause: false,
     }
 }
 
@@ -84,6 +85,7 @@ fn ask(town: &mut Town, names: Names<'_>) -> &'static str {
         subject: Subject::Tokens(tokens(names), None),
         consent: None,
         onward_rule_accepted: true,
+        card_code: None,
     };
     let done = town.run(
         attempt("lantern", Action::QueryAssessments),
@@ -113,6 +115,7 @@ fn served(town: &mut Town, names: Names<'_>) -> Id {
         subject: Subject::Referral(alias),
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
+        card_code: None,
     };
     let done = town.run(
         attempt("lantern", Action::QueryAssessments),

@@ -83,6 +83,7 @@ fn no_kind_of_attempt_gets_past_but_those_that_say_nothing_of_a_person() {
     collect_item
     read_links
     confirm_link
+    read_consents
     ");
     for action in Action::ALL.iter().filter(|action| goes_on(**action)) {
         // Even these tell nothing of a person, whatever a journey may come to.
@@ -162,6 +163,7 @@ fn what_is_kept_of_a_withdrawal_names_its_entry() {
         classes: Vec::new(),
         purposes: Vec::new(),
         channel: "card".to_owned(),
+        pause: false,
     };
     let decision = scene.run(&attempt, |rules, attempt, known, keys| {
         withdraw(rules, attempt, known, keys, &tokens(AMINA), &wish)

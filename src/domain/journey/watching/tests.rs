@@ -93,6 +93,7 @@ fn a_tainted_team_that_asks_is_an_amber_item_an_hour_whoever_it_asks_about() {
             subject: Subject::Tokens(tokens(AMINA), None),
             consent: None,
             onward_rule_accepted: true,
+            card_code: None,
         };
         town.run(
             attempt("council", Action::QueryAssessments),
@@ -170,6 +171,7 @@ fn ask(town: &mut Town, at: &str, names: Names<'_>) {
         subject: Subject::Tokens(person.tokens().to_vec(), person.household()),
         consent: None,
         onward_rule_accepted: true,
+        card_code: None,
     };
     town.run(
         attempt(at, Action::QueryAssessments),

@@ -187,6 +187,46 @@ fn who_may_do_what_for_which_purpose() {
     reject_link
       triage, adviser, clinician, ed_senior, social_worker, housing
         for support, safety_planning
+    issue_card
+      triage, adviser, clinician, social_worker, housing, legal_adviser
+        for support, safety_planning, prior_assessment, legal_advice
+    settle_withdrawal
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, social_worker, housing, legal_adviser
+        for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support
+      ed_senior
+        for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support, emergency
+      marac_coordinator, marac_member
+        for marac
+      court_officer
+        for court_support
+      ig_officer
+        for audit, administration
+      caldicott, dpo
+        for audit
+      org_admin
+        for administration
+    answer_stop_use
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, social_worker, housing, legal_adviser
+        for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support
+      ed_senior
+        for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support, emergency
+      marac_coordinator, marac_member
+        for marac
+      court_officer
+        for court_support
+      ig_officer
+        for audit, administration
+      caldicott, dpo
+        for audit
+      org_admin
+        for administration
+    read_consents
+      triage, adviser, clinician, social_worker, housing, legal_adviser
+        for support, safety_planning, prior_assessment, legal_advice
     ");
 }
 

@@ -106,6 +106,7 @@ const fn of_action(action: Action) -> Kind {
         Action::OfferReferral
         | Action::AddNote
         | Action::RecordConsent
+        | Action::IssueCard
         | Action::SealItem
         | Action::RecordAssessment => Kind::Create,
         Action::AcceptReferral
@@ -116,6 +117,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::RelyOnAssessment
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
         | Action::Reconcile => Kind::Update,
         Action::WithdrawConsent | Action::Withdraw => Kind::Delete,
         Action::ReadReferralStatus
@@ -126,6 +129,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::QueryAssessments
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::BreakGlass
         | Action::Unknown => Kind::Query,
         Action::ReadAudit

@@ -84,6 +84,7 @@ const fn activity(action: Action) -> u32 {
         Action::OfferReferral
         | Action::AddNote
         | Action::RecordConsent
+        | Action::IssueCard
         | Action::RecordAssessment
         | Action::SealItem
         | Action::Propose => CREATE,
@@ -94,6 +95,7 @@ const fn activity(action: Action) -> u32 {
         | Action::QueryAssessments
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
@@ -109,6 +111,8 @@ const fn activity(action: Action) -> u32 {
         | Action::RelyOnAssessment
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::SettleWithdrawal
+        | Action::AnswerStopUse
         | Action::DecideAuditItem
         | Action::FlagPerson
         | Action::Approve
