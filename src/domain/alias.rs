@@ -46,6 +46,8 @@ pub enum AliasKind {
     LogSubject,
     /// A text that was held.
     Hold,
+    /// A request for what is held about a person, or what its holder is asked for it.
+    SubjectAccess,
 }
 
 impl AliasKind {
@@ -62,6 +64,7 @@ impl AliasKind {
             Self::Link => "link",
             Self::LogSubject => "log-subject",
             Self::Hold => "hold",
+            Self::SubjectAccess => "subject-access",
         }
     }
 }

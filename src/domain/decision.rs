@@ -7,7 +7,9 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::Zeroizing;
 
 use super::codes::DataClass;
-use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
+use super::id::{
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, SubjectAccessId,
+};
 use super::leaf::Leaf;
 use super::person::Token;
 use super::seal::{Sealed, Slot};
@@ -50,6 +52,9 @@ pub enum Aggregate {
     /// What was decided about a pair of records. Both records name it, so that whoever reads one of
     /// them reads this too.
     Link(LinkId),
+    /// A request for what is held about a person; or what one who holds something is asked and says,
+    /// so that its reply does not wait for another's.
+    SubjectAccess(SubjectAccessId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -171,6 +176,9 @@ pub enum List {
     SealedDue,
     /// Pairs of records whose holder decides about them: those that wait first ([`super::linkage`]).
     Links(OrgId),
+    /// Requests for what is held about a person: those that an organisation took, and those that it
+    /// is to reply to; the open ones first ([`super::subject_access`]).
+    SubjectAccess(OrgId),
 }
 
 /// Limits that are counted in the commit itself.

@@ -8,7 +8,9 @@ use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
 use super::governance::{Approvers, InForce, Proposal};
-use super::id::{Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId};
+use super::id::{
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, SubjectAccessId,
+};
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::{Evidence, TaggedToken, Tier, Token, contradicts, keys_of, tier};
@@ -18,6 +20,7 @@ use super::restoration::Restoration;
 use super::retention::{Held, Progress};
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
+use super::subject_access::{AccessAsk, SubjectAccess};
 use super::time::When;
 use super::witnessing::Witnessing;
 
@@ -60,6 +63,8 @@ pub struct Known {
     pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
     pub sealed_items: BTreeMap<SealedItemId, SealedItem>,
+    pub accesses: BTreeMap<SubjectAccessId, SubjectAccess>,
+    pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
     /// What was decided about pairs of the records that were read.
     pub links: BTreeMap<LinkId, Linkage>,
     /// When the seal that a proposal opens was opened.
@@ -132,6 +137,12 @@ impl Known {
             (Aggregate::SealedItem(id), Record::SealedItem(sealed)) => {
                 self.sealed_items.insert(id, sealed);
             }
+            (Aggregate::SubjectAccess(id), Record::SubjectAccess(request)) => {
+                self.accesses.insert(id, request);
+            }
+            (Aggregate::SubjectAccess(id), Record::AccessAsk(ask)) => {
+                self.access_asks.insert(id, ask);
+            }
             (Aggregate::Link(id), Record::Linkage(linkage)) => {
                 self.links.insert(id, linkage);
             }
@@ -196,7 +207,9 @@ impl Known {
             | Record::MissingNote(_)
             | Record::Adopted(_)
             | Record::Pages(_)
-            | Record::Linkage(_) => {}
+            | Record::Linkage(_)
+            | Record::SubjectAccess(_)
+            | Record::AccessAsk(_) => {}
         }
     }
 

@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod restoration;
 pub mod retention;
 pub mod sealed_item;
+pub mod subject_access;
 
 pub mod firewall;
 pub mod policy;

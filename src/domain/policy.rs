@@ -201,6 +201,12 @@ impl Ask {
             | Action::ReadLinks
             | Action::ConfirmLink
             | Action::RejectLink
+            | Action::TakeSubjectAccess
+            | Action::ReadSubjectAccess
+            | Action::MoveSubjectAccess
+            | Action::ReplySubjectAccess
+            | Action::RedactSubjectAccess
+            | Action::DeliverSubjectAccess
             | Action::Unknown => serves(self.consent),
         }
     }

@@ -18,6 +18,7 @@ use super::restoration::Restoration;
 use super::retention::{Held, Progress};
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
+use super::subject_access::{AccessAsk, SubjectAccess};
 use super::time::When;
 
 const VERSION: u8 = 1;
@@ -90,6 +91,8 @@ pub enum Record {
     Linkage(Linkage),
     /// On the record of a person: a pair that it is part of.
     PartOf(LinkId),
+    SubjectAccess(SubjectAccess),
+    AccessAsk(AccessAsk),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

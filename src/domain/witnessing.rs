@@ -135,7 +135,7 @@ impl Witnessing {
 pub const fn stops_at(action: Action) -> Option<Lapse> {
     match action {
         Action::Propose | Action::Approve | Action::OpenSeal => Some(Lapse::NoWidening),
-        Action::QueryAssessments => Some(Lapse::NoReads),
+        Action::QueryAssessments | Action::DeliverSubjectAccess => Some(Lapse::NoReads),
         Action::OfferReferral
         | Action::AddNote
         | Action::UpdateReferral
@@ -169,6 +169,11 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
         | Action::Unknown => None,
     }
 }
@@ -192,6 +197,8 @@ const fn shows_data(action: Action) -> bool {
         | Action::OpenSeal
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
         | Action::SealItem
@@ -213,6 +220,10 @@ const fn shows_data(action: Action) -> bool {
         | Action::Reconcile
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::TakeSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
         | Action::Unknown => false,
     }
 }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod governance;
 mod key_text;
 pub mod reports;
+pub mod subject_access;
 pub mod text;
 
 use serde::Deserialize;

@@ -48,6 +48,7 @@ mod screen_fuzz;
 mod sealed_items;
 mod serve;
 mod silence;
+mod subject_access;
 mod tampering;
 mod tier;
 mod tls;

@@ -91,8 +91,14 @@ pub const fn is_access(action: Action) -> bool {
         | Action::CollectItem
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass => true,
         Action::ReadEvents
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
         | Action::ReadLinks
         | Action::ScreenText
         | Action::ReadAudit

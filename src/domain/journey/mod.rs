@@ -24,6 +24,7 @@ pub mod sealed_items;
 pub mod sealing;
 pub mod signing_in;
 pub mod subject;
+pub mod subject_access;
 pub mod watching;
 pub mod withdrawing;
 

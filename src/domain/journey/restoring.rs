@@ -51,6 +51,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::SecondFactor
         | Action::Reconcile
         | Action::RejectLink
+        | Action::TakeSubjectAccess
+        | Action::MoveSubjectAccess
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -66,6 +68,10 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ConfirmLink
+        | Action::ReadSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::OpenSeal => false,
@@ -111,6 +117,7 @@ pub const fn is_about_caller(refusal: &Refusal) -> bool {
         | Refusal::MissingField { .. }
         | Refusal::PoliciesDoNotLoad(_)
         | Refusal::ConsentNeeded
+        | Refusal::ExplanationNeeded
         | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered
         | Refusal::ConfirmEmergency { .. }

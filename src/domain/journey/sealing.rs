@@ -137,6 +137,12 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::Unknown
         | Action::Reconcile => None,
     }

@@ -154,6 +154,12 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

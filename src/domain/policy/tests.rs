@@ -534,8 +534,10 @@ proptest! {
 fn tells(action: Action) -> bool {
     match action {
         Action::OfferReferral | Action::AddNote | Action::UpdateReferral => true,
-        Action::RecordAssessment | Action::SealItem => true,
+        Action::RecordAssessment | Action::SealItem | Action::ReplySubjectAccess => true,
         Action::RecordConsent
+        | Action::TakeSubjectAccess
+        | Action::MoveSubjectAccess
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::ScreenText
@@ -567,6 +569,9 @@ fn tells(action: Action) -> bool {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadSubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass => true,
     }
 }
@@ -578,6 +583,7 @@ fn reads(action: Action) -> bool {
         Action::UpdateReferral,
         Action::RecordAssessment,
         Action::SealItem,
+        Action::ReplySubjectAccess,
     ];
     tells(action) && !writes.contains(&action)
 }

@@ -211,6 +211,7 @@ fn commission(by: &str, kind: OrgKind, handed_to: HandedTo) -> Commission {
             identity_checked: true,
         },
         whole: true,
+        assembled: None,
     }
 }
 
@@ -222,7 +223,7 @@ fn written(commission: &Commission, story: &[(When, VisibleEntry)]) -> String {
         &entries,
         &people(),
         clock,
-        start().plus_days(11),
+        (&Said::new(), start().plus_days(11)),
     )
 }
 

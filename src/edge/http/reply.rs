@@ -265,6 +265,7 @@ fn created(told: &str) -> u16 {
         | "consent-recorded"
         | "assessment-recorded"
         | "item-sealed"
+        | "subject-access-taken"
         | "proposed" => 201,
         _ => 200,
     }

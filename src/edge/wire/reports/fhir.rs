@@ -107,6 +107,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::AddNote
         | Action::RecordConsent
         | Action::SealItem
+        | Action::TakeSubjectAccess
+        | Action::ReplySubjectAccess
         | Action::RecordAssessment => Kind::Create,
         Action::AcceptReferral
         | Action::DeclineReferral
@@ -116,6 +118,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::RelyOnAssessment
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::MoveSubjectAccess
+        | Action::RedactSubjectAccess
         | Action::Reconcile => Kind::Update,
         Action::WithdrawConsent | Action::Withdraw => Kind::Delete,
         Action::ReadReferralStatus
@@ -126,6 +130,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::QueryAssessments
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass
         | Action::Unknown => Kind::Query,
         Action::ReadAudit

@@ -86,6 +86,8 @@ const fn activity(action: Action) -> u32 {
         | Action::RecordConsent
         | Action::RecordAssessment
         | Action::SealItem
+        | Action::TakeSubjectAccess
+        | Action::ReplySubjectAccess
         | Action::Propose => CREATE,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -94,6 +96,8 @@ const fn activity(action: Action) -> u32 {
         | Action::QueryAssessments
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
@@ -109,6 +113,8 @@ const fn activity(action: Action) -> u32 {
         | Action::RelyOnAssessment
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::MoveSubjectAccess
+        | Action::RedactSubjectAccess
         | Action::DecideAuditItem
         | Action::FlagPerson
         | Action::Approve
