@@ -731,3 +731,34 @@ fn an_entry_is_named_apart_for_each_holder() {
     let inside: &Entry = &stored.entries[0];
     assert_ne!(entries[0].item, inside.item);
 }
+
+#[test]
+fn whatever_lies_under_an_entry_only_words_come_out_and_to_police_and_tainted_teams_none() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    for holder in ["met", "trust", "lantern"] {
+        let basis = match holder {
+            "lantern" => Article6::Consent,
+            _ => Article6::PublicTask,
+        };
+        let one = holds(EntryAbout::Crime, basis, None, "A page.");
+        let said_so = replies(&mut town, holder, &one);
+        assert_eq!(said_so.answer.told(), "subject-access-replied", "{holder}");
+        looks(&mut town, holder, "second", None);
+    }
+    // The store is spoilt on purpose, as no journey would.
+    town.spoil(|class| format!("class-{}-marker", class.code()));
+    let only_words = |done: &Done| {
+        let parts = done.answer.parts();
+        assert!(parts.iter().all(|part| part.class == DataClass::Ft));
+        parts.len()
+    };
+    assert_eq!(only_words(&shows(&mut town, "trust")), 1);
+    assert_eq!(only_words(&shows(&mut town, "met")), 0);
+    town.now = town.now.plus_days(25);
+    assert_eq!(only_words(&delivered(&mut town, alias)), 3);
+    town.taint("lantern");
+    nothing(&delivered(&mut town, alias), "policy");
+    town.taint("trust");
+    nothing(&shows(&mut town, "trust"), "policy");
+}
