@@ -19,10 +19,12 @@ mod governing;
 mod holding;
 mod linking;
 mod opened;
+mod referred;
 mod reporting;
 mod restoring;
 mod rulebook;
 mod sealed_items;
+mod subject_access;
 mod timing;
 mod watching;
 mod withdrawing;
@@ -123,6 +125,11 @@ pub enum Read<'a> {
     Signs,
     /// Both organisations of the sealed items read so far.
     SealedParties,
+    /// A request for what is held about her, or what one is asked for it, by the caller's alias, with
+    /// what belongs to it.
+    Access(Id),
+    /// The requests for which what was read so far is asked.
+    AskedFor,
     /// A pair of records by the caller's alias, both records, and the records that either is linked
     /// to.
     Link(Id),
@@ -577,6 +584,8 @@ impl Gateway {
                 Read::Withdrawals => self.read_withdrawals(&mut known).await?,
                 Read::Signs => self.count_signs(&mut known).await?,
                 Read::SealedParties => self.read_sealed_parties(&mut known).await?,
+                Read::Access(alias) => self.read_access(&mut known, attempt, *alias).await?,
+                Read::AskedFor => self.read_asked_for(&mut known).await?,
                 Read::Link(alias) => self.read_link(&mut known, attempt, *alias).await?,
                 Read::Receivers => {
                     let receivers = known.referrals.values().map(|sent| sent.recipient.clone());
@@ -701,38 +710,6 @@ impl Gateway {
         }
         Ok(())
     }
-
-    /// The referrals that `organisation` itself sent about the people read so far.
-    async fn read_own_referrals(
-        &self,
-        known: &mut Known,
-        organisation: &OrgId,
-    ) -> Result<(), Fault> {
-        let of: Vec<Aggregate> = known
-            .people
-            .values()
-            .filter(|person| {
-                person
-                    .record
-                    .as_ref()
-                    .is_some_and(|record| record.organisation == *organisation)
-            })
-            .flat_map(|person| &person.referrals)
-            .filter(|link| link.sent)
-            .map(|link| Aggregate::Referral(link.referral))
-            .collect();
-        self.read(known, &of).await
-    }
-
-    async fn read_referrals_of_people(&self, known: &mut Known) -> Result<(), Fault> {
-        let of: Vec<Aggregate> = known
-            .people
-            .values()
-            .flat_map(|person| &person.referrals)
-            .map(|link| Aggregate::Referral(link.referral))
-            .collect();
-        self.read(known, &of).await
-    }
 }
 
 /// Item keys that an action usually needs; one that needs more is decided again with all.
@@ -747,6 +724,9 @@ const fn keys_for(action: Action) -> usize {
         | Action::ConfirmLink
         | Action::RejectLink
         | Action::BreakGlass
+        | Action::TakeSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
         | Action::Approve
         | Action::Reconcile => 64,
         _ => 12,

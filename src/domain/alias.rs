@@ -50,6 +50,8 @@ pub enum AliasKind {
     LogSubject,
     /// A text that was held.
     Hold,
+    /// A request for what is held about a person, or what its holder is asked for it.
+    SubjectAccess,
 }
 
 impl AliasKind {
@@ -68,6 +70,7 @@ impl AliasKind {
             Self::StopUse => "stop-use",
             Self::LogSubject => "log-subject",
             Self::Hold => "hold",
+            Self::SubjectAccess => "subject-access",
         }
     }
 }

@@ -21,6 +21,7 @@ use super::refusal::Refusal;
 use super::report::{Commission, Counting};
 use super::sealed_item::{AdviserKey, SealedItem};
 use super::stop_use::{NoticeState, PauseState, Settling, Shown};
+use super::subject_access::SeenAccess;
 use super::time::When;
 use super::trail::TrailKey;
 
@@ -177,6 +178,13 @@ pub enum Answer {
         link: LinkId,
         state: LinkState,
     },
+    /// A request for what is held about her, as the caller's organisation sees it; with what that
+    /// said itself.
+    Access(Box<SeenAccess>, Option<Screened<Release>>),
+    AccessList(Vec<SeenAccess>),
+    /// The report that she asked for, with what each who holds something said; to be written once all
+    /// is opened.
+    AccessReport(Box<Commission>, Screened<Release>),
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -362,6 +370,9 @@ impl Answer {
             Self::ItemDestroyed => "item-destroyed",
             Self::Links(_) => "links",
             Self::LinkDecided { state, .. } => state.code(),
+            Self::Access(seen, _) => seen.told,
+            Self::AccessList(_) => "subject-access-list",
+            Self::AccessReport(..) => "subject-access-report",
         }
     }
 
@@ -382,7 +393,10 @@ impl Answer {
             | Self::WaitingItems(_)
             | Self::Links(_)
             | Self::ConsentsDue(_)
+            | Self::AccessList(_)
+            | Self::AccessReport(..)
             | Self::ItemCollected { .. } => true,
+            Self::Access(seen, _) => seen.tells(),
             Self::Refused(_)
             | Self::Nothing
             | Self::Checked { .. }
@@ -435,6 +449,8 @@ impl Answer {
             Self::Released(_, release)
             | Self::Assessments(_, release)
             | Self::Emergency(_, _, release)
+            | Self::Access(_, Some(release))
+            | Self::AccessReport(_, release)
             | Self::ItemCollected { release, .. } => &release.value().parts,
             Self::Refused(_)
             | Self::Nothing
@@ -488,6 +504,8 @@ impl Answer {
             | Self::WaitingItems(_)
             | Self::Links(_)
             | Self::LinkDecided { .. }
+            | Self::Access(_, None)
+            | Self::AccessList(_)
             | Self::ItemDestroyed => &[],
         }
     }
@@ -501,7 +519,9 @@ impl Answer {
                 Some(reading)
             }
             Self::Queue(desk) => Some(&desk.reading),
-            Self::Report(commission) => Some(&commission.reading),
+            Self::Report(commission) | Self::AccessReport(commission, _) => {
+                Some(&commission.reading)
+            }
             Self::Figures(counting) => Some(&counting.reading),
             Self::Refused(_)
             | Self::Nothing
@@ -553,6 +573,8 @@ impl Answer {
             | Self::ItemCollected { .. }
             | Self::Links(_)
             | Self::LinkDecided { .. }
+            | Self::Access(..)
+            | Self::AccessList(_)
             | Self::ItemDestroyed => None,
         }
     }

@@ -88,6 +88,7 @@ pub const fn is_denial(refusal: &Refusal) -> bool {
         | Refusal::MissingField { .. }
         | Refusal::PoliciesDoNotLoad(_)
         | Refusal::ConsentNeeded
+        | Refusal::ExplanationNeeded
         | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered
         | Refusal::ConfirmEmergency { .. } => false,
@@ -104,7 +105,8 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::BreakGlass
         | Action::ReadAuditSubject
         | Action::ReportSubject
-        | Action::OpenSeal => true,
+        | Action::OpenSeal
+        | Action::DeliverSubjectAccess => true,
         Action::OfferReferral
         | Action::AcceptReferral
         | Action::DeclineReferral
@@ -128,6 +130,11 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
         | Action::ReadConsents
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
         | Action::ReadAudit
         | Action::ReadAuditQueue
         | Action::DecideAuditItem

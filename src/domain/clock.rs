@@ -183,6 +183,40 @@ impl CodeClock {
         Ok(date)
     }
 
+    /// The end of the day that has the number of `from`'s day, `months` later, and `more_days` after
+    /// it: in a month without that day its last; and if that is no working day, the next one that is.
+    /// So the time for a subject access request is reckoned (ICO, UK GDPR Article 12(3)).
+    ///
+    /// # Errors
+    /// As [`CodeClock::due`].
+    pub fn months_after(&self, from: When, months: u8, more_days: u16) -> Result<When, ClockError> {
+        let outside = |_| ClockError::OutsideCalendar;
+        let later = self
+            .date(from)?
+            .checked_add(Span::new().months(months))
+            .map_err(outside)?;
+        let mut date = later
+            .checked_add(Span::new().days(more_days))
+            .map_err(outside)?;
+        while !self.calendar.is_working_day(date)? {
+            date = date.tomorrow().map_err(outside)?;
+        }
+        self.end_of(date)
+    }
+
+    /// Days in London from one instant to another; 0 if it is not later.
+    ///
+    /// # Errors
+    /// An instant that no calendar can name.
+    pub fn days_between(&self, from: When, to: When) -> Result<u16, ClockError> {
+        let days = self
+            .date(from)?
+            .until(self.date(to)?)
+            .map_err(|_| ClockError::OutsideCalendar)?
+            .get_days();
+        Ok(u16::try_from(days).unwrap_or(0))
+    }
+
     /// # Errors
     /// The year has no holidays loaded.
     pub fn is_working_day(&self, date: Date) -> Result<bool, ClockError> {

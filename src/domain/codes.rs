@@ -225,6 +225,18 @@ codes!(
         AnswerStopUse = "answer_stop_use",
         /// One's own consents that are to be gone through with her again.
         ReadConsents = "read_consents",
+        /// She asks, at any service, what is held about her.
+        TakeSubjectAccess = "take_subject_access",
+        /// What became of it, and what one's own organisation is asked for.
+        ReadSubjectAccess = "read_subject_access",
+        /// Identity is proved, she is asked what she means, it takes longer, it is refused.
+        MoveSubjectAccess = "move_subject_access",
+        /// Who holds something says what, in its own words.
+        ReplySubjectAccess = "reply_subject_access",
+        /// A second person looks at what is to be left out.
+        RedactSubjectAccess = "redact_subject_access",
+        /// The report is made for her and handed over.
+        DeliverSubjectAccess = "deliver_subject_access",
     }
 );
 
@@ -489,20 +501,6 @@ codes!(
     }
 );
 
-codes!(
-    /// Why its author says that a hold was wrong. There is no place for her words (F2).
-    WrongHold {
-        /// A word means something else here.
-        EverydayWord = "everyday_word",
-        /// It speaks of a service, not of her.
-        AboutAService = "about_a_service",
-        NameOrPlace = "name_or_place",
-        OtherNumber = "other_number",
-        ReadableLanguage = "readable_language",
-        Other = "other",
-    }
-);
-
 codes!(YesNoUnknown { Yes = "yes", No = "no", Unknown = "unknown" });
 
 codes!(
@@ -540,19 +538,6 @@ impl Article6 {
 }
 
 codes!(
-    /// Why the glass is broken (`domain.md` 3.6).
-    EmergencyReason {
-        LifeAtRisk = "life_at_risk",
-        CannotConsent = "cannot_consent_and_harm_likely",
-        ChildAtRisk = "child_at_risk",
-    }
-);
-
-codes!(
-    /// Who holds identity and safe contact once a referral is accepted (`design.md` 6).
-    Custody { Own = "own", Gateway = "gateway" }
-);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -592,8 +577,15 @@ mod tests {
 
 mod consent;
 mod governance;
+mod subject_access;
 pub use consent::{
     Competence, ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter, LawfulKeeping,
     Parent, StopUseReply, WithdrawalScope,
 };
-pub use governance::{HandedTo, HoldReason, SealReason, StaffNamesReason};
+pub use governance::{
+    Custody, EmergencyReason, HandedTo, HoldReason, SealReason, StaffNamesReason, WrongHold,
+};
+pub use subject_access::{
+    AccessRefusal, AccessState, AccessStep, Authority, Capacity, Delivery, EntryAbout,
+    IdentityProof, MoreTimeReason, PauseReason, ReplyCode, Requester, Withheld,
+};

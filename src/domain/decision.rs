@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::codes::DataClass;
 use super::id::{
-    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, WithdrawalId,
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId, WithdrawalId,
 };
 use super::leaf::Leaf;
 use super::person::Token;
@@ -56,6 +56,9 @@ pub enum Aggregate {
     Withdrawal(WithdrawalId),
     /// That one holder is to stop using what it was shown.
     StopUse(StopUseId),
+    /// A request for what is held about a person; or what one who holds something is asked and says,
+    /// so that its reply does not wait for another's.
+    SubjectAccess(SubjectAccessId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -183,6 +186,9 @@ pub enum List {
     /// People whose consents an organisation is to go through with them again, each at the moment
     /// (milliseconds) of that.
     Reviews(OrgId),
+    /// Requests for what is held about a person: those that an organisation took, and those that it
+    /// is to reply to; the open ones first ([`super::subject_access`]).
+    SubjectAccess(OrgId),
 }
 
 /// Limits that are counted in the commit itself.

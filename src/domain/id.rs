@@ -174,6 +174,10 @@ random_id!(
     /// A pair of records that may be of one person, as seen from one of them.
     LinkId
 );
+random_id!(
+    /// A request for what is held about a person, or what one who holds something is asked for it.
+    SubjectAccessId
+);
 
 #[cfg(test)]
 mod tests {

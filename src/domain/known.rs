@@ -10,7 +10,7 @@ use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{
-    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, WithdrawalId,
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId, WithdrawalId,
 };
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
@@ -22,6 +22,7 @@ use super::retention::{Held, Progress};
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::stop_use::{StopUse, Withdrawal};
+use super::subject_access::{AccessAsk, SubjectAccess};
 use super::time::When;
 use super::witnessing::Witnessing;
 
@@ -72,6 +73,8 @@ pub struct Known {
     pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
     pub sealed_items: BTreeMap<SealedItemId, SealedItem>,
+    pub accesses: BTreeMap<SubjectAccessId, SubjectAccess>,
+    pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
     /// What was decided about pairs of the records that were read.
     pub links: BTreeMap<LinkId, Linkage>,
     /// When the seal that a proposal opens was opened.
@@ -158,6 +161,12 @@ impl Known {
             (Aggregate::SealedItem(id), Record::SealedItem(sealed)) => {
                 self.sealed_items.insert(id, sealed);
             }
+            (Aggregate::SubjectAccess(id), Record::SubjectAccess(request)) => {
+                self.accesses.insert(id, request);
+            }
+            (Aggregate::SubjectAccess(id), Record::AccessAsk(ask)) => {
+                self.access_asks.insert(id, ask);
+            }
             (Aggregate::Link(id), Record::Linkage(linkage)) => {
                 self.links.insert(id, linkage);
             }
@@ -236,6 +245,8 @@ impl Known {
             | Record::Withdrawal(_)
             | Record::StopUse(_)
             | Record::CardCode(_) => {}
+            | Record::SubjectAccess(_)
+            | Record::AccessAsk(_) => {}
         }
     }
 

@@ -26,6 +26,7 @@ pub mod restoration;
 pub mod retention;
 pub mod sealed_item;
 pub mod stop_use;
+pub mod subject_access;
 
 pub mod firewall;
 pub mod policy;

@@ -205,6 +205,12 @@ impl Ask {
             | Action::SettleWithdrawal
             | Action::AnswerStopUse
             | Action::ReadConsents
+            | Action::TakeSubjectAccess
+            | Action::ReadSubjectAccess
+            | Action::MoveSubjectAccess
+            | Action::ReplySubjectAccess
+            | Action::RedactSubjectAccess
+            | Action::DeliverSubjectAccess
             | Action::Unknown => serves(self.consent),
         }
     }

@@ -20,6 +20,7 @@ use super::retention::{Held, Progress};
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::stop_use::{StopUse, Withdrawal};
+use super::subject_access::{AccessAsk, SubjectAccess};
 use super::time::When;
 
 const VERSION: u8 = 1;
@@ -98,6 +99,8 @@ pub enum Record {
     CardCode(CardCode),
     /// On an organisation's own record of her.
     Card(Card),
+    SubjectAccess(SubjectAccess),
+    AccessAsk(AccessAsk),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

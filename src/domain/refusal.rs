@@ -35,6 +35,8 @@ pub enum Refusal {
     /// Policies that are proposed do not load: every problem, each a sentence.
     PoliciesDoNotLoad(Vec<String>),
     ConsentNeeded,
+    /// A deadline has passed or will pass, or something is refused to her: why, in words for her.
+    ExplanationNeeded,
     /// A text is held, and nothing can go on without it: `handling=strict`, or a short answer that
     /// would be dangerous by halves.
     ImmigrationContentFound(Vec<Hold>),
@@ -83,7 +85,7 @@ pub const NO_ATTACHMENTS: &str = "Nothing here takes a file, a picture or a docu
      in person.";
 
 /// Every code of [`Refusal::code`].
-const CODES: [&str; 25] = [
+const CODES: [&str; 26] = [
     "certificate-not-accepted",
     "agreement-expired",
     "organisation-suspended",
@@ -92,6 +94,7 @@ const CODES: [&str; 25] = [
     "second-factor-needed",
     "check-your-answers",
     "consent-needed",
+    "explanation-needed",
     "immigration-content-found",
     "already-sent",
     "already-answered",
@@ -126,6 +129,7 @@ impl Refusal {
             | Self::MissingField { .. }
             | Self::PoliciesDoNotLoad(_) => "check-your-answers",
             Self::ConsentNeeded => "consent-needed",
+            Self::ExplanationNeeded => "explanation-needed",
             Self::ImmigrationContentFound(_) => "immigration-content-found",
             Self::AlreadySent => "already-sent",
             Self::AlreadyAnswered => "already-answered",
@@ -176,6 +180,7 @@ impl Refusal {
             | Self::MissingField { .. }
             | Self::PoliciesDoNotLoad(_)
             | Self::ConsentNeeded
+            | Self::ExplanationNeeded
             | Self::ImmigrationContentFound(_)
             | Self::AlreadySent
             | Self::NotEnrollable => 422,
@@ -229,6 +234,11 @@ impl Refusal {
             Self::ConsentNeeded => "For this offence you must record her explicit consent, or \
                                     record that she declined."
                 .to_owned(),
+            Self::ExplanationNeeded => {
+                "The deadline has passed or will pass, or you say no. Write \
+                                        why, in plain words for her, and send it again."
+                    .to_owned()
+            }
             Self::ImmigrationContentFound(holds) => held_says(holds),
             Self::AlreadySent => "This Idempotency-Key was used with another body. Use a new key \
                                   for a new request."
@@ -322,6 +332,7 @@ mod tests {
             Refusal::SecondFactorNeeded,
             Refusal::CheckYourAnswers(Vec::new()),
             Refusal::ConsentNeeded,
+            Refusal::ExplanationNeeded,
             Refusal::ImmigrationContentFound(Vec::new()),
             Refusal::AlreadySent,
             Refusal::AlreadyAnswered,

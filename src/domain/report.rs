@@ -5,11 +5,13 @@
 //! refuge or a by-and-for service unless her own solicitor takes it, or who was turned down. It
 //! holds no address, no free text and no word of ours: it may be found by whom she fears.
 
+mod assembled;
 mod figures;
 mod held;
 mod sheet;
 mod words;
 
+pub use assembled::{Assembled, PartAnswer, Said};
 pub use figures::{
     Counting, FIGURES_ENTRIES_MAX, Figures, Reviewed, Row, SMALL, Shown, Table, figures,
 };
@@ -50,6 +52,8 @@ pub struct Commission {
     pub terms: Terms,
     /// All entries are in it, not only the newest.
     pub whole: bool,
+    /// What others say of themselves, where she asked them all.
+    pub assembled: Option<Assembled>,
 }
 
 /// An entry of the log with its time.
@@ -61,9 +65,13 @@ pub fn write(
     entries: &[Seen<'_>],
     organisations: &BTreeMap<OrgId, Organisation>,
     clock: &CodeClock,
-    made_at: When,
+    (said, made_at): (&Said, When),
 ) -> String {
-    let mut oldest_first: Vec<Seen<'_>> = entries.iter().rev().copied().collect();
+    let told = entries
+        .iter()
+        .rev()
+        .filter(|(_, entry)| commission.tells(entry));
+    let mut oldest_first: Vec<Seen<'_>> = told.copied().collect();
     oldest_first.sort_by_key(|(at, _)| *at);
     let page = Page {
         commission,
@@ -72,7 +80,22 @@ pub fn write(
         entries: oldest_first,
         sheet: Sheet::default(),
     };
-    page.write(made_at)
+    page.write(said, made_at)
+}
+
+impl Commission {
+    /// Whether an entry is told. Of who was asked for its part and has not answered, nothing that it
+    /// did for her is; what was done without asking her, and who was turned down, always.
+    fn tells(&self, entry: &VisibleEntry) -> bool {
+        let Some(assembled) = &self.assembled else {
+            return true;
+        };
+        match (deed(entry), &entry.organisation) {
+            (Deed::Work(_), SomeOrganisation::Named(id)) => assembled.has_answered(id),
+            (Deed::Work(_), SomeOrganisation::Hidden) => false,
+            _ => true,
+        }
+    }
 }
 
 struct Page<'a> {
@@ -84,9 +107,10 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn write(mut self, made_at: When) -> String {
+    fn write(mut self, said: &Said, made_at: When) -> String {
         self.head(made_at);
         self.held();
+        self.answers(said);
         self.told();
         self.emergencies();
         self.turned_down();
@@ -321,7 +345,12 @@ impl Page<'_> {
                  page can tell where you get help.",
             );
         }
-        for name in self.unanswered() {
+        // Where each was asked, that is said above.
+        let unanswered = match self.commission.assembled {
+            Some(_) => Vec::new(),
+            None => self.unanswered(),
+        };
+        for name in unanswered {
             self.sheet.line(&format!(
                 "{} has its own file. It has not answered.",
                 capital(&name)

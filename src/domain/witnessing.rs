@@ -135,7 +135,7 @@ impl Witnessing {
 pub const fn stops_at(action: Action) -> Option<Lapse> {
     match action {
         Action::Propose | Action::Approve | Action::OpenSeal => Some(Lapse::NoWidening),
-        Action::QueryAssessments => Some(Lapse::NoReads),
+        Action::QueryAssessments | Action::DeliverSubjectAccess => Some(Lapse::NoReads),
         Action::OfferReferral
         | Action::AddNote
         | Action::UpdateReferral
@@ -173,6 +173,11 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
         | Action::ReadConsents
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
         | Action::Unknown => None,
     }
 }
@@ -197,6 +202,8 @@ const fn shows_data(action: Action) -> bool {
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ReadConsents
+        | Action::ReadSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
         | Action::SealItem
@@ -221,6 +228,10 @@ const fn shows_data(action: Action) -> bool {
         | Action::IssueCard
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
+        | Action::TakeSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
         | Action::Unknown => false,
     }
 }

@@ -22,6 +22,7 @@ pub mod reply;
 pub mod reports;
 pub mod screening;
 pub mod sealed_items;
+pub mod subject_access;
 pub mod table;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -164,6 +165,12 @@ fn table() -> Table {
         .of_people(routes!(sealed_items::collect))
         .of_caller(routes!(sealed_items::key))
         .of_people(routes!(sealed_items::stop))
+        .of_people(routes!(subject_access::take, subject_access::list))
+        .of_people(routes!(subject_access::show))
+        .of_people(routes!(subject_access::step))
+        .of_people(routes!(subject_access::reply))
+        .of_people(routes!(subject_access::redact))
+        .of_people(routes!(subject_access::deliver))
         .of_caller(routes!(governance::propose, governance::proposals))
         .of_caller(routes!(governance::approve))
         .of_caller(routes!(governance::narrow))

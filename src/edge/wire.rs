@@ -8,6 +8,7 @@ mod competence;
 pub mod governance;
 mod key_text;
 pub mod reports;
+pub mod subject_access;
 pub mod text;
 pub mod withdrawal;
 

@@ -17,6 +17,7 @@ pub mod receipts;
 pub mod reconciling;
 pub mod reporting;
 pub mod sealed_items;
+pub mod subject_access;
 pub mod succeeding;
 pub mod witnessing;
 pub mod words;

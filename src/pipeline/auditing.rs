@@ -13,6 +13,7 @@ use crate::domain::receipt::{Proof, Receipt};
 use crate::domain::rules::{Entries, Rules};
 use crate::store::Fault;
 
+use super::subject_access::items;
 use super::{Answered, Gateway, Read};
 
 /// Entries of one page before the filter.
@@ -227,10 +228,18 @@ impl Gateway {
     pub async fn audit_queue(&self, attempt: Attempt) -> Result<Answered, Fault> {
         let own = attempt.organisation().clone();
         let recent = self.recent(&attempt).await?;
+        let open = List::SubjectAccess(own.clone());
+        let open = self.store.list(&open, None, PAGE_ENTRIES_MAX).await?;
+        let open = items(&open);
         let queue = [Aggregate::Queue(own)];
         self.run(
             attempt,
-            &[Read::Of(&queue), Read::Signs],
+            &[
+                Read::Of(&queue),
+                Read::Signs,
+                Read::Of(&open),
+                Read::AskedFor,
+            ],
             |rules, attempt, known, keys| auditing::queue(rules, attempt, known, keys, &recent),
         )
         .await

@@ -13,7 +13,7 @@ use crate::domain::journey::reporting::{
 use crate::domain::known::Known;
 use crate::domain::person::TaggedToken;
 use crate::domain::report::{
-    self, Commission, FIGURES_ENTRIES_MAX, Figures, REPORT_ENTRIES_MAX, Terms,
+    self, Commission, FIGURES_ENTRIES_MAX, Figures, REPORT_ENTRIES_MAX, Said, Terms,
 };
 use crate::domain::rules::Entries;
 use crate::domain::time::When;
@@ -52,6 +52,17 @@ impl Gateway {
         let Answer::Report(commission) = &answered.answer else {
             return Ok((answered, None));
         };
+        let text = self.written(commission, &answered, &Said::new()).await?;
+        Ok((answered, Some(text)))
+    }
+
+    /// A report as text, once what it names is opened.
+    pub(super) async fn written(
+        &self,
+        commission: &Commission,
+        answered: &Answered,
+        said: &Said,
+    ) -> Result<String, Fault> {
         let named = self.named(commission, &answered.entries).await?;
         let entries: Vec<report::Seen<'_>> = answered
             .entries
@@ -59,14 +70,13 @@ impl Gateway {
             .map(|entry| (entry.at, &entry.seen))
             .collect();
         let rules = self.rules.load();
-        let text = report::write(
+        Ok(report::write(
             commission,
             &entries,
             &named.organisations,
             &rules.clock,
-            answered.at,
-        );
-        Ok((answered, Some(text)))
+            (said, answered.at),
+        ))
     }
 
     /// The figures of one month, for the caller's own organisation; none where it is refused.
@@ -161,7 +171,7 @@ impl Gateway {
     }
 
     /// The newest entries that are listed under her tokens, with the kinds of these.
-    async fn listed_about(
+    pub(super) async fn listed_about(
         &self,
         own: &OrgId,
         reach: Reach,
@@ -234,6 +244,10 @@ impl Gateway {
         ids.extend(held.assessments.iter().map(|(_, id)| id.clone()));
         ids.extend(held.stops.iter().map(|stop| stop.taken_by.clone()));
         ids.extend(held.consents.iter().map(|one| one.recorded_by.clone()));
+        if let Some(assembled) = &commission.assembled {
+            ids.extend(assembled.answers.iter().map(|one| one.holder.clone()));
+            ids.extend(assembled.unanswered.iter().cloned());
+        }
         let of: Vec<Aggregate> = ids.into_iter().map(Aggregate::Organisation).collect();
         let mut known = Known::default();
         self.read(&mut known, &of).await?;

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::town::{Desk, Said, Town, ago};
 
 /// Routes that read the log or speak FHIR, and the test that compares what they say.
-const ELSEWHERE: [(&str, &str, &str); 12] = [
+const ELSEWHERE: [(&str, &str, &str); 19] = [
     ("GET", "/v1/audit/entries", "ig_silence.rs"),
     ("GET", "/v1/audit/queue", "ig_silence.rs"),
     ("GET", "/v1/audit/queue/{id}", "ig_silence.rs"),
@@ -41,6 +41,21 @@ const ELSEWHERE: [(&str, &str, &str); 12] = [
     ("GET", "/v1/sealed-items", "sealed_items.rs"),
     ("GET", "/v1/sealed-items/{id}", "sealed_items.rs"),
     ("POST", "/v1/sealed-items/{id}/withdraw", "sealed_items.rs"),
+    ("POST", "/v1/subject-access", "subject_access.rs"),
+    ("GET", "/v1/subject-access", "subject_access.rs"),
+    ("GET", "/v1/subject-access/{id}", "subject_access.rs"),
+    ("POST", "/v1/subject-access/{id}/steps", "subject_access.rs"),
+    ("POST", "/v1/subject-access/{id}/reply", "subject_access.rs"),
+    (
+        "POST",
+        "/v1/subject-access/{id}/redact",
+        "subject_access.rs",
+    ),
+    (
+        "POST",
+        "/v1/subject-access/{id}/deliver",
+        "subject_access.rs",
+    ),
 ];
 
 /// The only headers that a reply has.

@@ -108,7 +108,11 @@ const IDENTITY: [&str; 19] = [
 ];
 
 /// Where words go: each is tried below, or in the journey's own tests.
-const SCREENED: [&str; 17] = [
+const SCREENED: [&str; 21] = [
+    "AccessDeliverIn.explanation",
+    "AccessEntryIn.what",
+    "AccessEntryIn.why",
+    "AccessStepIn.explanation",
     "AgreedTimingIn.agreed_with",
     "AgreementIn.reference",
     "AssessmentIn.adjustments",
@@ -262,7 +266,25 @@ const CLOSED: [(&str, &[&str]); 33] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 6] = [
+const CLOSED_TOO: [(&str, &[&str]); 12] = [
+    ("AccessDeliverIn", &["how"]),
+    ("AccessEntryIn", &["about", "basis", "withhold"]),
+    ("AccessRedactIn", &["entry", "withhold"]),
+    ("AccessReplyIn", &["code"]),
+    ("AccessStepIn", &["step", "proof", "because", "ground"]),
+    (
+        "SubjectAccessIn",
+        &[
+            "requester",
+            "capacity",
+            "authority",
+            "other_party",
+            "identity_proof",
+            "received_at",
+            "delivery",
+            "not_asked",
+        ],
+    ),
     ("OrganisationIn", &["taint"]),
     // Policies and lists of words, which are about nobody.
     ("PageIn", &["name", "text"]),

@@ -49,6 +49,7 @@ mod sealed_items;
 mod serve;
 mod she_stops_it;
 mod silence;
+mod subject_access;
 mod tampering;
 mod tier;
 mod tls;

@@ -83,6 +83,15 @@ pub async fn story(town: &Town, numbers: &[usize]) {
         let shown = charity.post("/v1/assessments/query", &ask).await;
         assert_eq!(shown.result(), "assessments", "{}", shown.whole());
     }
+    // Two women ask elsewhere what is held about them: each of the three is asked.
+    for person in people.iter().take(2) {
+        let ask = json!({
+            "identity": person.found_by(), "identity_proof": "known_to_worker",
+            "safe_contact_checked": true,
+        });
+        let harbour = town.desk("harbour").await;
+        done(&harbour.post("/v1/subject-access", &ask).await);
+    }
     let stop = json!({
         "identity": people[0].found_by(), "scope": "everything", "channel": "telephone",
     });
@@ -115,6 +124,12 @@ async fn exports(town: &Town, (system, ig): (&str, &str), numbers: &[usize]) -> 
     for id in &opened {
         all.push(desk.get(&format!("/v1/inbox/{id}")).await);
     }
+    let asked = desk.get("/v1/subject-access").await;
+    assert!(!asked.list("/requests").is_empty(), "{}", asked.whole());
+    for id in listed(&asked, "/requests") {
+        all.push(desk.get(&format!("/v1/subject-access/{id}")).await);
+    }
+    all.push(asked);
     all.extend(officers(town, ig, numbers).await);
     // What an agency keeps of a withdrawal, to hand in again.
     let last = Person::new(*numbers.last().unwrap()).found_by();

@@ -94,8 +94,14 @@ pub const fn is_access(action: Action) -> bool {
         | Action::IssueCard
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass => true,
         Action::ReadEvents
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
         | Action::ReadLinks
         | Action::ReadConsents
         | Action::ScreenText

@@ -10,6 +10,7 @@ use crate::domain::codes::Role;
 use crate::domain::id::{Id, OrgId, ReferralId};
 use crate::domain::organisation::Organisation;
 use crate::domain::record::singleton;
+use crate::domain::subject_access::SeenAccess;
 use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
@@ -267,6 +268,8 @@ pub struct Desk {
     pub items: Vec<SeenItem>,
     /// Not closed, and its time is up or will be within a day.
     pub due: u32,
+    /// Requests of people for what is held about them that are late or soon due.
+    pub accesses: Vec<SeenAccess>,
     /// Entries to count, since when.
     pub reading: Reading,
     pub since: When,

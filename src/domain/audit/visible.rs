@@ -338,6 +338,12 @@ fn alias_kind(action: &str) -> AliasKind {
         Action::Propose | Action::Approve | Action::ReadProposals => AliasKind::Proposal,
         Action::SealItem | Action::CollectItem => AliasKind::SealedItem,
         Action::ReadLinks | Action::ConfirmLink | Action::RejectLink => AliasKind::Link,
+        Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess => AliasKind::SubjectAccess,
         Action::ScreenText
         | Action::BreakGlass
         | Action::ReadAudit

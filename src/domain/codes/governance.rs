@@ -39,3 +39,31 @@ codes!(
         RegulatorOrder = "regulator_order",
     }
 );
+
+codes!(
+    /// Why the glass is broken (`domain.md` 3.6).
+    EmergencyReason {
+        LifeAtRisk = "life_at_risk",
+        CannotConsent = "cannot_consent_and_harm_likely",
+        ChildAtRisk = "child_at_risk",
+    }
+);
+
+codes!(
+    /// Who holds identity and safe contact once a referral is accepted (`design.md` 6).
+    Custody { Own = "own", Gateway = "gateway" }
+);
+
+codes!(
+    /// Why its author says that a hold was wrong. There is no place for her words (F2).
+    WrongHold {
+        /// A word means something else here.
+        EverydayWord = "everyday_word",
+        /// It speaks of a service, not of her.
+        AboutAService = "about_a_service",
+        NameOrPlace = "name_or_place",
+        OtherNumber = "other_number",
+        ReadableLanguage = "readable_language",
+        Other = "other",
+    }
+);

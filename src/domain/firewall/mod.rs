@@ -261,24 +261,27 @@ fn circumstances(grounds: &Grounds, screening: Screening) -> Circumstances {
 const fn reach(action: Action, relationship: Relationship) -> Stage {
     match action {
         // Written to another body: how far *it* has come is not in the asker's relationship.
-        Action::OfferReferral | Action::AddNote | Action::UpdateReferral | Action::SealItem => {
-            Stage::Accept
-        }
+        Action::OfferReferral
+        | Action::AddNote
+        | Action::UpdateReferral
+        | Action::SealItem
+        | Action::ReplySubjectAccess => Stage::Accept,
         Action::AcceptReferral => match relationship {
             Relationship::OfferedTo
             | Relationship::AcceptedOwn
             | Relationship::AcceptedFromAnother => Stage::Accept,
             Relationship::None | Relationship::Sender => Stage::Nothing,
         },
-        Action::QueryAssessments | Action::RelyOnAssessment | Action::CollectItem => {
-            match relationship {
-                Relationship::AcceptedFromAnother => Stage::Accept,
-                Relationship::None
-                | Relationship::Sender
-                | Relationship::OfferedTo
-                | Relationship::AcceptedOwn => Stage::Nothing,
-            }
-        }
+        Action::QueryAssessments
+        | Action::RelyOnAssessment
+        | Action::CollectItem
+        | Action::DeliverSubjectAccess => match relationship {
+            Relationship::AcceptedFromAnother => Stage::Accept,
+            Relationship::None
+            | Relationship::Sender
+            | Relationship::OfferedTo
+            | Relationship::AcceptedOwn => Stage::Nothing,
+        },
         Action::ReadReferralStatus => match relationship {
             Relationship::None => Stage::Nothing,
             Relationship::Sender
@@ -310,6 +313,10 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
         | Action::ReadConsents
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::RedactSubjectAccess
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject

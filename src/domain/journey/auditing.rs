@@ -23,6 +23,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 
+use super::subject_access::pressing;
 use super::{Stop, caller, permit};
 
 /// A decided item is shown this long; then the log alone remembers it.
@@ -115,9 +116,11 @@ pub fn queue(
         .filter(|item| item.state != QueueState::Closed && item.due <= now.plus_days(1));
     let due = u32::try_from(due.count()).unwrap_or(u32::MAX);
     let since = since_friday(now);
+    let accesses = pressing(&ruling, known);
     ruling.finish(Answer::Queue(Box::new(Desk {
         items,
         due,
+        accesses,
         reading: Reading {
             indices: recent.indices.clone(),
             viewer,

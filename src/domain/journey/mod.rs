@@ -27,6 +27,7 @@ pub mod settling;
 pub mod signing_in;
 pub mod stop_use;
 pub mod subject;
+pub mod subject_access;
 pub mod watching;
 pub mod withdrawing;
 

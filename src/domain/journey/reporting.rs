@@ -81,6 +81,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, asked: &Asked<'_>) -> Result<A
         held,
         terms: asked.terms.clone(),
         whole: asked.whole,
+        assembled: None,
     })))
 }
 

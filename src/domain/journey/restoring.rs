@@ -54,6 +54,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::IssueCard
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
+        | Action::TakeSubjectAccess
+        | Action::MoveSubjectAccess
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -70,6 +72,10 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::ReadLinks
         | Action::ReadConsents
         | Action::ConfirmLink
+        | Action::ReadSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::OpenSeal => false,
@@ -115,6 +121,7 @@ pub const fn is_about_caller(refusal: &Refusal) -> bool {
         | Refusal::MissingField { .. }
         | Refusal::PoliciesDoNotLoad(_)
         | Refusal::ConsentNeeded
+        | Refusal::ExplanationNeeded
         | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered
         | Refusal::ConfirmEmergency { .. }

@@ -141,6 +141,12 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
         | Action::ReadConsents
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::Unknown
         | Action::Reconcile => None,
     }

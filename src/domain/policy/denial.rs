@@ -158,6 +158,12 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::IssueCard
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

@@ -55,6 +55,10 @@ const SHIPPED: &[(&str, &str)] = &[
         include_str!("../../../policies/50-audit.cedar"),
     ),
     (
+        "55-subject-access.cedar",
+        include_str!("../../../policies/55-subject-access.cedar"),
+    ),
+    (
         "60-governance.cedar",
         include_str!("../../../policies/60-governance.cedar"),
     ),

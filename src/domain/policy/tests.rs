@@ -534,8 +534,10 @@ proptest! {
 fn tells(action: Action) -> bool {
     match action {
         Action::OfferReferral | Action::AddNote | Action::UpdateReferral => true,
-        Action::RecordAssessment | Action::SealItem => true,
+        Action::RecordAssessment | Action::SealItem | Action::ReplySubjectAccess => true,
         Action::RecordConsent
+        | Action::TakeSubjectAccess
+        | Action::MoveSubjectAccess
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::ScreenText
@@ -571,6 +573,9 @@ fn tells(action: Action) -> bool {
         | Action::ConfirmLink
         | Action::RejectLink
         | Action::ReadConsents
+        | Action::ReadSubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass => true,
     }
 }
@@ -582,6 +587,7 @@ fn reads(action: Action) -> bool {
         Action::UpdateReferral,
         Action::RecordAssessment,
         Action::SealItem,
+        Action::ReplySubjectAccess,
     ];
     tells(action) && !writes.contains(&action)
 }

@@ -73,7 +73,8 @@ const fn flow(action: Action) -> Flow {
         | Action::AddNote
         | Action::UpdateReferral
         | Action::RecordAssessment
-        | Action::SealItem => Flow::Tells,
+        | Action::SealItem
+        | Action::ReplySubjectAccess => Flow::Tells,
         Action::ReadReferralStatus
         | Action::ReadInbox
         | Action::AcceptReferral
@@ -89,10 +90,12 @@ const fn flow(action: Action) -> Flow {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
-        | Action::ReadConsents => Flow::Reads,
+        | Action::ReadConsents | Action::ReadSubjectAccess | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess => Flow::Reads,
         // Her word: nothing comes back.
         Action::RecordConsent | Action::WithdrawConsent | Action::Withdraw
         | Action::IssueCard | Action::SettleWithdrawal | Action::AnswerStopUse
+        | Action::TakeSubjectAccess | Action::MoveSubjectAccess
         // The log: what an organisation sees of it is judged by the journey, entry by entry.
         | Action::ReadAudit | Action::ReadAuditSubject | Action::ReportSubject
         | Action::ReadAuditQueue | Action::DecideAuditItem | Action::FlagPerson

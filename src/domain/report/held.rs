@@ -60,6 +60,14 @@ impl Held {
         held
     }
 
+    /// Keeps what these organisations answer for.
+    pub fn keep(&mut self, answers_for: impl Fn(&OrgId) -> bool) {
+        self.referrals.retain(|(_, id, _)| answers_for(id));
+        self.assessments.retain(|(_, id)| answers_for(id));
+        self.consents.retain(|one| answers_for(&one.recorded_by));
+        self.stops.retain(|stop| answers_for(&stop.taken_by));
+    }
+
     /// Nothing is on file; entries of the log may still be.
     pub fn is_empty(&self) -> bool {
         self.referrals.is_empty()

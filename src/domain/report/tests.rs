@@ -218,6 +218,7 @@ fn commission(by: &str, kind: OrgKind, handed_to: HandedTo) -> Commission {
             identity_checked: true,
         },
         whole: true,
+        assembled: None,
     }
 }
 
@@ -229,7 +230,7 @@ fn written(commission: &Commission, story: &[(When, VisibleEntry)]) -> String {
         &entries,
         &people(),
         clock,
-        start().plus_days(11),
+        (&Said::new(), start().plus_days(11)),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use crate::domain::audit::{VisibleEntry, VisibleOutcome};
 use crate::domain::codes::{
-    Action, Article6, DataClass, EmergencyReason, OrgKind, Purpose, WithdrawalScope,
+    Action, Article6, DataClass, EmergencyReason, EntryAbout, OrgKind, Purpose, WithdrawalScope,
 };
 use crate::domain::consent::Tombstone;
 
@@ -25,8 +25,9 @@ pub enum Deed {
 }
 
 /// What the callers of these words were asked to do once more: nobody was turned away.
-const ASKED_AGAIN: [&str; 9] = [
+const ASKED_AGAIN: [&str; 10] = [
     "check-your-answers",
+    "explanation-needed",
     "confirm-emergency",
     "second-factor-needed",
     "slow-down",
@@ -69,6 +70,7 @@ const fn is_watching(action: Action) -> bool {
             | Action::ReportSubject
             | Action::ReadAuditQueue
             | Action::DecideAuditItem
+            | Action::DeliverSubjectAccess
     )
 }
 
@@ -108,7 +110,8 @@ const fn done(action: Action) -> Deed {
         | Action::ReadAuditQueue
         | Action::DecideAuditItem
         | Action::FlagPerson
-        | Action::OpenSeal => Deed::Watching,
+        | Action::OpenSeal
+        | Action::DeliverSubjectAccess => Deed::Watching,
         Action::Propose | Action::Approve | Action::Narrow => {
             Deed::Work("changed how long your details are kept, or who may use the system.")
         }
@@ -117,7 +120,12 @@ const fn done(action: Action) -> Deed {
         Action::ConfirmLink | Action::RejectLink => {
             Deed::Work("checked whether another record is about you.")
         }
-        Action::ReadInbox
+        Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::ReadInbox
         | Action::ReadEvents
         | Action::ScreenText
         | Action::ReadLinks
@@ -184,7 +192,7 @@ pub fn right(entry: &VisibleEntry) -> Option<&'static str> {
     stated.or(danger).or(agreed)
 }
 
-fn basis(code: &str) -> Option<&'static str> {
+pub fn basis(code: &str) -> Option<&'static str> {
     Some(match Article6::parse(code)? {
         Article6::Consent => "you agreed",
         Article6::LegalObligation => "a law says that it must",
@@ -240,6 +248,18 @@ pub const fn kind(kind: OrgKind) -> &'static str {
         OrgKind::Commissioner => "an office that pays for services",
         OrgKind::Operator => "the people who run the shared system",
         OrgKind::Reviewer => "the person who checks the shared system",
+    }
+}
+
+/// What an entry of an organisation's own is about; after "it holds".
+pub const fn about(about: EntryAbout) -> &'static str {
+    match about {
+        EntryAbout::CaseNotes => "notes of its work with you",
+        EntryAbout::Health => "something about your health",
+        EntryAbout::SocialWork => "something of social workers",
+        EntryAbout::Crime => "something about a crime",
+        EntryAbout::SealedItem => "a line that something was sealed for your legal adviser",
+        EntryAbout::Other => "something else",
     }
 }
 

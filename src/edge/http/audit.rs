@@ -10,6 +10,7 @@ use super::App;
 use super::call::{Call, Halt, Route, field, handle};
 use super::referrals::Reply;
 use super::reply::{Rendered, envelope, finish, render};
+use super::subject_access;
 use crate::domain::audit::{Desk, Drawn, Figures, Filter, QueueState, SeenItem, SomeOrganisation};
 use crate::domain::codes::Action;
 use crate::domain::id::{Id, OrgId};
@@ -398,11 +399,15 @@ pub fn queue_body(desk: &Desk, figures: &Figures) -> Map<String, Value> {
     map.insert("since_friday".to_owned(), counts);
     map.insert("must_decide".to_owned(), json!(open));
     map.insert("items".to_owned(), json!(items));
+    let accesses = desk.accesses.iter();
+    let accesses = accesses.map(|seen| Value::Object(subject_access::seen_body(seen, |_| None)));
+    let accesses: Vec<Value> = accesses.collect();
+    map.insert("subject_access".to_owned(), json!(accesses));
     map.insert(
         "checked".to_owned(),
         json!({ "rules_version": desk.checked.version, "rules": rules }),
     );
-    if open == 0 {
+    if open == 0 && desk.accesses.is_empty() {
         let says = format!(
             "Nothing to decide. {} rules were checked at every attempt. Since {}: {} accesses, {} \
              emergencies, {} refusals.",

@@ -252,6 +252,16 @@ const fn default_purpose(action: Action, role: Role) -> Purpose {
     match action {
         Action::BreakGlass => Purpose::Emergency,
         Action::SealItem | Action::CollectItem => Purpose::LegalAdvice,
+        Action::DeliverSubjectAccess => Purpose::Audit,
+        Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+            if matches!(role, Role::IgOfficer | Role::Dpo | Role::Caldicott) =>
+        {
+            Purpose::Audit
+        }
         Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

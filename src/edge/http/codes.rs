@@ -10,11 +10,7 @@ use super::App;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
-    Action, Article6, CloseOutcome, Competence, ConsentDecision, ConsentHow, ConsentStrength,
-    DataClass, DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo,
-    Instrument, Interpreter, ItemAnswer, LawfulKeeping, Need, OffenceGroup, OrgKind, Parent,
-    PartyRole, PriorityCategory, Purpose, ReportedToPolice, Role, ServiceFamily, StaffNamesReason,
-    StopUseReply, Taint, UpdateCode, WithdrawalScope, WorkerGender, WrongHold, YesNoUnknown,
+    AccessRefusal, AccessState, AccessStep, Action, Article6, Authority, Capacity, CloseOutcome, Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, DeclineReason, Delivery, Direction, EmergencyReason, EntryAbout, GivenBy, Grade, GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer, LawfulKeeping, MoreTimeReason, Need, OffenceGroup, OrgKind, Parent, PartyRole, PriorityCategory, Purpose, ReplyCode, ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason, StopUseReply, Taint, UpdateCode, WithdrawalScope, Withheld, WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
@@ -128,8 +124,14 @@ macro_rules! lists {
     responses((status = 200, description = "the code lists")))]
 pub async fn codes() -> Response {
     Json(Value::Object(lists! {
+        "access_refusal": AccessRefusal,
+        "access_reply": ReplyCode,
+        "access_state": AccessState,
+        "access_step": AccessStep,
         "action": Action,
         "article6": Article6,
+        "authority": Authority,
+        "capacity": Capacity,
         "close_outcome": CloseOutcome,
         "competence": Competence,
         "consent_decision": ConsentDecision,
@@ -137,16 +139,20 @@ pub async fn codes() -> Response {
         "consent_strength": ConsentStrength,
         "data_class": DataClass,
         "decline_reason": DeclineReason,
+        "delivery": Delivery,
         "direction": Direction,
         "emergency_reason": EmergencyReason,
+        "entry_about": EntryAbout,
         "given_by": GivenBy,
         "grade": Grade,
         "grade_basis": GradeBasis,
         "handed_to": HandedTo,
+        "identity_proof": IdentityProof,
         "instrument": Instrument,
         "interpreter": Interpreter,
         "item_answer": ItemAnswer,
         "kept_by_law": LawfulKeeping,
+        "more_time_reason": MoreTimeReason,
         "need": Need,
         "offence_group": OffenceGroup,
         "organisation_kind": OrgKind,
@@ -155,6 +161,7 @@ pub async fn codes() -> Response {
         "priority_category": PriorityCategory,
         "purpose": Purpose,
         "reported_to_police": ReportedToPolice,
+        "requester": Requester,
         "role": Role,
         "service_family": ServiceFamily,
         "staff_names_reason": StaffNamesReason,
@@ -162,6 +169,7 @@ pub async fn codes() -> Response {
         "taint": Taint,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,
+        "withheld": Withheld,
         "wrong_hold": WrongHold,
         "worker_gender": WorkerGender,
         "yes_no_unknown": YesNoUnknown,

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::{assessments, audit, governance, her_word, links, reconciliations, sealed_items};
+use super::{
+    assessments, audit, governance, her_word, links, reconciliations, sealed_items, subject_access,
+};
 use crate::domain::alias::Aliases;
 use crate::domain::answer::Answer;
 use crate::pipeline::{Entry, More, OpenedItem};
@@ -118,6 +120,19 @@ pub fn body(
         ),
         Answer::CardIssued(printed) => (201, fields(her_word::card_body(&printed))),
         Answer::ConsentsDue(due) => (200, fields(her_word::due_body(&due))),
+        Answer::Access(seen, _) => {
+            let status = match word {
+                "subject-access-taken" => 201,
+                _ => 200,
+            };
+            let words = |entry| subject_access::words(aliases, opened, entry);
+            (status, subject_access::seen_body(&seen, words))
+        }
+        Answer::AccessList(list) => {
+            let list = list.iter();
+            let list = list.map(|seen| Value::Object(subject_access::seen_body(seen, |_| None)));
+            (200, fields(json!({ "requests": list.collect::<Vec<_>>() })))
+        }
         _ => (200, Map::new()),
     };
     map.insert("result".to_owned(), json!(word));

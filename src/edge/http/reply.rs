@@ -256,6 +256,7 @@ fn created(told: &str) -> u16 {
         | "assessment-recorded"
         | "item-sealed"
         | "card-issued"
+        | "subject-access-taken"
         | "proposed" => 201,
         _ => 200,
     }

@@ -10,6 +10,7 @@ use super::caller::BodyKind;
 use super::input::{document, given, typed};
 use super::reconciling::ReconcileArgs;
 use super::sealed_items::{CollectArgs, SealArgs, Sealing};
+use super::subject_access::AccessCommand;
 use super::{ClientFault, Request, id};
 use crate::domain::rulebook::built_in_pages;
 use crate::ops::rules;
@@ -264,6 +265,11 @@ pub enum ClientCommand {
         bundles/larkfield/receipts --bundle bundles/larkfield-ig"
     )]
     Reconcile(ReconcileArgs),
+    /// She asks what is held about her: taken, answered, looked at, handed over
+    SubjectAccess {
+        #[command(subcommand)]
+        command: AccessCommand,
+    },
     /// Record an assessment, once
     #[command(after_help = "Example: firedoor client assess dash.json --bundle bundles/hospital")]
     Assess { file: String },
@@ -456,6 +462,7 @@ impl ClientCommand {
                 format!("/v1/sealed-items/{}/withdraw", id(text)?),
                 &json!({}),
             ),
+            Self::SubjectAccess { command } => command.request()?,
             Self::Assess { file } => Request::post("/v1/assessments", &document(file)?),
             Self::Query {
                 file,
@@ -531,7 +538,7 @@ fn policy_change(dir: Option<&Path>) -> Result<Value, ClientFault> {
     Ok(json!({ "change": "change_policy", "rulebook": files }))
 }
 
-fn after(path: &str, after: &str) -> Result<String, ClientFault> {
+pub(super) fn after(path: &str, after: &str) -> Result<String, ClientFault> {
     if after.is_empty() {
         return Ok(path.to_owned());
     }

@@ -43,12 +43,44 @@ pub fn tell_queue(body: &Value) -> String {
         text.push('\n');
         text.push_str(&tell_item(item));
     }
+    let accesses = body.get("subject_access").and_then(Value::as_array);
+    for access in accesses.into_iter().flatten() {
+        text.push('\n');
+        text.push_str(&tell_access(access));
+    }
     if !closed.is_empty() {
         text.push_str(&format!(
             "\n{} decided in the last 90 days.\n",
             closed.len()
         ));
     }
+    text
+}
+
+/// A request for what is held about somebody, that is late or soon due.
+fn tell_access(access: &Value) -> String {
+    let get = |name: &str| access.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut text = String::new();
+    let late = match access.get("overdue") {
+        Some(Value::Bool(true)) => "LATE",
+        Some(_) | None => "SOON",
+    };
+    let state = get("state").replace('_', " ");
+    let due = get("due");
+    wrapped(&mut text, 0, &format!("{late}, {state}, due {due}"));
+    wrapped(
+        &mut text,
+        2,
+        match get("kind") {
+            "asked" => "Your organisation is asked what it holds about one of its people.",
+            _ => "Somebody asked you what is held about her.",
+        },
+    );
+    wrapped(
+        &mut text,
+        2,
+        &format!("client subject-access show {}", get("id")),
+    );
     text
 }
 

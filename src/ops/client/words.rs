@@ -65,7 +65,13 @@ pub fn tell(status: u16, body: &Value) -> String {
         Some("queue") => {
             text.clear();
             text.push_str(&tell_queue(body));
-            &["since_friday", "must_decide", "items", "checked"]
+            &[
+                "since_friday",
+                "must_decide",
+                "items",
+                "checked",
+                "subject_access",
+            ]
         }
         Some("queue-item") => {
             text.push_str(&tell_item(body.get("item").unwrap_or(&Value::Null)));
@@ -203,6 +209,13 @@ fn lead(result: &str) -> Option<&'static str> {
         "flagged" => "Flagged. It opens nothing; it only tells you.",
         "seal-opened" => "This is your own name for her. Opening it again takes a new approval.",
         "entries" => "Entries of the log. That you read them is logged.",
+        "subject-access-taken" => {
+            "Taken. Tell her when it can be handed over, and how you will reach her safely."
+        }
+        "subject-access-moved" => "Written down.",
+        "subject-access-list" => "What people asked of you, and what you are asked to reply to.",
+        "subject-access-replied" => "Taken. Another of your people looks at each entry: redact.",
+        "subject-access-looked" => "Written down. Two people who agree settle an entry.",
         "screened" => "Looked at. Nothing was kept.",
         "queue-decided" => {
             "Recorded: accept closes it, ask keeps it under investigation, escalate passes it on."

@@ -28,6 +28,12 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::SecondFactor
         | Action::Unknown => true,
         Action::OfferReferral
+        | Action::TakeSubjectAccess
+        | Action::ReadSubjectAccess
+        | Action::MoveSubjectAccess
+        | Action::ReplySubjectAccess
+        | Action::RedactSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::AddNote
         | Action::UpdateReferral
         | Action::ScreenText

@@ -227,6 +227,40 @@ fn who_may_do_what_for_which_purpose() {
     read_consents
       triage, adviser, clinician, social_worker, housing, legal_adviser
         for support, safety_planning, prior_assessment, legal_advice
+    take_subject_access
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral, court_support
+      ig_officer, caldicott, dpo
+        for audit
+    read_subject_access
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
+        for support, safety_planning, onward_referral, legal_advice, court_support
+      ig_officer, caldicott, dpo
+        for audit
+    move_subject_access
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral, court_support
+      ig_officer, caldicott, dpo
+        for audit
+    reply_subject_access
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
+        for support, safety_planning, onward_referral, legal_advice, court_support
+      ig_officer, caldicott, dpo
+        for audit
+    redact_subject_access
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
+        for support, safety_planning, onward_referral, legal_advice, court_support
+      ig_officer, caldicott, dpo
+        for audit
+    deliver_subject_access
+      ig_officer, caldicott, dpo
+        for audit
     ");
 }
 

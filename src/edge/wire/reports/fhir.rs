@@ -108,6 +108,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::RecordConsent
         | Action::IssueCard
         | Action::SealItem
+        | Action::TakeSubjectAccess
+        | Action::ReplySubjectAccess
         | Action::RecordAssessment => Kind::Create,
         Action::AcceptReferral
         | Action::DeclineReferral
@@ -119,6 +121,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::RejectLink
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
+        | Action::MoveSubjectAccess
+        | Action::RedactSubjectAccess
         | Action::Reconcile => Kind::Update,
         Action::WithdrawConsent | Action::Withdraw => Kind::Delete,
         Action::ReadReferralStatus
@@ -130,6 +134,8 @@ const fn of_action(action: Action) -> Kind {
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ReadConsents
+        | Action::ReadSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass
         | Action::Unknown => Kind::Query,
         Action::ReadAudit

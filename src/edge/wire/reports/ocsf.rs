@@ -87,6 +87,8 @@ const fn activity(action: Action) -> u32 {
         | Action::IssueCard
         | Action::RecordAssessment
         | Action::SealItem
+        | Action::TakeSubjectAccess
+        | Action::ReplySubjectAccess
         | Action::Propose => CREATE,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -96,6 +98,8 @@ const fn activity(action: Action) -> u32 {
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ReadConsents
+        | Action::ReadSubjectAccess
+        | Action::DeliverSubjectAccess
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
@@ -113,6 +117,8 @@ const fn activity(action: Action) -> u32 {
         | Action::RejectLink
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
+        | Action::MoveSubjectAccess
+        | Action::RedactSubjectAccess
         | Action::DecideAuditItem
         | Action::FlagPerson
         | Action::Approve
