@@ -151,6 +151,16 @@ pub enum Answer {
         link: LinkId,
         state: LinkState,
     },
+    /// She is to be handed over: it waits, wherever it went and whatever comes of it.
+    TransferAsked {
+        referral: ReferralId,
+    },
+    /// To the service that handed her over: its work has ended, and nothing of where she is.
+    HandedOver(Box<Referral>),
+    /// To a service that held it: it was of another person.
+    TakenBack(Box<Referral>),
+    /// The gateway itself moved transfers on.
+    MovedOn,
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -305,6 +315,10 @@ impl Answer {
             Self::ItemDestroyed => "item-destroyed",
             Self::Links(_) => "links",
             Self::LinkDecided { state, .. } => state.code(),
+            Self::TransferAsked { .. } => "transfer-waits",
+            Self::HandedOver(_) => "transferred",
+            Self::TakenBack(_) => "taken-back",
+            Self::MovedOn => "moved-on",
         }
     }
 
@@ -324,6 +338,8 @@ impl Answer {
             | Self::AdviceArranged { .. }
             | Self::WaitingItems(_)
             | Self::Links(_)
+            | Self::HandedOver(_)
+            | Self::TakenBack(_)
             | Self::ItemCollected { .. } => true,
             Self::Refused(_)
             | Self::Nothing
@@ -363,6 +379,8 @@ impl Answer {
             | Self::AdviserKey(_)
             | Self::ItemSealed { .. }
             | Self::LinkDecided { .. }
+            | Self::TransferAsked { .. }
+            | Self::MovedOn
             | Self::ItemDestroyed => false,
         }
     }
@@ -421,6 +439,10 @@ impl Answer {
             | Self::WaitingItems(_)
             | Self::Links(_)
             | Self::LinkDecided { .. }
+            | Self::TransferAsked { .. }
+            | Self::HandedOver(_)
+            | Self::TakenBack(_)
+            | Self::MovedOn
             | Self::ItemDestroyed => &[],
         }
     }
@@ -481,6 +503,10 @@ impl Answer {
             | Self::ItemCollected { .. }
             | Self::Links(_)
             | Self::LinkDecided { .. }
+            | Self::TransferAsked { .. }
+            | Self::HandedOver(_)
+            | Self::TakenBack(_)
+            | Self::MovedOn
             | Self::ItemDestroyed => None,
         }
     }

@@ -217,6 +217,8 @@ codes!(
         ConfirmLink = "confirm_link",
         /// It is not: before anything was linked, or after.
         RejectLink = "reject_link",
+        /// The service that works with her asks one in another area to take over.
+        TransferReferral = "transfer_referral",
     }
 );
 
@@ -467,21 +469,6 @@ codes!(
 );
 
 codes!(
-    /// Updates both ways on a referral, closed codes only.
-    UpdateCode {
-        SafeContactChanged = "safe_contact_changed",
-        StopCalling = "stop_calling",
-        NewIncident = "new_incident",
-        BailChanged = "bail_changed",
-        RiskRaised = "risk_raised",
-        WrongPerson = "wrong_person",
-        CallUsAboutHerSafety = "call_us_about_her_safety",
-        /// Call whoever sent this: what could not be written can be said.
-        CallReferrer = "call_referrer",
-    }
-);
-
-codes!(
     /// Why its author says that a hold was wrong. There is no place for her words (F2).
     WrongHold {
         /// A word means something else here.
@@ -593,5 +580,7 @@ mod tests {
 
 mod consent;
 mod governance;
+mod transfer;
 pub use consent::{ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter};
 pub use governance::{HandedTo, HoldReason, SealReason, StaffNamesReason};
+pub use transfer::{Adjustment, TransferMode, UpdateCode};

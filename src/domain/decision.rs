@@ -171,6 +171,9 @@ pub enum List {
     SealedDue,
     /// Pairs of records whose holder decides about them: those that wait first ([`super::linkage`]).
     Links(OrgId),
+    /// Referrals of a transfer, each at the moment (milliseconds) from which something of it is to
+    /// be done.
+    TransfersDue,
 }
 
 /// Limits that are counted in the commit itself.
@@ -213,6 +216,13 @@ pub enum Counter {
     },
     /// Signs after those with which an item of a queue began.
     Signs { item: Id },
+    /// Requests of one organisation to hand one of its people over, on one day. `person` is its own
+    /// record of her.
+    Moves {
+        organisation: OrgId,
+        person: PersonId,
+        day: i32,
+    },
 }
 
 /// A stretch of time in which people are counted.

@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod restoration;
 pub mod retention;
 pub mod sealed_item;
+pub mod transfer;
 
 pub mod firewall;
 pub mod policy;

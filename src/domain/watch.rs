@@ -77,6 +77,10 @@ rules! {
     MissingNote = "note.missing",
     /// What was shown across a link was of somebody else.
     LinkUndone = "link.undone",
+    /// A read of her by a service that handed her over.
+    AfterTransfer = "read.after_transfer",
+    /// What was released was of somebody else than whom it was about.
+    WrongPerson = "update.wrong_person",
 }
 
 /// Whose officers are told.

@@ -22,6 +22,7 @@ pub mod reports;
 pub mod screening;
 pub mod sealed_items;
 pub mod table;
+pub mod transfers;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -132,7 +133,7 @@ fn table() -> Table {
     Table::new(Document::openapi())
         .of_people(routes!(referrals::offer, referrals::sent))
         .of_people(routes!(referrals::status))
-        .of_people(routes!(referrals::update))
+        .of_people(routes!(transfers::update))
         .of_people(routes!(referrals::note))
         .of_people(routes!(referrals::inbox))
         .of_people(routes!(referrals::opened))
@@ -140,6 +141,7 @@ fn table() -> Table {
         .of_people(routes!(referrals::decline))
         .of_people(routes!(referrals::wait))
         .of_people(routes!(referrals::close))
+        .of_people(routes!(transfers::transfer))
         .of_people(routes!(referrals::events))
         .of_caller(routes!(screening::screen))
         .of_caller(routes!(screening::wrong))

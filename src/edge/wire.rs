@@ -8,6 +8,7 @@ pub mod governance;
 mod key_text;
 pub mod reports;
 pub mod text;
+pub mod transfer;
 
 use serde::Deserialize;
 use utoipa::ToSchema;

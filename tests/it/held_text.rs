@@ -83,7 +83,13 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 19] = [
+const IDENTITY: [&str; 25] = [
+    "MovedIdentityIn.given_name",
+    "MovedIdentityIn.family_name",
+    "MovedIdentityIn.other_names",
+    "MovedIdentityIn.birth_date",
+    "MovedIdentityIn.sex",
+    "MovedIdentityIn.nhs_number",
     "IdentityIn.address_line",
     "IdentityIn.birth_date",
     "IdentityIn.crime_ref",
@@ -262,12 +268,24 @@ const CLOSED: [(&str, &[&str]); 33] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 6] = [
+const CLOSED_TOO: [(&str, &[&str]); 7] = [
     ("OrganisationIn", &["taint"]),
     // Policies and lists of words, which are about nobody.
     ("PageIn", &["name", "text"]),
     // Sealed by a client for a client.
     ("SealedItemIn", &["commitment", "sealed", "sealed_to", "to"]),
+    (
+        "TransferIn",
+        &[
+            "area",
+            "service_family",
+            "mode",
+            "until",
+            "needs",
+            "urgency",
+            "adjustments",
+        ],
+    ),
     ("UpdateIn", &["code"]),
     (
         "WithdrawalIn",

@@ -47,6 +47,7 @@ mod restored;
 mod screen_fuzz;
 mod sealed_items;
 mod serve;
+mod she_moves;
 mod silence;
 mod tampering;
 mod tier;

@@ -261,9 +261,11 @@ fn circumstances(grounds: &Grounds, screening: Screening) -> Circumstances {
 const fn reach(action: Action, relationship: Relationship) -> Stage {
     match action {
         // Written to another body: how far *it* has come is not in the asker's relationship.
-        Action::OfferReferral | Action::AddNote | Action::UpdateReferral | Action::SealItem => {
-            Stage::Accept
-        }
+        Action::OfferReferral
+        | Action::AddNote
+        | Action::UpdateReferral
+        | Action::TransferReferral
+        | Action::SealItem => Stage::Accept,
         Action::AcceptReferral => match relationship {
             Relationship::OfferedTo
             | Relationship::AcceptedOwn

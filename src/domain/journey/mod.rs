@@ -24,6 +24,8 @@ pub mod sealed_items;
 pub mod sealing;
 pub mod signing_in;
 pub mod subject;
+pub mod transferring;
+pub mod updating;
 pub mod watching;
 pub mod withdrawing;
 

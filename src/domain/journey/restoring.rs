@@ -59,6 +59,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::WaitReferral
         | Action::CloseReferral
         | Action::ReadReferral
+        | Action::TransferReferral
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment

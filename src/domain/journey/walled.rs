@@ -346,6 +346,7 @@ fn ask_all(town: &mut Town, case: &Case, peer: &'static str, alias: Id, told: &m
             let response = Response::Accept {
                 worker: "worker".to_owned(),
                 onward_rule_accepted: true,
+                no_conflict: true,
             };
             answering::respond(
                 asked.rules,
@@ -553,6 +554,7 @@ fn nothing_is_released_without_the_onward_rule() {
         let response = Response::Accept {
             worker: "worker".to_owned(),
             onward_rule_accepted,
+            no_conflict: true,
         };
         town.run(
             attempt("lantern", Action::AcceptReferral),

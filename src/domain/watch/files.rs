@@ -64,7 +64,9 @@ const fn habits(code: RuleCode) -> &'static [&'static str] {
         | RuleCode::Operator
         | RuleCode::Sample
         | RuleCode::MissingNote
-        | RuleCode::LinkUndone => &[],
+        | RuleCode::LinkUndone
+        | RuleCode::AfterTransfer
+        | RuleCode::WrongPerson => &[],
     }
 }
 
@@ -104,7 +106,9 @@ fn read(table: &Table, code: RuleCode) -> Result<WatchRule, String> {
         | RuleCode::Denied
         | RuleCode::Operator
         | RuleCode::MissingNote
-        | RuleCode::LinkUndone => u32::try_from(SIGNS_MAX).unwrap_or(1),
+        | RuleCode::LinkUndone
+        | RuleCode::AfterTransfer
+        | RuleCode::WrongPerson => u32::try_from(SIGNS_MAX).unwrap_or(1),
     };
     let due_hours = count_of(table, "due_hours", 1, DUE_HOURS_MAX)?;
     let window_minutes = count_of(table, "window_minutes", 0, WINDOW_MINUTES_MAX)?;

@@ -10,11 +10,11 @@ use super::App;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
-    Action, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength, DataClass,
-    DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo, Instrument,
-    Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
-    ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope,
-    WorkerGender, WrongHold, YesNoUnknown,
+    Action, Adjustment, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength,
+    DataClass, DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo,
+    Instrument, Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory,
+    Purpose, ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, TransferMode,
+    UpdateCode, WithdrawalScope, WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
@@ -129,6 +129,7 @@ macro_rules! lists {
 pub async fn codes() -> Response {
     Json(Value::Object(lists! {
         "action": Action,
+        "adjustment": Adjustment,
         "article6": Article6,
         "close_outcome": CloseOutcome,
         "consent_decision": ConsentDecision,
@@ -156,6 +157,7 @@ pub async fn codes() -> Response {
         "service_family": ServiceFamily,
         "staff_names_reason": StaffNamesReason,
         "taint": Taint,
+        "transfer_mode": TransferMode,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,
         "wrong_hold": WrongHold,

@@ -3,15 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
-use super::{assessments, audit, governance, links, reconciliations, sealed_items};
-use crate::domain::alias::Aliases;
+use super::{assessments, audit, governance, links, reconciliations, sealed_items, transfers};
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
+use crate::domain::time::When;
 use crate::pipeline::{Entry, More, OpenedItem};
 
 /// Status and fields of one answer, beyond those that [`super::reply`] renders itself.
 pub fn body(
     call: &Call,
-    answer: Answer,
+    (answer, at): (Answer, When),
     aliases: &Aliases,
     opened: &[OpenedItem],
     entries: &[Entry],
@@ -103,6 +104,24 @@ pub fn body(
             200,
             fields(json!({ "id": link.id().to_string(), "state": state.code() })),
         ),
+        Answer::TransferAsked { referral } => (
+            200,
+            fields(json!({
+                "id": referral.id().to_string(),
+                "status": "waiting",
+                "says": transfers::WAITS_SAYS,
+            })),
+        ),
+        Answer::HandedOver(referral) => {
+            (200, fields(transfers::handed_over(&referral, aliases, at)))
+        }
+        Answer::TakenBack(referral) => {
+            let id = aliases.outward(AliasKind::Referral, referral.id.id());
+            (
+                200,
+                fields(json!({ "id": id.to_string(), "says": transfers::TAKEN_BACK_SAYS })),
+            )
+        }
         _ => (200, Map::new()),
     };
     map.insert("result".to_owned(), json!(word));

@@ -28,6 +28,7 @@ pub const fn goes_on(action: Action) -> bool {
         Action::OfferReferral
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::ScreenText
         | Action::RecordConsent
         | Action::RecordAssessment

@@ -113,6 +113,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::WaitReferral
         | Action::CloseReferral
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::RelyOnAssessment
         | Action::ConfirmLink
         | Action::RejectLink
