@@ -26,6 +26,7 @@ mod rulebook;
 mod sealed_items;
 mod subject_access;
 mod timing;
+mod transferring;
 mod watching;
 mod withdrawing;
 mod witnessing;
@@ -44,7 +45,7 @@ use tokio::sync::Mutex;
 use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, Entropy};
-use crate::domain::codes::Action;
+use crate::domain::codes::{Action, ServiceFamily};
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Window};
 use crate::domain::id::{
     Id, OrgId, ProposalId, ReferralId, SealedItemId, ServiceId, StopUseId, WithdrawalId,
@@ -99,6 +100,8 @@ pub enum Read<'a> {
     Named(AliasKind, Id, fn(Id) -> Aggregate),
     /// The organisation that runs a service.
     Service(&'a ServiceId),
+    /// The organisations that run services of a family.
+    Family(ServiceFamily),
     /// A person's tokens, the records that carry them, and what was withdrawn.
     Tokens(&'a [TaggedToken]),
     /// A referral by the caller's alias, with both its parties and the person.
@@ -237,7 +240,7 @@ impl Gateway {
         .await
     }
 
-    /// Status, note or update of one referral.
+    /// Status or note of one referral.
     pub async fn referral(
         &self,
         attempt: Attempt,
@@ -555,6 +558,7 @@ impl Gateway {
                             .await?;
                     }
                 }
+                Read::Family(family) => self.read_family(&mut known, *family).await?,
                 Read::Tokens(tokens) => self.read_person(&mut known, tokens).await?,
                 Read::Referral(alias) => self.read_referral(&mut known, attempt, *alias).await?,
                 Read::OwnReferrals => {
@@ -663,32 +667,6 @@ impl Gateway {
         self.read(known, &people).await
     }
 
-    /// One referral with both its parties and what is known of the person.
-    async fn read_referral(
-        &self,
-        known: &mut Known,
-        attempt: &Attempt,
-        alias: Id,
-    ) -> Result<(), Fault> {
-        let aliases = self.rules.load().aliases(attempt, known);
-        let id = ReferralId(aliases.inward(AliasKind::Referral, alias));
-        self.read(known, &[Aggregate::Referral(id)]).await?;
-        let Some(referral) = known.referrals.get(&id) else {
-            return Ok(());
-        };
-        let (sender, recipient) = (referral.sender.clone(), referral.recipient.clone());
-        let tokens = referral.tokens.clone();
-        self.read(
-            known,
-            &[
-                Aggregate::Organisation(sender),
-                Aggregate::Organisation(recipient),
-            ],
-        )
-        .await?;
-        self.read_person(known, &tokens).await
-    }
-
     /// The caller's own record of whom it means, and the records that carry the same tokens.
     async fn read_subject(
         &self,
@@ -716,6 +694,8 @@ impl Gateway {
 const fn keys_for(action: Action) -> usize {
     match action {
         Action::OfferReferral
+        | Action::TransferReferral
+        | Action::UpdateReferral
         | Action::AcceptReferral
         | Action::Withdraw
         | Action::SettleWithdrawal

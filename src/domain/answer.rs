@@ -185,6 +185,16 @@ pub enum Answer {
     /// The report that she asked for, with what each who holds something said; to be written once all
     /// is opened.
     AccessReport(Box<Commission>, Screened<Release>),
+    /// She is to be handed over: it waits, wherever it went and whatever comes of it.
+    TransferAsked {
+        referral: ReferralId,
+    },
+    /// To the service that handed her over: its work has ended, and nothing of where she is.
+    HandedOver(Box<Referral>),
+    /// To a service that held it: it was of another person.
+    TakenBack(Box<Referral>),
+    /// The gateway itself moved transfers on.
+    MovedOn,
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -373,6 +383,10 @@ impl Answer {
             Self::Access(seen, _) => seen.told,
             Self::AccessList(_) => "subject-access-list",
             Self::AccessReport(..) => "subject-access-report",
+            Self::TransferAsked { .. } => "transfer-waits",
+            Self::HandedOver(_) => "transferred",
+            Self::TakenBack(_) => "taken-back",
+            Self::MovedOn => "moved-on",
         }
     }
 
@@ -395,6 +409,8 @@ impl Answer {
             | Self::ConsentsDue(_)
             | Self::AccessList(_)
             | Self::AccessReport(..)
+            | Self::HandedOver(_)
+            | Self::TakenBack(_)
             | Self::ItemCollected { .. } => true,
             Self::Access(seen, _) => seen.tells(),
             Self::Refused(_)
@@ -439,6 +455,8 @@ impl Answer {
             | Self::AdviserKey(_)
             | Self::ItemSealed { .. }
             | Self::LinkDecided { .. }
+            | Self::TransferAsked { .. }
+            | Self::MovedOn
             | Self::ItemDestroyed => false,
         }
     }
@@ -506,6 +524,10 @@ impl Answer {
             | Self::LinkDecided { .. }
             | Self::Access(_, None)
             | Self::AccessList(_)
+            | Self::TransferAsked { .. }
+            | Self::HandedOver(_)
+            | Self::TakenBack(_)
+            | Self::MovedOn
             | Self::ItemDestroyed => &[],
         }
     }
@@ -575,6 +597,10 @@ impl Answer {
             | Self::LinkDecided { .. }
             | Self::Access(..)
             | Self::AccessList(_)
+            | Self::TransferAsked { .. }
+            | Self::HandedOver(_)
+            | Self::TakenBack(_)
+            | Self::MovedOn
             | Self::ItemDestroyed => None,
         }
     }

@@ -114,6 +114,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::CloseReferral
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::ReadEvents
         | Action::ScreenText
         | Action::RecordConsent

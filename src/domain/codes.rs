@@ -237,6 +237,8 @@ codes!(
         RedactSubjectAccess = "redact_subject_access",
         /// The report is made for her and handed over.
         DeliverSubjectAccess = "deliver_subject_access",
+        /// The service that works with her asks one in another area to take over.
+        TransferReferral = "transfer_referral",
     }
 );
 
@@ -486,21 +488,6 @@ codes!(
     SenderStatus { Recorded = "recorded", WithAService = "with_a_service", Closed = "closed" }
 );
 
-codes!(
-    /// Updates both ways on a referral, closed codes only.
-    UpdateCode {
-        SafeContactChanged = "safe_contact_changed",
-        StopCalling = "stop_calling",
-        NewIncident = "new_incident",
-        BailChanged = "bail_changed",
-        RiskRaised = "risk_raised",
-        WrongPerson = "wrong_person",
-        CallUsAboutHerSafety = "call_us_about_her_safety",
-        /// Call whoever sent this: what could not be written can be said.
-        CallReferrer = "call_referrer",
-    }
-);
-
 codes!(YesNoUnknown { Yes = "yes", No = "no", Unknown = "unknown" });
 
 codes!(
@@ -537,7 +524,6 @@ impl Article6 {
     }
 }
 
-codes!(
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -578,6 +564,7 @@ mod tests {
 mod consent;
 mod governance;
 mod subject_access;
+mod transfer;
 pub use consent::{
     Competence, ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter, LawfulKeeping,
     Parent, StopUseReply, WithdrawalScope,
@@ -589,3 +576,4 @@ pub use subject_access::{
     AccessRefusal, AccessState, AccessStep, Authority, Capacity, Delivery, EntryAbout,
     IdentityProof, MoreTimeReason, PauseReason, ReplyCode, Requester, Withheld,
 };
+pub use transfer::{Adjustment, TransferMode, UpdateCode};

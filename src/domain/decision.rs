@@ -189,6 +189,9 @@ pub enum List {
     /// Requests for what is held about a person: those that an organisation took, and those that it
     /// is to reply to; the open ones first ([`super::subject_access`]).
     SubjectAccess(OrgId),
+    /// Referrals of a transfer, each at the moment (milliseconds) from which something of it is to
+    /// be done.
+    TransfersDue,
 }
 
 /// Limits that are counted in the commit itself.
@@ -233,6 +236,13 @@ pub enum Counter {
     Signs { item: Id },
     /// Wrong codes of cards in one organisation, in one hour since 1970.
     CardTries { organisation: OrgId, hour: i64 },
+    /// Requests of one organisation to hand one of its people over, on one day. `person` is its own
+    /// record of her.
+    Moves {
+        organisation: OrgId,
+        person: PersonId,
+        day: i32,
+    },
 }
 
 /// A stretch of time in which people are counted.

@@ -27,6 +27,7 @@ pub mod retention;
 pub mod sealed_item;
 pub mod stop_use;
 pub mod subject_access;
+pub mod transfer;
 
 pub mod firewall;
 pub mod policy;

@@ -173,7 +173,7 @@ impl Ask {
             | Action::CloseReferral
             | Action::ReadReferral
             | Action::AddNote
-            | Action::UpdateReferral
+            | Action::UpdateReferral | Action::TransferReferral
             | Action::ReadEvents
             | Action::ScreenText
             | Action::RecordConsent

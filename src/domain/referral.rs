@@ -13,6 +13,7 @@ use super::firewall::hold::Unread;
 use super::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId, TeamId, WithdrawalId};
 use super::person::{RawIdentifier, RawSafeContact, TaggedToken};
 use super::time::When;
+use super::transfer::{Handover, Route};
 
 /// What an offer carries in the open: no identity, nothing that tells status.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -168,6 +169,16 @@ pub struct Referral {
     /// Under custody `own`: the key that identity is re-sealed to, and the item that holds the box.
     pub custody_key: Option<[u8; 32]>,
     pub resealed_item: Option<Id>,
+    /// A keyed name of the number and address in her safe contact, to find who else has these.
+    pub contact_mark: Option<[u8; 16]>,
+    /// How to reach her was taken back, and nothing came in its place.
+    pub contact_stopped: bool,
+    /// The item of what a transfer carries: earlier gradings of risk, adjustments.
+    pub carried_item: Option<Id>,
+    /// Its service hands her over to another area.
+    pub handover: Option<Handover>,
+    /// It was made by a transfer.
+    pub route: Option<Route>,
 }
 
 /// Pauses that stand in the way of a referral, each with its end, and what it is without them.
@@ -201,6 +212,8 @@ pub struct Update {
     pub at: When,
     pub by: OrgId,
     pub code: UpdateCode,
+    /// Told to the service that holds the referral; else to its sender.
+    pub to_holder: bool,
 }
 
 impl Operational {
@@ -216,8 +229,8 @@ impl Operational {
 
 impl Referral {
     /// The one word of three that its sender sees. A withdrawal changes nothing here.
-    pub fn sender_status(&self) -> SenderStatus {
-        match self.status {
+    pub fn sender_status(&self, now: When) -> SenderStatus {
+        match self.status_at(now) {
             ReferralStatus::Offered
             | ReferralStatus::Waiting
             | ReferralStatus::Declined
@@ -269,6 +282,26 @@ impl Referral {
     pub fn withdraw(&mut self) {
         self.paused = None;
         self.status = ReferralStatus::Withdrawn;
+    }
+
+    /// Where it stands at a moment: a service that hands her over works with her until then.
+    pub fn status_at(&self, now: When) -> ReferralStatus {
+        let over = self.handover.as_ref().is_some_and(|over| over.is_over(now));
+        match self.status {
+            ReferralStatus::Accepted if over => ReferralStatus::Closed,
+            status => status,
+        }
+    }
+
+    /// The service that held it has handed her over, and its own work has ended.
+    pub fn is_transferred(&self, now: When) -> bool {
+        self.handover.is_some() && self.status_at(now) == ReferralStatus::Closed
+    }
+
+    /// Somebody said that it is of another person than whom it was about.
+    pub fn is_of_wrong_person(&self) -> bool {
+        let mut updates = self.updates.iter();
+        updates.any(|update| update.code == UpdateCode::WrongPerson)
     }
 
     /// Still to be answered by the receiving service.

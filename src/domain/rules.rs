@@ -15,7 +15,7 @@ use super::firewall::hold::WRONG_DAYS;
 use super::id::{Id, OrgId};
 use super::known::Known;
 use super::notice::Notices;
-use super::person::{TaggedToken, Token, TokenKeys};
+use super::person::{SafeContact, TaggedToken, Token, TokenKeys};
 use super::retention::Retention;
 use super::rulebook::{Page, Rulebook, built_in_hash};
 use super::time::When;
@@ -245,6 +245,18 @@ impl Rules {
     pub fn held_text(&self, own: &OrgId, text: &str) -> Id {
         let parts = [own.as_str().as_bytes(), text.as_bytes()];
         Id::from_bytes(short(keyed(&self.keys.log_subject, "held text", &parts)))
+    }
+
+    /// The number and the address in a safe contact, under a key of the gateway, so that others who
+    /// have the same can be found; `None` if it has neither.
+    pub fn contact_mark(&self, contact: Option<&SafeContact>) -> Option<[u8; 16]> {
+        let contact = contact?;
+        let number = contact.number().map(|number| number.as_str());
+        let email = contact.email().map(|email| email.as_str());
+        number.or(email)?;
+        let parts = [number, email].map(|part| part.unwrap_or_default().as_bytes());
+        let mark = keyed(&self.keys.log_subject, "safe contact", &parts);
+        Some(short(mark))
     }
 
     /// What the idempotency record remembers of the request: never a bare hash.

@@ -76,6 +76,8 @@ pub enum Tie {
     None,
     /// It closed its work with her.
     Closed,
+    /// It handed her over to another area, and its work has ended.
+    Transferred,
 }
 
 /// A decision in the making.
@@ -98,6 +100,7 @@ pub struct Ruling<'a> {
     closed_read: Option<ReferralId>,
     tie: Option<Tie>,
     glass_broken: bool,
+    wrong_person: bool,
     asked_about: Option<AskedAbout>,
     about: Vec<TaggedToken>,
     word: Option<Word>,
@@ -148,6 +151,7 @@ impl<'a> Ruling<'a> {
             closed_read: None,
             tie: None,
             glass_broken: false,
+            wrong_person: false,
             asked_about: None,
             about: Vec::new(),
             word: None,
@@ -174,6 +178,15 @@ impl<'a> Ruling<'a> {
     /// The glass is broken for her, found or not; it concerns whoever was named till now.
     pub fn breaks_glass(&mut self) {
         self.glass_broken = true;
+    }
+
+    /// What was released was of somebody else; it concerns whoever was named till now.
+    pub fn finds_wrong_person(&mut self) {
+        self.wrong_person = true;
+    }
+
+    pub const fn is_wrong_person(&self) -> bool {
+        self.wrong_person
     }
 
     pub const fn is_glass_broken(&self) -> bool {

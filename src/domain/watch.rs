@@ -79,6 +79,10 @@ rules! {
     LinkUndone = "link.undone",
     /// She withdrew, and a holder did not say what it did.
     StopUseOverdue = "stop_use.overdue",
+    /// A read of her by a service that handed her over.
+    AfterTransfer = "read.after_transfer",
+    /// What was released was of somebody else than whom it was about.
+    WrongPerson = "update.wrong_person",
 }
 
 /// Whose officers are told.

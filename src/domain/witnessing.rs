@@ -139,6 +139,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         Action::OfferReferral
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::ScreenText
         | Action::RecordConsent
         | Action::WithdrawConsent
@@ -209,6 +210,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::SealItem
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::ScreenText
         | Action::RecordConsent
         | Action::WithdrawConsent

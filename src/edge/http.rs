@@ -24,6 +24,7 @@ pub mod screening;
 pub mod sealed_items;
 pub mod subject_access;
 pub mod table;
+pub mod transfers;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -134,7 +135,7 @@ fn table() -> Table {
     Table::new(Document::openapi())
         .of_people(routes!(referrals::offer, referrals::sent))
         .of_people(routes!(referrals::status))
-        .of_people(routes!(referrals::update))
+        .of_people(routes!(transfers::update))
         .of_people(routes!(referrals::note))
         .of_people(routes!(referrals::inbox))
         .of_people(routes!(referrals::opened))
@@ -142,6 +143,7 @@ fn table() -> Table {
         .of_people(routes!(referrals::decline))
         .of_people(routes!(referrals::wait))
         .of_people(routes!(referrals::close))
+        .of_people(routes!(transfers::transfer))
         .of_people(routes!(referrals::events))
         .of_caller(routes!(screening::screen))
         .of_caller(routes!(screening::wrong))

@@ -11,6 +11,7 @@ pub mod reports;
 pub mod subject_access;
 pub mod text;
 pub mod withdrawal;
+pub mod transfer;
 
 use serde::Deserialize;
 use utoipa::ToSchema;

@@ -21,7 +21,7 @@ use firedoor::edge::http::declared;
 use firedoor::edge::http::table::Depends;
 use firedoor::ops::demo::borough::{CHARITY, OTHER_SERVICE, SERVICE};
 use firedoor::ops::demo::people::{
-    TEST_PEOPLE, assessment, consent_to_ask, emergency, her, nobody, question, referral,
+    TEST_PEOPLE, assessment, consent, consent_to_ask, emergency, her, nobody, question, referral,
 };
 use serde_json::{Value, json};
 
@@ -280,6 +280,16 @@ async fn about(asked: &[(&Desk, Value)], path: &str, body: impl Fn(&Value) -> Va
     replies
 }
 
+/// She moves within the borough, where services are.
+fn move_on() -> Value {
+    json!({
+        "area": "E09000022", "service_family": "community_based_and_recovery",
+        "mode": "hand_over", "identity": withdrew(),
+        "safe_contact": { "modes": ["via_worker"] },
+        "consent": consent(ago(0)),
+    })
+}
+
 async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
     let charity = town.desk("larkfield").await.as_user("r-osei", Role::Triage);
     let posing = charity.as_user("r-osei", Role::Officer);
@@ -314,6 +324,12 @@ async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
         (
             ("POST", "/v1/referrals/{id}/close"),
             json!({ "outcomes": [] }),
+        ),
+        (("POST", "/v1/referrals/{id}/transfer"), move_on()),
+        (
+            ("POST", "/v1/referrals/{id}/updates"),
+            json!({ "code": "safe_contact_changed",
+                "safe_contact": { "modes": ["phone"], "number": "07700 900888" } }),
         ),
         (("POST", "/v1/links/{id}/confirm"), json!({})),
         (("POST", "/v1/links/{id}/reject"), json!({})),

@@ -83,7 +83,13 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 19] = [
+const IDENTITY: [&str; 25] = [
+    "MovedIdentityIn.given_name",
+    "MovedIdentityIn.family_name",
+    "MovedIdentityIn.other_names",
+    "MovedIdentityIn.birth_date",
+    "MovedIdentityIn.sex",
+    "MovedIdentityIn.nhs_number",
     "IdentityIn.address_line",
     "IdentityIn.birth_date",
     "IdentityIn.crime_ref",
@@ -266,7 +272,7 @@ const CLOSED: [(&str, &[&str]); 33] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 12] = [
+const CLOSED_TOO: [(&str, &[&str]); 13] = [
     ("AccessDeliverIn", &["how"]),
     ("AccessEntryIn", &["about", "basis", "withhold"]),
     ("AccessRedactIn", &["entry", "withhold"]),
@@ -290,6 +296,18 @@ const CLOSED_TOO: [(&str, &[&str]); 12] = [
     ("PageIn", &["name", "text"]),
     // Sealed by a client for a client.
     ("SealedItemIn", &["commitment", "sealed", "sealed_to", "to"]),
+    (
+        "TransferIn",
+        &[
+            "area",
+            "service_family",
+            "mode",
+            "until",
+            "needs",
+            "urgency",
+            "adjustments",
+        ],
+    ),
     ("UpdateIn", &["code"]),
     (
         "WithdrawalIn",

@@ -48,6 +48,7 @@ mod screen_fuzz;
 mod sealed_items;
 mod serve;
 mod she_stops_it;
+mod she_moves;
 mod silence;
 mod subject_access;
 mod tampering;

@@ -80,6 +80,7 @@ pub const fn is_access(action: Action) -> bool {
         | Action::CloseReferral
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::RecordConsent
         | Action::WithdrawConsent
         | Action::Withdraw

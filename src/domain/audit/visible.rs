@@ -327,6 +327,7 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::ReadReferral
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::ReadEvents => AliasKind::Referral,
         Action::RecordConsent | Action::WithdrawConsent => AliasKind::Consent,
         Action::Withdraw | Action::IssueCard => AliasKind::Person,

@@ -265,6 +265,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::AddNote
         | Action::UpdateReferral
         | Action::SealItem
+        | Action::TransferReferral
         | Action::ReplySubjectAccess => Stage::Accept,
         Action::AcceptReferral => match relationship {
             Relationship::OfferedTo

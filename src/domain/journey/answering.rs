@@ -5,13 +5,14 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Release, parts};
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
-    CloseOutcome, Custody, DataClass, DeclineReason, OrgKind, ReferralStatus,
+    Action, CloseOutcome, Custody, DataClass, DeclineReason, OrgKind, ReferralStatus,
 };
 use crate::domain::consent::{Consent, Flow, best};
 use crate::domain::decision::{Aggregate, Decision, List, Write};
 use crate::domain::firewall::{Screened, screen};
 use crate::domain::id::{Id, PersonId, ReferralId};
 use crate::domain::known::Known;
+use crate::domain::person::FieldError;
 use crate::domain::policy::{Ask, ConsentState, Relationship};
 use crate::domain::record::{PersonReferral, Record, singleton};
 use crate::domain::referral::Referral;
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::linking::{self, Meeting};
 use super::offering::{REFERRAL_CLASSES, write_person};
+use super::transferring;
 use super::{
     ACCEPTED, Caller, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
     onward_rule, permit,
@@ -35,6 +37,8 @@ pub enum Response {
     Accept {
         worker: String,
         onward_rule_accepted: bool,
+        /// Of an offer that a transfer made: nobody there has a link that endangers her.
+        no_conflict: bool,
     },
     Decline {
         reason: DeclineReason,
@@ -100,12 +104,16 @@ fn decide(
         return Err(Stop::Nothing("no such referral here"));
     };
     ruling.subject(&referral.tokens);
-    ruling.concerns(&referral.sender);
+    if referral.route.is_none() {
+        // An officer of who handed her over must not learn from whose workers' entries where she is.
+        ruling.concerns(&referral.sender);
+    }
     ruling.concerns(&referral.recipient);
     if referral.recipient_team != attempt.peer.name().team {
         return Err(Stop::Nothing("another team's referral"));
     }
-    ask.relationship = relationship(referral);
+    let status = referral.status_at(attempt.when);
+    ask.relationship = relationship(referral, attempt.when);
     ruling.relationship(ask.relationship.code());
     ask.giver = known
         .organisations
@@ -117,30 +125,54 @@ fn decide(
     if let Some(consent) = referral.consent {
         ruling.consent(consent.id());
     }
-    if referral.status == ReferralStatus::Withdrawn {
-        return Err(Stop::Nothing("withdrawn"));
+    if status == ReferralStatus::Withdrawn {
+        return match response {
+            Response::Read if referral.is_of_wrong_person() => {
+                bare(ruling, ask)?;
+                Ok(Answer::TakenBack(Box::new(referral.clone())))
+            }
+            _ => Err(Stop::Nothing("withdrawn")),
+        };
     }
     match response {
-        Response::Accept { worker, .. } => {
+        Response::Accept {
+            worker,
+            no_conflict,
+            ..
+        } => {
             refuse_if_answered(referral)?;
+            if referral.route.is_some() && !no_conflict {
+                return Err(FieldError {
+                    field: "no_conflict",
+                    message: "answer the question of the offer: send true, or decline with the \
+                              reason conflict",
+                }
+                .into());
+            }
             let screened = release(ruling, known, referral, &mut ask, caller.kind())?;
             let mut referral = referral.clone();
             take(ruling, known, &mut referral, worker);
+            transferring::taken(ruling, known, &referral);
             save(ruling, &referral);
             Ok(Answer::Released(Box::new(referral), screened))
         }
         Response::Read => {
-            if referral.status == ReferralStatus::Closed {
+            if referral.is_transferred(attempt.when) {
+                ruling.untied(Tie::Transferred);
+                bare(ruling, ask)?;
+                return Ok(Answer::HandedOver(Box::new(referral.clone())));
+            }
+            if status == ReferralStatus::Closed {
                 ruling.untied(Tie::Closed);
             }
-            if referral.status != ReferralStatus::Accepted {
+            if status != ReferralStatus::Accepted {
                 return Err(Stop::Nothing("not accepted"));
             }
             let screened = release(ruling, known, referral, &mut ask, caller.kind())?;
             Ok(Answer::Released(Box::new(referral.clone()), screened))
         }
         Response::Reseal { boxed } => {
-            if referral.status != ReferralStatus::Accepted || referral.resealed_item.is_some() {
+            if status != ReferralStatus::Accepted || referral.resealed_item.is_some() {
                 return Err(Stop::Nothing("nothing to re-seal"));
             }
             ask.classes = vec![DataClass::Id];
@@ -163,6 +195,14 @@ fn decide(
         Response::Decline { reason } => {
             refuse_if_answered(referral)?;
             permit(ruling, &ask, ())?;
+            if referral.route.is_some() {
+                // The next service is asked, and nobody is told why.
+                transferring::declined(ruling, known, referral, *reason);
+                return Ok(Answer::Answered {
+                    referral: ReferralId(alias),
+                    status: ReferralStatus::Declined,
+                });
+            }
             let mut referral = referral.clone();
             referral.status = ReferralStatus::Declined;
             referral.decline_reason = Some(*reason);
@@ -189,7 +229,7 @@ fn decide(
             })
         }
         Response::Close { outcomes } => {
-            if referral.status != ReferralStatus::Accepted {
+            if status != ReferralStatus::Accepted {
                 return Err(Stop::Refuse(Refusal::AlreadyAnswered));
             }
             permit(ruling, &ask, ())?;
@@ -207,9 +247,16 @@ fn decide(
     }
 }
 
+/// That a referral has ended, and how: bare facts, to the service that it was offered to.
+fn bare(ruling: &mut Ruling<'_>, mut ask: Ask) -> Result<(), Stop> {
+    ask.action = Action::ReadReferralStatus;
+    ask.relationship = Relationship::OfferedTo;
+    permit(ruling, &ask, ()).map(|_| ())
+}
+
 /// What ties a receiving organisation to the person, by this referral.
-pub fn relationship(referral: &Referral) -> Relationship {
-    match referral.status {
+pub fn relationship(referral: &Referral, now: When) -> Relationship {
+    match referral.status_at(now) {
         ReferralStatus::Offered | ReferralStatus::Waiting => Relationship::OfferedTo,
         ReferralStatus::Accepted if referral.self_made() => Relationship::AcceptedOwn,
         ReferralStatus::Accepted => Relationship::AcceptedFromAnother,
@@ -236,12 +283,20 @@ fn consent(
         holder: &referral.sender,
         recipient: &referral.recipient,
         recipient_families: &families,
-        classes: &REFERRAL_CLASSES,
+        classes: classes_of(referral),
         purpose: REFERRAL_PURPOSE,
         now,
     };
     let tombstones = known.withdrawals(&referral.tokens);
     best(&consents, &flow, &tombstones, &caller.actor.organisation).map(|(_, state)| state)
+}
+
+/// What flows with a referral, which her consent must cover.
+const fn classes_of(referral: &Referral) -> &'static [DataClass] {
+    match referral.carried_item {
+        Some(_) => &transferring::MOVED_CLASSES,
+        None => &REFERRAL_CLASSES,
+    }
 }
 
 fn refuse_if_answered(referral: &Referral) -> Result<(), Refusal> {
@@ -266,6 +321,7 @@ fn release(
         referral.note_item,
         referral.language_item,
         referral.resealed_item,
+        referral.carried_item,
     ]
     .into_iter()
     .flatten()
@@ -277,6 +333,9 @@ fn release(
         DataClass::Ip,
         DataClass::Ft,
     ];
+    if referral.carried_item.is_some() {
+        ask.classes.push(DataClass::Sp);
+    }
     let permitted = permit(ruling, ask, parts(known, &items))?;
     let screened = screen(permitted, ACCEPTED);
     mark(ruling, &screened);
@@ -328,7 +387,7 @@ pub fn take(ruling: &mut Ruling<'_>, known: &Known, referral: &mut Referral, wor
         person,
         organisation: &referral.recipient,
         tokens: &referral.tokens,
-        asks: relationship(referral) == Relationship::AcceptedFromAnother,
+        asks: relationship(referral, attempt.when) == Relationship::AcceptedFromAnother,
         holds: false,
     };
     linking::meet(ruling, known, &meeting);
@@ -341,8 +400,10 @@ pub fn take(ruling: &mut Ruling<'_>, known: &Known, referral: &mut Referral, wor
             at: attempt.when,
         }),
     );
-    // The sender learns no more than "with a service".
-    ruling.list(List::Events(referral.sender.clone()), 0, referral.id.id());
+    if referral.route.is_none() {
+        // The sender learns no more than "with a service".
+        ruling.list(List::Events(referral.sender.clone()), 0, referral.id.id());
+    }
 }
 
 /// Writes the referral as it now stands.

@@ -228,7 +228,7 @@ impl View {
     /// Lines of services that work with her, never by name (F7).
     fn add_lines(&mut self, known: &Known, attempt: &Attempt, linked: &[PersonId]) {
         let services = known.referrals.values().filter(|referral| {
-            referral.status == ReferralStatus::Accepted
+            referral.status_at(attempt.when) == ReferralStatus::Accepted
                 && referral
                     .recipient_person
                     .is_some_and(|person| linked.contains(&person))

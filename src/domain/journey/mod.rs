@@ -28,6 +28,8 @@ pub mod signing_in;
 pub mod stop_use;
 pub mod subject;
 pub mod subject_access;
+pub mod transferring;
+pub mod updating;
 pub mod watching;
 pub mod withdrawing;
 

@@ -6,7 +6,7 @@ use texts::Texts;
 
 use super::{
     ACCEPTED, ONWARD_RULE_BY_AGREEMENT, REFERRAL_PURPOSE, Stop, caller, keeping, mark, permit,
-    recipient,
+    recipient, withdrawing,
 };
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Offered};
@@ -190,7 +190,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     let pass_on_by = pass_on_by(&ruling.rules().clock, offer, attempt.when)?;
     let tombstones = known.withdrawals(offer.person.tokens());
     let given_at = consent.map_or(attempt.when, |consent| consent.given_at);
-    let stopped = stopped_by(&tombstones, given_at, attempt, receiver);
+    let stopped = withdrawing::stopped_by(&tombstones, given_at, attempt, receiver);
     let withdrew_on = tombstones
         .iter()
         .filter(|tombstone| tombstone.at < given_at)
@@ -244,6 +244,11 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         language_item: offer.language.as_ref().map(|_| made.language),
         custody_key: None,
         resealed_item: None,
+        contact_mark: ruling.rules().contact_mark(offer.safe_contact.as_ref()),
+        contact_stopped: false,
+        carried_item: None,
+        handover: None,
+        route: None,
     };
     write_person(
         ruling,
@@ -443,26 +448,6 @@ fn contact_by(clock: &CodeClock, offer: &Offer, now: When) -> Result<When, Refus
     })
 }
 
-/// A withdrawal stops every message whose consent is not newer; says who took it.
-fn stopped_by(
-    tombstones: &[&Tombstone],
-    given_at: When,
-    attempt: &Attempt,
-    receiver: &Organisation,
-) -> Option<OrgId> {
-    tombstones
-        .iter()
-        .find(|tombstone| {
-            tombstone.at >= given_at
-                && tombstone.stops(
-                    &[attempt.organisation(), &receiver.id],
-                    &REFERRAL_CLASSES,
-                    REFERRAL_PURPOSE,
-                )
-        })
-        .map(|tombstone| tombstone.taken_by.clone())
-}
-
 /// Whether the receiving front door always takes such a referral. Never for a tainted team.
 fn standing(receiver: &Organisation, service: &Service, offer: &Offer, now: When) -> bool {
     let agreed = receiver
@@ -607,7 +592,7 @@ fn declined(ruling: &mut Ruling<'_>, offer: &Offer, stop_future: bool) {
         tokens: offer.person.tokens().to_vec(),
     };
     let item = attempt.entropy.id("tombstone");
-    super::withdrawing::lay(ruling, &tombstone, item);
+    withdrawing::lay(ruling, &tombstone, item);
     ruling.took(Word::Declined { tombstone, item });
 }
 

@@ -30,6 +30,7 @@ use super::answering::relationship;
 use super::carding::vouches;
 use super::linking::{self, Meeting};
 use super::subject::{Found, Subject};
+use super::transferring::came_from;
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
 
 /// Assessments shown in one answer, the newest first.
@@ -121,8 +122,11 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
     let mut across = BTreeSet::new();
     let mut held_back = asker.short_of();
     for source in asker.sources(known, attempt, &consents) {
-        // Every source that was considered sees that it was asked about, shown or not.
-        ruling.concerns(&source.assessment.source);
+        // Every source that was considered sees that it was asked about, shown or not; but for one
+        // that handed her over, which would read where she is.
+        if !came_from(known, &asker.vouched, &source.assessment.source) {
+            ruling.concerns(&source.assessment.source);
+        }
         if shown.len() == SHOWN_MAX {
             continue;
         }
@@ -216,7 +220,9 @@ fn decide_reliance(ruling: &mut Ruling<'_>, known: &Known, id: Id, used: &Use) -
         .iter()
         .find(|source| source.assessment.id.id() == id)
         .ok_or(Stop::Nothing("not-linked"))?;
-    ruling.concerns(&source.assessment.source);
+    if !came_from(known, &asker.vouched, &source.assessment.source) {
+        ruling.concerns(&source.assessment.source);
+    }
     source.held_back(ask.relationship).map_err(Stop::Nothing)?;
     super::permit(ruling, &source.ask(&ask), ())?;
     let own = attempt.organisation();
@@ -248,10 +254,15 @@ fn untied(
         .referrals
         .values()
         .any(|referral| referral.sender == *own && Some(referral.sender_person) == person);
-    let closed = |referral: &&Referral| referral.status == ReferralStatus::Closed;
+    let now = ruling.attempt().when;
+    let closed = |referral: &&Referral| referral.status_at(now) == ReferralStatus::Closed;
+    let transferred = |referral: &&Referral| referral.is_transferred(now);
     match received {
         [] if sent => {}
         [] => ruling.untied(Tie::None),
+        received if received.iter().all(closed) && received.iter().any(transferred) => {
+            ruling.untied(Tie::Transferred);
+        }
         received if received.iter().all(closed) => ruling.untied(Tie::Closed),
         _ => {}
     }
@@ -284,9 +295,10 @@ impl<'a> Asker<'a> {
                 && referral.recipient_team == name.team
         });
         let mut vouched: Vec<&Referral> = accepted.collect();
-        let tie = vouched.iter().map(|referral| relationship(referral)).max();
+        let tie_of = |referral: &Referral| relationship(referral, attempt.when);
+        let tie = vouched.iter().map(|referral| tie_of(referral)).max();
         untied(ruling, known, person, &vouched);
-        vouched.retain(|referral| relationship(referral) == Relationship::AcceptedFromAnother);
+        vouched.retain(|referral| tie_of(referral) == Relationship::AcceptedFromAnother);
         let own = person.and_then(|person| known.people.get(&person));
         Ok(Self {
             person,

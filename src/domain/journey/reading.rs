@@ -22,6 +22,7 @@ use crate::domain::seal::{Keys, Payload};
 use crate::domain::sealed_item::SealedItem;
 use crate::domain::stop_use::{StopUse, Withdrawal};
 use crate::domain::time::When;
+use crate::domain::transfer::Route;
 
 use super::answering::{relationship, save};
 use super::{ACCEPTED, Stop, about_caller, caller, keeping, mark, permit, recipient};
@@ -31,10 +32,6 @@ pub enum Ask<'a> {
     Status,
     /// The sender's note, reworded after a hold or added later.
     Note(&'a Unread),
-    Update {
-        code: UpdateCode,
-        life_at_risk: bool,
-    },
 }
 
 /// One referral, under the alias that the caller's organisation knows.
@@ -77,59 +74,27 @@ fn decide(
         return Err(Stop::Nothing("no such referral"));
     };
     ruling.subject(&referral.tokens);
-    ruling.concerns(&referral.sender);
-    ruling.concerns(&referral.recipient);
+    if referral.route.is_none() {
+        ruling.concerns(&referral.sender);
+        ruling.concerns(&referral.recipient);
+    }
     let sent = referral.sender == *own;
     question.relationship = if sent {
         Relationship::Sender
     } else {
-        relationship(referral)
+        relationship(referral, attempt.when)
     };
     question.offence = Some(referral.operational.offence_group);
     match ask {
         Ask::Status if sent => {
             permit(ruling, &question, ())?;
-            if referral.sender_status() == SenderStatus::Closed {
+            if referral.sender_status(attempt.when) == SenderStatus::Closed {
                 ruling.reads_closed(referral.id);
             }
             Ok(Answer::Status(seen(ruling, referral)))
         }
         Ask::Status => Err(Stop::Nothing("not the sender")),
         Ask::Note(text) => add_note(ruling, known, referral, alias, text, question),
-        Ask::Update { code, life_at_risk } => {
-            let other = if sent {
-                &referral.recipient
-            } else {
-                &referral.sender
-            };
-            let team = if sent {
-                &referral.recipient_team
-            } else {
-                &referral.sender_team
-            };
-            let told = known.organisations.get(other);
-            question.recipient = match told {
-                Some(organisation) => recipient(organisation, team, attempt),
-                None => return Err(Stop::Nothing("counterpart is gone")),
-            };
-            question.emergency_confirmed = *life_at_risk;
-            permit(ruling, &question, ())?;
-            let mut referral = referral.clone();
-            referral.updates.push(Update {
-                at: attempt.when,
-                by: own.clone(),
-                code: *code,
-            });
-            ruling.reason(code.code());
-            if sent && *code == UpdateCode::CallReferrer {
-                keeping::note_is_there(ruling, &referral);
-            }
-            ruling.list(List::Events(other.clone()), 0, referral.id.id());
-            save(ruling, &referral);
-            Ok(Answer::Updated {
-                referral: ReferralId(alias),
-            })
-        }
     }
 }
 
@@ -138,11 +103,11 @@ fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
     let outward = ruling
         .aliases()
         .outward(AliasKind::Referral, referral.id.id());
-    let by_service = |update: &&Update| update.by != referral.sender;
+    let by_service = |update: &&Update| !update.to_holder;
     Seen {
         referral: ReferralId(outward),
         external: None,
-        status: referral.sender_status(),
+        status: referral.sender_status(ruling.attempt().when),
         offered_at: referral.offered_at,
         pass_on_by: referral.due.clone(),
         updates: referral
@@ -195,7 +160,7 @@ fn add_note(
     let permitted = permit(ruling, &question, payload)?;
     let screened = screen(permitted, ACCEPTED);
     mark(ruling, &screened);
-    let live = referral.open() || relationship(referral) >= Relationship::AcceptedOwn;
+    let live = referral.open() || relationship(referral, attempt.when) >= Relationship::AcceptedOwn;
     let mut referral = referral.clone();
     if held.is_empty() {
         // Also where the note goes nowhere any more: what the sender sees must not tell.
@@ -356,10 +321,19 @@ pub fn list(
 /// An event says that something of one's own moved, in a word that both sides may know.
 fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
     let own = ruling.attempt().organisation();
-    let code = if referral.sender == *own {
-        referral.sender_status().code()
-    } else if referral.recipient == *own {
-        referral.status.code()
+    let now = ruling.attempt().when;
+    let passed_by = |route: &Route| route.past.iter().any(|past| past.organisation == *own);
+    let code = if referral.recipient == *own {
+        match &referral.handover {
+            Some(over) if over.waits() => "transfer_waits",
+            Some(over) if over.is_over(now) => "transferred",
+            Some(_) | None if referral.is_of_wrong_person() => UpdateCode::WrongPerson.code(),
+            Some(_) | None => referral.status_at(now).code(),
+        }
+    } else if referral.sender == *own {
+        referral.sender_status(now).code()
+    } else if referral.route.as_ref().is_some_and(passed_by) {
+        ReferralStatus::Expired.code()
     } else {
         // A withdrawal that this service took stopped a message: it becomes its task.
         "message_stopped"

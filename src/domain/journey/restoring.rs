@@ -64,6 +64,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::WaitReferral
         | Action::CloseReferral
         | Action::ReadReferral
+        | Action::TransferReferral
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment

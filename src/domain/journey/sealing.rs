@@ -110,7 +110,8 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::CloseReferral
         | Action::ReadReferral
         | Action::AddNote
-        | Action::UpdateReferral => Some(Behind::Referral(ReferralId(object))),
+        | Action::UpdateReferral
+        | Action::TransferReferral => Some(Behind::Referral(ReferralId(object))),
         Action::QueryAssessments | Action::BreakGlass => Some(Behind::Record(PersonId(object))),
         Action::ReadInbox
         | Action::ReadEvents

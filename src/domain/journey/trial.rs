@@ -561,6 +561,7 @@ impl Town {
         let response = Response::Accept {
             worker: "worker".to_owned(),
             onward_rule_accepted: true,
+            no_conflict: true,
         };
         let done = self.run(
             attempt(at, Action::AcceptReferral),

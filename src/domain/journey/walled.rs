@@ -348,6 +348,7 @@ fn ask_all(town: &mut Town, case: &Case, peer: &'static str, alias: Id, told: &m
             let response = Response::Accept {
                 worker: "worker".to_owned(),
                 onward_rule_accepted: true,
+                no_conflict: true,
             };
             answering::respond(
                 asked.rules,
@@ -555,6 +556,7 @@ fn nothing_is_released_without_the_onward_rule() {
         let response = Response::Accept {
             worker: "worker".to_owned(),
             onward_rule_accepted,
+            no_conflict: true,
         };
         town.run(
             attempt("lantern", Action::AcceptReferral),

@@ -83,6 +83,7 @@ impl Watching<'_, '_> {
         }
         if refusal.is_none() {
             self.breaks_glass();
+            self.finds_wrong_person();
             self.reads_closed();
             self.is_untied();
             self.asks();
@@ -130,6 +131,20 @@ impl Watching<'_, '_> {
         self.sign(RuleCode::GlassBroken, opened);
     }
 
+    /// Somebody was told who another person is: at both ends, because both must mend it.
+    fn finds_wrong_person(&mut self) {
+        let attempt = self.ruling.attempt();
+        if !self.ruling.is_wrong_person() || attempt.check_only {
+            return;
+        }
+        let (_, concerned) = self.ruling.signalled();
+        let found = Sign {
+            concerned: concerned.to_vec(),
+            ..Sign::plain(attempt.when)
+        };
+        self.sign(RuleCode::WrongPerson, found);
+    }
+
     /// Whoever reads a closed referral again and again wants to know more than its status (3.10 b).
     fn reads_closed(&mut self) {
         let Some(referral) = self.ruling.closed_read() else {
@@ -152,6 +167,7 @@ impl Watching<'_, '_> {
             None => return,
             Some(Tie::None) => RuleCode::NoRelationship,
             Some(Tie::Closed) => RuleCode::AfterClosure,
+            Some(Tie::Transferred) => RuleCode::AfterTransfer,
         };
         self.sign(code, Sign::plain(self.ruling.attempt().when));
     }

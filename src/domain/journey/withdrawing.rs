@@ -9,6 +9,7 @@ use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
 use crate::domain::id::{Id, OrgId, PersonId, ServiceId, WithdrawalId};
 use crate::domain::known::Known;
+use crate::domain::organisation::Organisation;
 use crate::domain::person::{FieldError, TaggedToken, Tier, keys_of};
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::Referral;
@@ -131,6 +132,26 @@ pub fn lay(ruling: &mut Ruling<'_>, tombstone: &Tombstone, item: Id) {
             &Record::Tombstone(tombstone.clone()),
         );
     }
+}
+
+/// A withdrawal stops every message whose consent is not newer; says who took it.
+pub fn stopped_by(
+    tombstones: &[&Tombstone],
+    given_at: When,
+    attempt: &Attempt,
+    receiver: &Organisation,
+) -> Option<OrgId> {
+    tombstones
+        .iter()
+        .find(|tombstone| {
+            tombstone.at >= given_at
+                && tombstone.stops(
+                    &[attempt.organisation(), &receiver.id],
+                    &REFERRAL_CLASSES,
+                    REFERRAL_PURPOSE,
+                )
+        })
+        .map(|tombstone| tombstone.taken_by.clone())
 }
 
 /// All that follows from a withdrawal: when it is taken, and when a restored gateway is told of it

@@ -130,6 +130,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::ReadReferral
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::ReadEvents
         | Action::ScreenText
         | Action::RecordConsent

@@ -533,7 +533,10 @@ proptest! {
 /// Pins which actions tell someone something about a person; the firewall's groups must hold them.
 fn tells(action: Action) -> bool {
     match action {
-        Action::OfferReferral | Action::AddNote | Action::UpdateReferral => true,
+        Action::OfferReferral
+        | Action::AddNote
+        | Action::UpdateReferral
+        | Action::TransferReferral => true,
         Action::RecordAssessment | Action::SealItem | Action::ReplySubjectAccess => true,
         Action::RecordConsent
         | Action::TakeSubjectAccess
@@ -585,6 +588,7 @@ fn reads(action: Action) -> bool {
         Action::OfferReferral,
         Action::AddNote,
         Action::UpdateReferral,
+        Action::TransferReferral,
         Action::RecordAssessment,
         Action::SealItem,
         Action::ReplySubjectAccess,

@@ -71,7 +71,7 @@ const fn flow(action: Action) -> Flow {
     match action {
         Action::OfferReferral
         | Action::AddNote
-        | Action::UpdateReferral
+        | Action::UpdateReferral | Action::TransferReferral
         | Action::RecordAssessment
         | Action::SealItem
         | Action::ReplySubjectAccess => Flow::Tells,

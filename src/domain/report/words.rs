@@ -89,6 +89,7 @@ const fn done(action: Action) -> Deed {
         Action::ReadReferral => Deed::Work("read again what it was told about you."),
         Action::AddNote => Deed::Work("added a note to its request to help you."),
         Action::UpdateReferral => Deed::Work("sent news about the request to help you."),
+        Action::TransferReferral => Deed::Work("asked a service in another area to help you."),
         Action::RecordAssessment => {
             Deed::Work("wrote down answers you gave about your safety and your needs.")
         }

@@ -65,7 +65,9 @@ const fn habits(code: RuleCode) -> &'static [&'static str] {
         | RuleCode::Sample
         | RuleCode::MissingNote
         | RuleCode::LinkUndone
-        | RuleCode::StopUseOverdue => &[],
+        | RuleCode::StopUseOverdue
+        | RuleCode::AfterTransfer
+        | RuleCode::WrongPerson => &[],
     }
 }
 
@@ -106,7 +108,9 @@ fn read(table: &Table, code: RuleCode) -> Result<WatchRule, String> {
         | RuleCode::Operator
         | RuleCode::MissingNote
         | RuleCode::LinkUndone
-        | RuleCode::StopUseOverdue => u32::try_from(SIGNS_MAX).unwrap_or(1),
+        | RuleCode::StopUseOverdue
+        | RuleCode::AfterTransfer
+        | RuleCode::WrongPerson => u32::try_from(SIGNS_MAX).unwrap_or(1),
     };
     let due_hours = count_of(table, "due_hours", 1, DUE_HOURS_MAX)?;
     let window_minutes = count_of(table, "window_minutes", 0, WINDOW_MINUTES_MAX)?;

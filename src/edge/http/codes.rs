@@ -10,7 +10,7 @@ use super::App;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
-    AccessRefusal, AccessState, AccessStep, Action, Article6, Authority, Capacity, CloseOutcome, Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, DeclineReason, Delivery, Direction, EmergencyReason, EntryAbout, GivenBy, Grade, GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer, LawfulKeeping, MoreTimeReason, Need, OffenceGroup, OrgKind, Parent, PartyRole, PriorityCategory, Purpose, ReplyCode, ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason, StopUseReply, Taint, UpdateCode, WithdrawalScope, Withheld, WorkerGender, WrongHold, YesNoUnknown,
+    AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, Authority, Capacity, CloseOutcome, Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, DeclineReason, Delivery, Direction, EmergencyReason, EntryAbout, GivenBy, Grade, GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer, LawfulKeeping, MoreTimeReason, Need, OffenceGroup, OrgKind, Parent, PartyRole, PriorityCategory, Purpose, ReplyCode, ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason, StopUseReply, Taint, TransferMode, UpdateCode, WithdrawalScope, Withheld, WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
@@ -129,6 +129,7 @@ pub async fn codes() -> Response {
         "access_state": AccessState,
         "access_step": AccessStep,
         "action": Action,
+        "adjustment": Adjustment,
         "article6": Article6,
         "authority": Authority,
         "capacity": Capacity,
@@ -167,6 +168,7 @@ pub async fn codes() -> Response {
         "staff_names_reason": StaffNamesReason,
         "stop_use_reply": StopUseReply,
         "taint": Taint,
+        "transfer_mode": TransferMode,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,
         "withheld": Withheld,

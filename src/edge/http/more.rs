@@ -5,15 +5,17 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::{
     assessments, audit, governance, her_word, links, reconciliations, sealed_items, subject_access,
+    transfers,
 };
-use crate::domain::alias::Aliases;
+use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
+use crate::domain::time::When;
 use crate::pipeline::{Entry, More, OpenedItem};
 
 /// Status and fields of one answer, beyond those that [`super::reply`] renders itself.
 pub fn body(
     call: &Call,
-    answer: Answer,
+    (answer, at): (Answer, When),
     aliases: &Aliases,
     opened: &[OpenedItem],
     entries: &[Entry],
@@ -132,6 +134,24 @@ pub fn body(
             let list = list.iter();
             let list = list.map(|seen| Value::Object(subject_access::seen_body(seen, |_| None)));
             (200, fields(json!({ "requests": list.collect::<Vec<_>>() })))
+        }
+        Answer::TransferAsked { referral } => (
+            200,
+            fields(json!({
+                "id": referral.id().to_string(),
+                "status": "waiting",
+                "says": transfers::WAITS_SAYS,
+            })),
+        ),
+        Answer::HandedOver(referral) => {
+            (200, fields(transfers::handed_over(&referral, aliases, at)))
+        }
+        Answer::TakenBack(referral) => {
+            let id = aliases.outward(AliasKind::Referral, referral.id.id());
+            (
+                200,
+                fields(json!({ "id": id.to_string(), "says": transfers::TAKEN_BACK_SAYS })),
+            )
         }
         _ => (200, Map::new()),
     };

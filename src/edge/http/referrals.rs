@@ -18,7 +18,7 @@ use super::reply::{Rendered, envelope, finish, released_json, render, render_sea
 use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::{Action, CloseOutcome, DeclineReason, UpdateCode};
+use crate::domain::codes::{Action, CloseOutcome, DeclineReason};
 use crate::domain::custody;
 use crate::domain::decision::{List, Listed};
 use crate::domain::firewall::hold::Unread;
@@ -144,48 +144,6 @@ pub async fn status(
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct UpdateIn {
-    pub code: String,
-    /// To police only: life is at risk.
-    #[serde(default)]
-    pub life_at_risk: bool,
-}
-
-/// A closed update code, both ways.
-#[utoipa::path(post, path = "/v1/referrals/{id}/updates", tag = "referrals",
-    params(("id" = String, Path)), request_body = UpdateIn,
-    responses((status = 200, description = "taken", body = Reply)))]
-pub async fn update(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Response {
-    handle(
-        app,
-        request,
-        Route::create(Action::UpdateReferral),
-        async |call| {
-            let input: UpdateIn = call.json()?;
-            let alias = call.id(&id)?;
-            let code = UpdateCode::parse(&input.code)
-                .ok_or_else(|| field("code", "no such update; see GET /v1/codes"))?;
-            let ask = reading::Ask::Update {
-                code,
-                life_at_risk: input.life_at_risk,
-            };
-            let answered = call
-                .app
-                .gateway
-                .referral(call.attempt()?, alias, ask)
-                .await?;
-            Ok(render(call, answered))
-        },
-    )
-    .await
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct NoteIn {
     pub note: FreeText,
 }
@@ -259,6 +217,10 @@ pub struct AcceptIn {
     /// "You may not pass this on for immigration purposes": `true` accepts it.
     #[serde(default)]
     pub onward_rule_accepted: bool,
+    /// Of an offer whose direction is `transfer`: `true` answers its question, nobody there has a
+    /// link that could endanger her.
+    #[serde(default)]
+    pub no_conflict: bool,
 }
 
 /// Accepts an offer: identity and safe contact are released.
@@ -281,6 +243,7 @@ pub async fn accept(
             let response = Answering::Accept {
                 worker: worker.as_str().to_owned(),
                 onward_rule_accepted: input.onward_rule_accepted,
+                no_conflict: input.no_conflict,
             };
             respond(call, &id, response).await
         },

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::her_word::event_json;
 use super::screening::{Rest, held_json};
-use super::{API_VERSION, App};
+use super::{API_VERSION, App, transfers};
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Seen};
 use crate::domain::codes::DataClass;
@@ -194,6 +194,10 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
                 );
             }
             map.insert("onward_rule".to_owned(), json!(ONWARD_RULE));
+            if referral.handover.is_some() {
+                let transfer = transfers::handover_json(&referral, answered.at);
+                map.insert("transfer".to_owned(), transfer);
+            }
             (200, map)
         }
         Answer::Noted { referral, held } => {
@@ -235,7 +239,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
         ),
         other => super::more::body(
             call,
-            other,
+            (other, answered.at),
             &aliases,
             opened,
             &answered.entries,
@@ -400,7 +404,8 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -
         "pass_on_by": referral.due.as_ref().map(pass_on_by),
         "details_passed_at": referral.details_passed_at.map(|at| at.rfc3339()),
         "status": referral.status.code(),
-        "updates": updates_json(referral.updates.iter().filter(|one| one.by == referral.sender)),
+        "updates": updates_json(referral.updates.iter().filter(|one| one.to_holder)),
+        "question": transfers::conflict_question(referral),
         "she_withdrew_on": referral.withdrew_on.map(|at| at.rfc3339()),
     })
 }
@@ -416,7 +421,7 @@ pub fn render_sealed(call: &Call, answered: Answered, boxed: &[u8]) -> Rendered 
 
 /// A box of custody `own`, and before it the name of the referral to which it is bound: that of the
 /// day when it was sealed.
-fn sealed_json(resealed: &[u8]) -> Map<String, Value> {
+pub fn sealed_json(resealed: &[u8]) -> Map<String, Value> {
     let Some((name, boxed)) = resealed.split_first_chunk() else {
         return Map::new();
     };
@@ -436,11 +441,10 @@ pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
                 Who::decode(&item.plain).ok().map(|who| identity_json(&who)),
             )
         } else if name == referral.contact_item {
-            let contact = SafeContact::decode(&item.plain).ok();
-            (
-                "safe_contact",
-                contact.map(|contact| contact_json(&contact)),
-            )
+            let value = transfers::contact_value(referral, &item.plain);
+            ("safe_contact", Some(value))
+        } else if name == referral.carried_item {
+            ("carried", Some(transfers::carried_json(item)))
         } else if name == referral.note_item {
             (
                 "note",
@@ -462,6 +466,12 @@ pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
             continue;
         };
         map.insert(key.to_owned(), value.unwrap_or(Value::Null));
+    }
+    if referral.contact_stopped {
+        map.insert(
+            "safe_contact_stopped".to_owned(),
+            json!(transfers::STOP_SAYS),
+        );
     }
     Value::Object(map)
 }

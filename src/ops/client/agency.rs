@@ -91,17 +91,27 @@ pub enum ClientCommand {
         /// The text, or - for standard input, which other users cannot see
         text: String,
     },
-    /// Send an update: a code
+    /// Send news about her: a code
     #[command(
-        after_help = "Example: firedoor client update 01J... new_incident --bundle bundles/met"
+        after_help = "Example: firedoor client update 01J... new_incident --bundle bundles/met\n\
+        Example: firedoor client update 01J... safe_contact_changed contact.json --bundle \
+        bundles/met"
     )]
     Update {
         id: String,
         code: String,
+        /// JSON with safe_contact or consent, where the code asks for it; or - for standard input
+        file: Option<String>,
         /// To police only: life is at risk
         #[arg(long)]
         life_at_risk: bool,
     },
+    /// She moves: hand her over to a service in another area
+    #[command(
+        after_help = "There is no place for an address: the service that takes her asks her.\n\n\
+        Example: firedoor client transfer 01J... move.json --bundle bundles/larkfield"
+    )]
+    Transfer { id: String, file: String },
     /// What the text screen would hold
     #[command(after_help = "Example: firedoor client screen 'His visa' --bundle bundles/met")]
     Screen {
@@ -142,6 +152,9 @@ pub enum ClientCommand {
         /// You may not pass this on for immigration purposes; your organisation accepts this
         #[arg(long)]
         onward_rule_accepted: bool,
+        /// Of an offer that a transfer made: its question is answered, nobody has such a link
+        #[arg(long)]
+        no_conflict: bool,
     },
     /// Not for you
     #[command(
@@ -378,11 +391,22 @@ impl ClientCommand {
             Self::Update {
                 id,
                 code,
+                file,
                 life_at_risk,
-            } => Request::post(
-                referral(id, "/updates")?,
-                &json!({ "code": code, "life_at_risk": life_at_risk }),
-            ),
+            } => {
+                let mut body = match file {
+                    Some(file) => document(file)?,
+                    None => json!({}),
+                };
+                tick(&mut body, "life_at_risk", *life_at_risk);
+                if let Value::Object(map) = &mut body {
+                    map.insert("code".to_owned(), json!(code));
+                }
+                Request::post(referral(id, "/updates")?, &body)
+            }
+            Self::Transfer { id, file } => {
+                Request::post(referral(id, "/transfer")?, &document(file)?)
+            }
             Self::Screen { text } => Request::post("/v1/screen", &json!({ "text": typed(text)? })),
             Self::Wrong { hold, because } => Request::post(
                 format!("/v1/screen/{}/wrong", id(hold)?),
@@ -394,10 +418,13 @@ impl ClientCommand {
                 id,
                 worker,
                 onward_rule_accepted,
-            } => Request::post(
-                referral(id, "/accept")?,
-                &json!({ "worker": worker, "onward_rule_accepted": onward_rule_accepted }),
-            ),
+                no_conflict,
+            } => {
+                let mut body =
+                    json!({ "worker": worker, "onward_rule_accepted": onward_rule_accepted });
+                tick(&mut body, "no_conflict", *no_conflict);
+                Request::post(referral(id, "/accept")?, &body)
+            }
             Self::Decline { id, reason } => {
                 Request::post(referral(id, "/decline")?, &json!({ "reason": reason }))
             }

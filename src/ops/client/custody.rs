@@ -40,15 +40,10 @@ pub fn keygen(bundle: &Path) -> Result<String, ClientFault> {
 /// # Errors
 /// [`ClientFault`] if there is no key in the bundle, or the box does not open with it.
 pub fn open(bundle: Option<&PathBuf>, said: &mut Said) -> Result<(), ClientFault> {
-    let sealed = said
-        .body
-        .pointer("/released/sealed_to_you")
-        .and_then(Value::as_str);
-    let bound = said
-        .body
-        .pointer("/released/sealed_as")
-        .and_then(Value::as_str);
-    let Some((sealed, referral)) = sealed.zip(bound.and_then(Id::parse)) else {
+    let Some(released) = said.body.get("released") else {
+        return Ok(());
+    };
+    let Some(first) = boxed_in(released) else {
         return Ok(());
     };
     let path = bundle
@@ -56,16 +51,43 @@ pub fn open(bundle: Option<&PathBuf>, said: &mut Said) -> Result<(), ClientFault
         .ok_or(ClientFault::NoCustodyKey)?;
     let text = Zeroizing::new(super::read_text(&path)?);
     let key = unhex(text.trim()).ok_or(ClientFault::NoCustodyKey)?;
-    let boxed = BASE64_STANDARD
-        .decode(sealed)
-        .map_err(|_| ClientFault::BoxClosed)?;
-    let plain = custody::open(&key, referral, &boxed).map_err(|_| ClientFault::BoxClosed)?;
-    let released: Value = serde_json::from_slice(&plain).map_err(|_| ClientFault::BoxClosed)?;
+    let mut opened = unsealed(&key, first)?;
+    // How to reach her changed since: the new one lies in a box of its own, and what is in the first
+    // box must not be used any more.
+    let contact = released.get("safe_contact");
+    let contact = contact.and_then(boxed_in);
+    let contact = contact.map(|found| unsealed(&key, found)).transpose()?;
+    let stopped = released.get("safe_contact_stopped").cloned();
+    if let Value::Object(map) = &mut opened {
+        if stopped.is_some() || contact.is_some() {
+            map.remove("safe_contact");
+        }
+        if let Some(contact) = contact {
+            map.insert("safe_contact".to_owned(), contact);
+        }
+        if let Some(stopped) = stopped {
+            map.insert("safe_contact_stopped".to_owned(), stopped);
+        }
+    }
     if let Value::Object(map) = &mut said.body {
-        map.insert("released".to_owned(), released);
+        map.insert("released".to_owned(), opened);
         said.bytes = Value::Object(map.clone()).to_string().into();
     }
     Ok(())
+}
+
+/// A box, and the name to which it is bound.
+fn boxed_in(value: &Value) -> Option<(Id, &str)> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    Some((Id::parse(text("sealed_as")?)?, text("sealed_to_you")?))
+}
+
+fn unsealed(key: &[u8; 32], (referral, sealed): (Id, &str)) -> Result<Value, ClientFault> {
+    let boxed = BASE64_STANDARD
+        .decode(sealed)
+        .map_err(|_| ClientFault::BoxClosed)?;
+    let plain = custody::open(key, referral, &boxed).map_err(|_| ClientFault::BoxClosed)?;
+    serde_json::from_slice(&plain).map_err(|_| ClientFault::BoxClosed)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -36,6 +36,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::DeliverSubjectAccess
         | Action::AddNote
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::ScreenText
         | Action::RecordConsent
         | Action::RecordAssessment

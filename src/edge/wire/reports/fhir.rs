@@ -116,6 +116,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::WaitReferral
         | Action::CloseReferral
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::RelyOnAssessment
         | Action::ConfirmLink
         | Action::RejectLink

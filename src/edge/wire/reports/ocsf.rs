@@ -112,6 +112,7 @@ const fn activity(action: Action) -> u32 {
         | Action::WaitReferral
         | Action::CloseReferral
         | Action::UpdateReferral
+        | Action::TransferReferral
         | Action::RelyOnAssessment
         | Action::ConfirmLink
         | Action::RejectLink
