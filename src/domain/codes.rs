@@ -593,5 +593,7 @@ mod tests {
 
 mod consent;
 mod governance;
-pub use consent::{ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter};
+pub use consent::{
+    ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength, GivenBy, Interpreter,
+};
 pub use governance::{HandedTo, HoldReason, SealReason, StaffNamesReason};

@@ -4,6 +4,7 @@
 
 pub mod assessment;
 pub mod audit;
+mod depth;
 pub mod governance;
 mod key_text;
 pub mod reports;
@@ -178,6 +179,9 @@ pub struct ConsentIn {
     pub classes: Vec<String>,
     #[serde(default)]
     pub purposes: Vec<String>,
+    /// How far she allows earlier assessments to be shown, if that is among the purposes: `exists`,
+    /// `cards` or `answers`, each with those before it. Left out with `deny`, which stops all of it.
+    pub depth: Option<String>,
     pub given_by: Option<String>,
     pub how: String,
     /// As `ur`; without a country.
@@ -374,6 +378,7 @@ impl ConsentIn {
         if purposes.is_empty() {
             purposes = default_purposes.to_vec();
         }
+        let depth = self.depth(&mut wrong, decision, &purposes);
         let organisations = wrong.codes(
             "consent.recipients.organisations",
             &self.recipients.organisations,
@@ -414,6 +419,7 @@ impl ConsentIn {
             recipients: Recipients::default(),
             classes,
             purposes,
+            depth,
             given_by: wrong.maybe(
                 "consent.given_by",
                 self.given_by.as_ref(),

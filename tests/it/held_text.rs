@@ -176,6 +176,7 @@ const CLOSED: [(&str, &[&str]); 33] = [
             "opens",
             "classes",
             "purposes",
+            "depth",
             "given_by",
             "how",
             "language",

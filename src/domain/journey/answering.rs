@@ -236,6 +236,7 @@ fn consent(
         recipient_families: &families,
         classes: &REFERRAL_CLASSES,
         purpose: REFERRAL_PURPOSE,
+        depth: None,
         now,
     };
     let tombstones = known.withdrawals(&referral.tokens);

@@ -189,6 +189,7 @@ pub fn consent(opens: Opens, to: &[&str]) -> Consent {
         },
         classes: vec![DataClass::Op, DataClass::Sp],
         purposes: vec![Purpose::PriorAssessment],
+        depth: Some(ConsentDepth::Answers),
         given_by: GivenBy::Herself,
         how: ConsentHow::Spoken,
         language: None,
@@ -513,6 +514,7 @@ impl Town {
             DataClass::Ft,
         ];
         given.purposes = vec![Purpose::Support];
+        given.depth = None;
         given.given_at = self.now;
         Offer {
             service: ServiceId::parse(to).unwrap(),

@@ -163,6 +163,7 @@ fn consent() -> Consent {
         recipients: Recipients::default(),
         classes: vec![DataClass::Id, DataClass::Loc],
         purposes: vec![Purpose::Support],
+        depth: None,
         given_by: GivenBy::Herself,
         how: ConsentHow::Spoken,
         language: None,

@@ -10,11 +10,11 @@ use super::App;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
-    Action, Article6, CloseOutcome, ConsentDecision, ConsentHow, ConsentStrength, DataClass,
-    DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo, Instrument,
-    Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory, Purpose,
-    ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope,
-    WorkerGender, WrongHold, YesNoUnknown,
+    Action, Article6, CloseOutcome, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength,
+    DataClass, DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo,
+    Instrument, Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory,
+    Purpose, ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode,
+    WithdrawalScope, WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
@@ -132,6 +132,7 @@ pub async fn codes() -> Response {
         "article6": Article6,
         "close_outcome": CloseOutcome,
         "consent_decision": ConsentDecision,
+        "consent_depth": ConsentDepth,
         "consent_how": ConsentHow,
         "consent_strength": ConsentStrength,
         "data_class": DataClass,

@@ -198,6 +198,7 @@ fn ground(new: &NewReferral, attempt: &Attempt) -> Option<Ground> {
             DataClass::Ft,
         ],
         purposes: vec![Purpose::Support],
+        depth: None,
         given_by: GivenBy::Herself,
         how: ConsentHow::Digital,
         language: None,
