@@ -4,6 +4,7 @@ use super::assessment::Assessment;
 use super::audit::{Desk, Reading, SeenItem};
 use super::codes::DataClass;
 use super::codes::{ReferralStatus, SenderStatus};
+use super::consent::Consent;
 use super::decision::PartRef;
 use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
@@ -71,6 +72,8 @@ pub enum Answer {
     Consented {
         consent: ConsentId,
     },
+    /// A consent of the caller's own, as it was recorded.
+    Consent(Box<Consent>),
     /// A consent or a withdrawal takes effect from now.
     Withdrawn {
         at: When,
@@ -271,6 +274,7 @@ impl Answer {
             Self::Held(_) => "held",
             Self::SaidWrong => "said-wrong",
             Self::Consented { .. } => "consent-recorded",
+            Self::Consent(_) => "consent",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Assessed { .. } => "assessment-recorded",
             Self::Assessments(..) => "assessments",
@@ -321,6 +325,7 @@ impl Answer {
             | Self::Events(_)
             | Self::Report(_)
             | Self::ReliedOn
+            | Self::Consent(_)
             | Self::AdviceArranged { .. }
             | Self::WaitingItems(_)
             | Self::Links(_)
@@ -391,6 +396,7 @@ impl Answer {
             | Self::Held(_)
             | Self::SaidWrong
             | Self::Consented { .. }
+            | Self::Consent(_)
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
             | Self::ReliedOn
@@ -454,6 +460,7 @@ impl Answer {
             | Self::Held(_)
             | Self::SaidWrong
             | Self::Consented { .. }
+            | Self::Consent(_)
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
             | Self::Assessments(..)

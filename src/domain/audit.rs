@@ -124,6 +124,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadConsents
         | Action::ReadAudit
         | Action::ReadAuditQueue
         | Action::DecideAuditItem

@@ -201,6 +201,7 @@ impl Ask {
             | Action::ReadLinks
             | Action::ConfirmLink
             | Action::RejectLink
+            | Action::ReadConsents
             | Action::Unknown => serves(self.consent),
         }
     }

@@ -169,6 +169,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadConsents
         | Action::Unknown => None,
     }
 }
@@ -192,6 +193,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::OpenSeal
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ReadAuditQueue => true,
         Action::OfferReferral
         | Action::SealItem
@@ -370,7 +372,7 @@ mod tests {
         banner: 
         no-widening: propose approve open_seal
         no-reads: query_assessments propose approve open_seal
-        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents
         ");
     }
 

@@ -5,7 +5,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::attempt::Attempt;
 use crate::domain::decision::Aggregate;
 use crate::domain::id::{Id, PersonId, ServiceId};
-use crate::domain::journey::{consenting, revoking, withdrawing};
+use crate::domain::journey::{consenting, rereading, revoking, withdrawing};
 use crate::domain::known::Known;
 use crate::domain::person::{TaggedToken, Token, keys_of};
 use crate::store::Fault;
@@ -18,6 +18,23 @@ pub(super) fn own_record(id: Id) -> Aggregate {
 }
 
 impl Gateway {
+    /// One consent that the caller's organisation recorded itself.
+    pub async fn own_consent(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        consent: Id,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Named(AliasKind::Person, person, own_record)],
+            |rules, attempt, known, keys| {
+                rereading::consent(rules, attempt, known, keys, person, consent)
+            },
+        )
+        .await
+    }
+
     /// Takes back one consent.
     pub async fn withdraw_consent(
         &self,
@@ -75,18 +92,39 @@ impl Gateway {
 
     /// A sender takes back its own offers, under the names that it gave them.
     pub async fn revoke(&self, attempt: Attempt, names: &[String]) -> Result<Answered, Fault> {
-        let rules = self.rules.load_full();
-        let own = attempt.organisation().as_str().to_owned();
-        let tokens: Vec<Token> = names
-            .iter()
-            .map(|name| rules.external(&own, name))
-            .collect();
+        let tokens = self.externals(&attempt, names);
         self.run(
             attempt,
             &[Read::Externals(&tokens)],
             |rules, attempt, known, keys| revoking::revoke(rules, attempt, known, keys, &tokens),
         )
         .await
+    }
+
+    /// The caller's name of the newest referral that it sent under any of the names that it gave it.
+    /// Whatever is asked about it then is an attempt of its own.
+    pub async fn named_by_sender(
+        &self,
+        attempt: &Attempt,
+        names: &[String],
+    ) -> Result<Option<Id>, Fault> {
+        let tokens = self.externals(attempt, names);
+        let known = self.facts(attempt, &[Read::Externals(&tokens)]).await?;
+        let own = attempt.organisation();
+        let sent = known.externals.values().flatten();
+        let sent = sent.filter_map(|id| known.referrals.get(id));
+        let newest = sent
+            .filter(|referral| referral.sender == *own)
+            .max_by_key(|referral| (referral.offered_at, referral.id));
+        let aliases = self.rules.load().aliases(attempt, &known);
+        Ok(newest.map(|referral| aliases.outward(AliasKind::Referral, referral.id.id())))
+    }
+
+    /// A sender's own names for its referrals, as they are kept.
+    fn externals(&self, attempt: &Attempt, names: &[String]) -> Vec<Token> {
+        let rules = self.rules.load_full();
+        let own = attempt.organisation().as_str();
+        names.iter().map(|name| rules.external(own, name)).collect()
     }
 
     /// Withdrawals on tokens that only another organisation's record of her carries.

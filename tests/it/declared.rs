@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::town::{Desk, Said, Town, ago};
 
 /// Routes that read the log or speak FHIR, and the test that compares what they say.
-const ELSEWHERE: [(&str, &str, &str); 12] = [
+const ELSEWHERE: [(&str, &str, &str); 19] = [
     ("GET", "/v1/audit/entries", "ig_silence.rs"),
     ("GET", "/v1/audit/queue", "ig_silence.rs"),
     ("GET", "/v1/audit/queue/{id}", "ig_silence.rs"),
@@ -37,6 +37,13 @@ const ELSEWHERE: [(&str, &str, &str); 12] = [
     ("GET", "/v1/audit/entries/{index}/evidence", "reports.rs"),
     ("GET", "/v1/audit/figures", "held_text.rs"),
     ("POST", "/fhir/$process-message", "fhir.rs"),
+    ("GET", "/fhir/ServiceRequest/{id}", "fhir_resources.rs"),
+    ("GET", "/fhir/Task/{id}", "fhir_resources.rs"),
+    ("GET", "/fhir/Task", "fhir_resources.rs"),
+    ("POST", "/fhir/Consent", "fhir_resources.rs"),
+    ("GET", "/fhir/Consent/{id}", "fhir_resources.rs"),
+    ("PUT", "/fhir/Consent/{id}", "fhir_resources.rs"),
+    ("POST", "/fhir/QuestionnaireResponse", "fhir_resources.rs"),
     ("POST", "/v1/sealed-items", "sealed_items.rs"),
     ("GET", "/v1/sealed-items", "sealed_items.rs"),
     ("GET", "/v1/sealed-items/{id}", "sealed_items.rs"),

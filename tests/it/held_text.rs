@@ -83,7 +83,7 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 19] = [
+const IDENTITY: [&str; 22] = [
     "IdentityIn.address_line",
     "IdentityIn.birth_date",
     "IdentityIn.crime_ref",
@@ -103,6 +103,9 @@ const IDENTITY: [&str; 19] = [
     "SecondFactorIn.code",
     // A whole message: what of it is taken goes into the same types.
     "/fhir/$process-message",
+    "/fhir/Consent",
+    "/fhir/Consent/{id}",
+    "/fhir/QuestionnaireResponse",
     // As it is registered; what cannot be enrolled is refused by name (F1).
     "OrganisationIn.name",
 ];

@@ -94,6 +94,7 @@ pub const fn is_access(action: Action) -> bool {
         | Action::BreakGlass => true,
         Action::ReadEvents
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ScreenText
         | Action::ReadAudit
         | Action::ReadAuditSubject

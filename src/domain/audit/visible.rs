@@ -328,7 +328,9 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::AddNote
         | Action::UpdateReferral
         | Action::ReadEvents => AliasKind::Referral,
-        Action::RecordConsent | Action::WithdrawConsent => AliasKind::Consent,
+        Action::RecordConsent | Action::WithdrawConsent | Action::ReadConsents => {
+            AliasKind::Consent
+        }
         Action::Withdraw => AliasKind::Person,
         Action::RecordAssessment | Action::QueryAssessments | Action::RelyOnAssessment => {
             AliasKind::Assessment

@@ -306,6 +306,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadConsents
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject

@@ -65,6 +65,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::BreakGlass
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ConfirmLink
         | Action::ReadAuditSubject
         | Action::ReportSubject

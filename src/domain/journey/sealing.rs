@@ -137,6 +137,7 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadConsents
         | Action::Unknown
         | Action::Reconcile => None,
     }

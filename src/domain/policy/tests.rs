@@ -567,6 +567,7 @@ fn tells(action: Action) -> bool {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::ReadConsents
         | Action::BreakGlass => true,
     }
 }

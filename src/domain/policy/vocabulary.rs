@@ -88,7 +88,8 @@ const fn flow(action: Action) -> Flow {
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ConfirmLink
-        | Action::RejectLink => Flow::Reads,
+        | Action::RejectLink
+        | Action::ReadConsents => Flow::Reads,
         // Her word: nothing comes back.
         Action::RecordConsent | Action::WithdrawConsent | Action::Withdraw
         // The log: what an organisation sees of it is judged by the journey, entry by entry.

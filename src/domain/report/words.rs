@@ -117,6 +117,7 @@ const fn done(action: Action) -> Deed {
         | Action::ReadEvents
         | Action::ScreenText
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ReadProposals
         | Action::SecondFactor
         | Action::Unknown => Deed::Nothing,

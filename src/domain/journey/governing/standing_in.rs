@@ -47,6 +47,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::ConfirmLink
         | Action::ReadAuditSubject
         | Action::ReportSubject

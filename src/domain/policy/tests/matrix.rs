@@ -187,6 +187,9 @@ fn who_may_do_what_for_which_purpose() {
     reject_link
       triage, adviser, clinician, ed_senior, social_worker, housing
         for support, safety_planning
+    read_consents
+      triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
+        for support, safety_planning, prior_assessment, legal_advice
     ");
 }
 

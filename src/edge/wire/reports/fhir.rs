@@ -126,6 +126,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::QueryAssessments
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::BreakGlass
         | Action::Unknown => Kind::Query,
         Action::ReadAudit

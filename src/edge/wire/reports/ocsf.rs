@@ -94,6 +94,7 @@ const fn activity(action: Action) -> u32 {
         | Action::QueryAssessments
         | Action::CollectItem
         | Action::ReadLinks
+        | Action::ReadConsents
         | Action::BreakGlass
         | Action::ReadAudit
         | Action::ReadAuditSubject
