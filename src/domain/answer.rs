@@ -4,6 +4,7 @@ use super::assessment::Assessment;
 use super::audit::{Desk, Reading, SeenItem};
 use super::codes::DataClass;
 use super::codes::{ReferralStatus, SenderStatus, StopUseReply, WithdrawalScope};
+use super::consent::Consent;
 use super::decision::PartRef;
 use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
@@ -78,6 +79,8 @@ pub enum Answer {
     Consented {
         consent: ConsentId,
     },
+    /// A consent of the caller's own, as it was recorded.
+    Consent(Box<Consent>),
     /// A consent or a withdrawal takes effect from now.
     Withdrawn {
         at: When,
@@ -347,6 +350,7 @@ impl Answer {
             Self::StopUseAnswered { .. } => "stop-use-answered",
             Self::CardIssued(_) => "card-issued",
             Self::ConsentsDue(_) => "consents-due",
+            Self::Consent(_) => "consent",
             Self::Assessed { .. } => "assessment-recorded",
             Self::Assessments(..) => "assessments",
             Self::ReliedOn => "relied-on",
@@ -403,6 +407,7 @@ impl Answer {
             | Self::Events(_)
             | Self::Report(_)
             | Self::ReliedOn
+            | Self::Consent(_)
             | Self::AdviceArranged { .. }
             | Self::WaitingItems(_)
             | Self::Links(_)
@@ -487,6 +492,7 @@ impl Answer {
             | Self::Held(_)
             | Self::SaidWrong
             | Self::Consented { .. }
+            | Self::Consent(_)
             | Self::Withdrawn { .. }
             | Self::TookWord { .. }
             | Self::PauseSettled { .. }
@@ -563,6 +569,7 @@ impl Answer {
             | Self::Held(_)
             | Self::SaidWrong
             | Self::Consented { .. }
+            | Self::Consent(_)
             | Self::Withdrawn { .. }
             | Self::TookWord { .. }
             | Self::PauseSettled { .. }

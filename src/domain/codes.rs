@@ -566,8 +566,8 @@ mod governance;
 mod subject_access;
 mod transfer;
 pub use consent::{
-    Competence, ConsentDecision, ConsentHow, ConsentStrength, GivenBy, Interpreter, LawfulKeeping,
-    Parent, StopUseReply, WithdrawalScope,
+    Competence, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength, GivenBy, Interpreter,
+    LawfulKeeping, Parent, StopUseReply, WithdrawalScope,
 };
 pub use governance::{
     Custody, EmergencyReason, HandedTo, HoldReason, SealReason, StaffNamesReason, WrongHold,

@@ -3,8 +3,8 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::codes::{
-    Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, GivenBy, Interpreter,
-    Parent, Purpose, ServiceFamily, WithdrawalScope, YesNoUnknown,
+    Competence, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength, DataClass, GivenBy,
+    Interpreter, Parent, Purpose, ServiceFamily, WithdrawalScope, YesNoUnknown,
 };
 use super::id::{AssessmentId, ConsentId, OrgId};
 use super::person::TaggedToken;
@@ -51,6 +51,9 @@ pub struct Consent {
     pub purposes: Vec<Purpose>,
     /// The assessments that it is about; empty if it names none, and then it is about all.
     pub items: Vec<AssessmentId>,
+    /// How far it reaches into earlier assessments; `None` reaches none of them. A refusal has none
+    /// and stops every step.
+    pub depth: Option<ConsentDepth>,
     pub given_by: GivenBy,
     pub competence: Competence,
     /// Who spoke for a child that could not.
@@ -121,6 +124,8 @@ pub struct Flow<'a> {
     pub recipient_families: &'a [ServiceFamily],
     pub classes: &'a [DataClass],
     pub purpose: Purpose,
+    /// The step of the question about earlier assessments; `None` for every other flow.
+    pub depth: Option<ConsentDepth>,
     pub now: When,
 }
 
@@ -148,8 +153,18 @@ impl Consent {
         scope
             && self.purposes.contains(&flow.purpose)
             && flow.classes.iter().all(|class| self.classes.contains(class))
+            && flow.depth.is_none_or(|step| self.reaches(step))
             // Consent given through a relative is not hers (`domain.md` 4.3).
             && self.interpreter != Interpreter::Family
+    }
+
+    /// Whether it speaks of a step of the question. She permits as far as she said; what she refuses,
+    /// she refuses from the first step on.
+    fn reaches(&self, step: ConsentDepth) -> bool {
+        match self.decision {
+            ConsentDecision::Deny => true,
+            ConsentDecision::Permit => self.depth.is_some_and(|depth| step <= depth),
+        }
     }
 
     pub fn state(&self, flow: &Flow<'_>, tombstones: &[&Tombstone], asker: &OrgId) -> ConsentState {
@@ -197,4 +212,52 @@ pub fn best(
                 state.covers,
             )
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::journey::trial;
+
+    fn covers(consent: &Consent, depth: Option<ConsentDepth>) -> bool {
+        let (holder, recipient) = (trial::org("trust"), trial::org("lantern"));
+        let flow = Flow {
+            holder: &holder,
+            recipient: &recipient,
+            recipient_families: &[],
+            classes: &[DataClass::Sp],
+            purpose: Purpose::PriorAssessment,
+            depth,
+            now: trial::start(),
+        };
+        consent.covers(&flow)
+    }
+
+    #[test]
+    fn a_consent_covers_its_own_depth_and_less() {
+        use ConsentDepth::{Answers, Cards, Exists};
+        let mut consent = trial::consent(Opens::Share, &["lantern"]);
+        for (depth, reaches) in [
+            (Some(Answers), [true, true, true]),
+            (Some(Cards), [true, true, false]),
+            (Some(Exists), [true, false, false]),
+            (None, [false, false, false]),
+        ] {
+            consent.depth = depth;
+            let found = [Exists, Cards, Answers].map(|step| covers(&consent, Some(step)));
+            assert_eq!(found, reaches);
+            // Of every other flow its depth says nothing.
+            assert!(covers(&consent, None));
+        }
+    }
+
+    #[test]
+    fn a_refusal_covers_every_step() {
+        let mut refusal = trial::consent(Opens::Share, &["lantern"]);
+        refusal.decision = ConsentDecision::Deny;
+        refusal.depth = None;
+        for step in ConsentDepth::ALL {
+            assert!(covers(&refusal, Some(*step)));
+        }
+    }
 }

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use super::codes::DataClass;
 use super::id::{
-    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId, WithdrawalId,
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId,
+    WithdrawalId,
 };
 use super::leaf::Leaf;
 use super::person::Token;

@@ -10,7 +10,8 @@ use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{
-    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId, WithdrawalId,
+    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId,
+    WithdrawalId,
 };
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
@@ -245,8 +246,7 @@ impl Known {
             | Record::Withdrawal(_)
             | Record::StopUse(_)
             | Record::CardCode(_) => {}
-            | Record::SubjectAccess(_)
-            | Record::AccessAsk(_) => {}
+            Record::SubjectAccess(_) | Record::AccessAsk(_) => {}
         }
     }
 

@@ -1,6 +1,7 @@
-//! NHS Booking and Referral Standard (BaRS) messages, FHIR R4, in JSON and XML.
+//! FHIR R4 in JSON and XML: NHS Booking and Referral Standard (BaRS) messages, her consent, an
+//! assessment, and what a sender may know of its referrals.
 //!
-//! Pure: bytes in, a referral or a refusal out. An allow-list (`shape`) decides what is read; what
+//! Pure: bytes in, a value or a refusal out. An allow-list (`shape`) decides what is read; what
 //! is not read is named to the sender as left behind, and is nowhere else. The message itself is
 //! never stored, logged or passed on, and no refusal repeats a value from it.
 //!
@@ -8,15 +9,23 @@
 //! person, consent and request ([`Received::read`]). The caller looks at the destination between
 //! the last two, so that a message for someone else tells nothing about anyone.
 
+mod assessment;
 mod bundle;
+mod capability;
 mod consent;
+mod her_word;
 mod json;
 mod moment;
+mod negotiation;
+mod part;
 mod patient;
 mod problem;
 mod reply;
 mod request;
+mod resource_types;
+mod response;
 mod shape;
+mod status;
 mod tree;
 mod xml;
 
@@ -25,73 +34,30 @@ mod tests;
 
 use zeroize::Zeroizing;
 
+use crate::domain::codes::UpdateCode;
 use crate::domain::person::{RawFields, RawSafeContact};
 use crate::domain::time::When;
 
-use bundle::Bundle;
+use bundle::{Bundle, Event};
 use shape::LeftBehind;
 use tree::Node;
 
+pub use assessment::{Assessed, Recorded, assessed, assessment};
 pub use bundle::{DOS_SERVICE_ID_BYTES_MAX, ENTRIES_MAX};
+pub use capability::capability;
 pub use consent::{Consent, ConsentCode};
+pub use her_word::{HerWord, consent_of, her_word, recorded_consent};
 pub use json::JSON_DEPTH_MAX;
+pub use negotiation::Format;
+pub use part::OWN;
 pub use problem::{Kind, Problem, element_of};
-pub use reply::{Acceptance, accepted, outcome};
+pub use reply::{Acceptance, accepted, outcome, said};
 pub use request::{EXTERNAL_REF_BYTES_MAX, EXTERNAL_REFS_MAX, NOTE_CHARS_MAX};
+pub use response::{Responded, Word};
 pub use shape::LEFT_BEHIND_MAX;
+pub use status::{focus, service_request, task, tasks};
 pub use tree::BODY_BYTES_MAX;
 pub use xml::{XML_ATTRIBUTES_MAX, XML_DEPTH_MAX};
-
-/// How a message is written; the reply is written the same way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Json,
-    Xml,
-}
-
-impl Format {
-    /// Reads a `Content-Type`. Parameters other than `charset` and `fhirVersion` do not matter;
-    /// BaRS sends its own version number in one.
-    ///
-    /// # Errors
-    /// Another media type, another character set than UTF-8, or another FHIR version than R4.
-    pub fn of_content_type(text: &str) -> Result<Self, Problem> {
-        let refuse = || {
-            Problem::whole(
-                Kind::MediaType,
-                "send application/fhir+json or application/fhir+xml, FHIR R4 (4.0), in UTF-8; no \
-                 file is taken beside it or in it",
-            )
-        };
-        let mut parts = text.split(';').map(str::trim);
-        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let format = match essence.as_str() {
-            "application/fhir+json" | "application/json" => Self::Json,
-            "application/fhir+xml" | "application/xml" | "text/xml" => Self::Xml,
-            _ => return Err(refuse()),
-        };
-        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-            let value = value.trim().trim_matches('"');
-            let good = match name.trim().to_ascii_lowercase().as_str() {
-                "charset" => value.eq_ignore_ascii_case("utf-8"),
-                "fhirversion" => value == "4.0" || value == "4.0.1",
-                _ => true,
-            };
-            if !good {
-                return Err(refuse());
-            }
-        }
-        Ok(format)
-    }
-
-    /// For the reply.
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/fhir+json; charset=utf-8",
-            Self::Xml => "application/fhir+xml; charset=utf-8",
-        }
-    }
-}
 
 /// How soon the sender asks for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +69,23 @@ pub enum Urgency {
 /// What a BaRS referral message asks for.
 pub enum Message {
     New(Box<NewReferral>),
+    /// Something about a referral sent before has changed.
+    Update(Update),
     Revoke(Revocation),
+    /// The service that was offered a referral says what becomes of it.
+    Respond(Responded),
+}
+
+/// Something about a referral sent before has changed. What it is travels as closed codes.
+pub struct Update {
+    pub message_id: Option<String>,
+    pub reply_to: Option<String>,
+    pub destination_dos: String,
+    /// Any of these may name it.
+    pub external_refs: Vec<String>,
+    /// Each is told to the service that has the referral.
+    pub codes: Vec<UpdateCode>,
+    pub left_behind: Vec<String>,
 }
 
 /// A new referral: what the allow-list let through, before the domain has parsed it.
@@ -151,6 +133,7 @@ pub struct Revocation {
 pub struct Received {
     root: Node,
     destination: String,
+    response: bool,
 }
 
 impl Received {
@@ -159,24 +142,25 @@ impl Received {
     /// # Errors
     /// What is not well-formed, not a BaRS referral message, or for no service.
     pub fn parse(bytes: &[u8], format: Format) -> Result<Self, Problem> {
-        if bytes.len() > BODY_BYTES_MAX {
-            let says = "the message is longer than 256 KiB; send less";
-            return Err(Problem::whole(Kind::TooLong, says));
-        }
-        let root = match format {
-            Format::Json => json::parse(bytes)?,
-            Format::Xml => xml::parse(bytes)?,
-        };
+        let root = parsed(bytes, format, "Bundle")?;
         let mut unread = LeftBehind::default();
-        let destination = Bundle::open(&root, &mut unread)?
-            .header(&mut unread)?
-            .destination;
-        Ok(Self { root, destination })
+        let header = Bundle::open(&root, &mut unread)?.header(&mut unread)?;
+        Ok(Self {
+            root,
+            destination: header.destination,
+            response: header.event == Event::Response,
+        })
     }
 
     /// The service's id in the NHS Directory of Services.
     pub fn destination(&self) -> &str {
         &self.destination
+    }
+
+    /// Whether a service answers: then the destination is the sender of the referral, who need not
+    /// be in the Directory of Services, and is found by the referral.
+    pub const fn is_response(&self) -> bool {
+        self.response
     }
 
     /// Reads the rest.
@@ -187,7 +171,22 @@ impl Received {
         let mut left = LeftBehind::default();
         let bundle = Bundle::open(&self.root, &mut left)?;
         let header = bundle.header(&mut left)?;
-        request::read(&bundle, header, left)
+        match header.event {
+            Event::Request => request::read(&bundle, header, left),
+            Event::Response => response::read(&bundle, header, left),
+        }
+    }
+}
+
+/// The tree of one resource, of the type `root`.
+fn parsed(bytes: &[u8], format: Format, root: &'static str) -> Result<Node, Problem> {
+    if bytes.len() > BODY_BYTES_MAX {
+        let says = "the message is longer than 256 KiB; send less";
+        return Err(Problem::new(Kind::TooLong, root, says));
+    }
+    match format {
+        Format::Json => json::parse(bytes, root),
+        Format::Xml => xml::parse(bytes, root),
     }
 }
 

@@ -189,7 +189,14 @@ fn table() -> Table {
         .of_people(routes!(reports::figures))
         .of_caller(routes!(reports::policies_in_force))
         .of_caller(routes!(reports::policies))
-        .of_people(routes!(fhir::process_message))
+        .of_people(routes!(fhir::message::process_message))
+        .of_people(routes!(fhir::referrals::request))
+        .of_people(routes!(fhir::referrals::search))
+        .of_people(routes!(fhir::referrals::one_task))
+        .of_people(routes!(fhir::consents::create))
+        .of_people(routes!(fhir::consents::read, fhir::consents::update))
+        .of_people(routes!(fhir::assessments::create))
+        .of_caller(routes!(fhir::metadata::metadata))
         .of_caller(routes!(codes::me))
         .of_caller(routes!(codes::codes))
         .of_caller(routes!(codes::notices))
@@ -236,7 +243,8 @@ fn closed_everywhere(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi:
     document
 }
 
-/// Any operation may end in a problem (RFC 9457); said once, here, for all of them.
+/// Any operation may end in a problem (RFC 9457), or under `/fhir` in an `OperationOutcome`; said once,
+/// here, for all of them.
 fn problems_everywhere(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let problem = ResponseBuilder::new()
         .description("RFC 9457: what is wrong with the call and what to do")
@@ -247,10 +255,20 @@ fn problems_everywhere(mut document: utoipa::openapi::OpenApi) -> utoipa::openap
                 .build(),
         )
         .build();
-    for path in document.paths.paths.values_mut() {
-        for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
+    let outcome = ResponseBuilder::new()
+        .description("an OperationOutcome: what is wrong with the call and what to do")
+        .content("application/fhir+json", ContentBuilder::new().build())
+        .build();
+    for (name, path) in &mut document.paths.paths {
+        let wrong = if name.starts_with("/fhir/") {
+            &outcome
+        } else {
+            &problem
+        };
+        let operations = [&mut path.get, &mut path.post, &mut path.put];
+        for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
-            responses.insert("default".to_owned(), RefOr::T(problem.clone()));
+            responses.insert("default".to_owned(), RefOr::T(wrong.clone()));
         }
     }
     document

@@ -5,13 +5,14 @@
 pub mod assessment;
 pub mod audit;
 mod competence;
+mod depth;
 pub mod governance;
 mod key_text;
 pub mod reports;
 pub mod subject_access;
 pub mod text;
-pub mod withdrawal;
 pub mod transfer;
+pub mod withdrawal;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -181,6 +182,9 @@ pub struct ConsentIn {
     pub classes: Vec<String>,
     #[serde(default)]
     pub purposes: Vec<String>,
+    /// How far she allows earlier assessments to be shown, if that is among the purposes: `exists`,
+    /// `cards` or `answers`, each with those before it. Left out with `deny`, which stops all of it.
+    pub depth: Option<String>,
     pub given_by: Option<String>,
     /// `adult` (the default), `gillick_competent` or `parent_for_child`.
     pub competence: Option<String>,
@@ -383,6 +387,7 @@ impl ConsentIn {
         if purposes.is_empty() {
             purposes = default_purposes.to_vec();
         }
+        let depth = self.depth(&mut wrong, decision, &purposes);
         let organisations = wrong.codes(
             "consent.recipients.organisations",
             &self.recipients.organisations,
@@ -431,6 +436,7 @@ impl ConsentIn {
             items: Vec::new(),
             competence,
             parent,
+            depth,
             given_by: wrong.maybe(
                 "consent.given_by",
                 self.given_by.as_ref(),

@@ -6,7 +6,9 @@ use crate::domain::attempt::Attempt;
 use crate::domain::consent::Consent;
 use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::id::{Id, PersonId, ServiceId, StopUseId, WithdrawalId};
-use crate::domain::journey::{carding, consenting, revoking, settling, stop_use, withdrawing};
+use crate::domain::journey::{
+    carding, consenting, rereading, revoking, settling, stop_use, withdrawing,
+};
 use crate::domain::known::Known;
 use crate::domain::person::{TaggedToken, Token, keys_of};
 use crate::domain::stop_use::Settling;
@@ -32,6 +34,23 @@ impl Gateway {
             &[Read::Named(AliasKind::Person, person, own_record)],
             |rules, attempt, known, keys| {
                 consenting::record(rules, attempt, known, keys, person, consent)
+            },
+        )
+        .await
+    }
+
+    /// One consent that the caller's organisation recorded itself.
+    pub async fn own_consent(
+        &self,
+        attempt: Attempt,
+        person: Id,
+        consent: Id,
+    ) -> Result<Answered, Fault> {
+        self.run(
+            attempt,
+            &[Read::Named(AliasKind::Person, person, own_record)],
+            |rules, attempt, known, keys| {
+                rereading::consent(rules, attempt, known, keys, person, consent)
             },
         )
         .await
@@ -214,18 +233,39 @@ impl Gateway {
 
     /// A sender takes back its own offers, under the names that it gave them.
     pub async fn revoke(&self, attempt: Attempt, names: &[String]) -> Result<Answered, Fault> {
-        let rules = self.rules.load_full();
-        let own = attempt.organisation().as_str().to_owned();
-        let tokens: Vec<Token> = names
-            .iter()
-            .map(|name| rules.external(&own, name))
-            .collect();
+        let tokens = self.externals(&attempt, names);
         self.run(
             attempt,
             &[Read::Externals(&tokens)],
             |rules, attempt, known, keys| revoking::revoke(rules, attempt, known, keys, &tokens),
         )
         .await
+    }
+
+    /// The caller's name of the newest referral that it sent under any of the names that it gave it.
+    /// Whatever is asked about it then is an attempt of its own.
+    pub async fn named_by_sender(
+        &self,
+        attempt: &Attempt,
+        names: &[String],
+    ) -> Result<Option<Id>, Fault> {
+        let tokens = self.externals(attempt, names);
+        let known = self.facts(attempt, &[Read::Externals(&tokens)]).await?;
+        let own = attempt.organisation();
+        let sent = known.externals.values().flatten();
+        let sent = sent.filter_map(|id| known.referrals.get(id));
+        let newest = sent
+            .filter(|referral| referral.sender == *own)
+            .max_by_key(|referral| (referral.offered_at, referral.id));
+        let aliases = self.rules.load().aliases(attempt, &known);
+        Ok(newest.map(|referral| aliases.outward(AliasKind::Referral, referral.id.id())))
+    }
+
+    /// A sender's own names for its referrals, as they are kept.
+    fn externals(&self, attempt: &Attempt, names: &[String]) -> Vec<Token> {
+        let rules = self.rules.load_full();
+        let own = attempt.organisation().as_str();
+        names.iter().map(|name| rules.external(own, name)).collect()
     }
 
     /// Withdrawals on tokens that only another organisation's record of her carries.

@@ -155,7 +155,7 @@ async fn work(adviser: &Caller, all: &mut [&mut Said]) {
             "identity": identity(said),
             "consent": {
                 "decision": "permit", "how": "spoken", "other_party_present": "no",
-                "opens": "query", "language": said.tag("language of consent"),
+                "opens": "query", "depth": "answers", "language": said.tag("language of consent"),
             },
             "onward_rule_accepted": true,
         });
@@ -282,7 +282,7 @@ fn assessment(said: &mut Said) -> Value {
         "safe_person_phone": safe_phone,
         "consents": [{
             "decision": "permit", "how": "spoken", "other_party_present": "no",
-            "opens": "share", "recipients": { "organisations": [charity] },
+            "opens": "share", "depth": "answers", "recipients": { "organisations": [charity] },
         }],
     })
 }

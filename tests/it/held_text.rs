@@ -83,7 +83,7 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 25] = [
+const IDENTITY: [&str; 28] = [
     "MovedIdentityIn.given_name",
     "MovedIdentityIn.family_name",
     "MovedIdentityIn.other_names",
@@ -109,6 +109,9 @@ const IDENTITY: [&str; 25] = [
     "SecondFactorIn.code",
     // A whole message: what of it is taken goes into the same types.
     "/fhir/$process-message",
+    "/fhir/Consent",
+    "/fhir/Consent/{id}",
+    "/fhir/QuestionnaireResponse",
     // As it is registered; what cannot be enrolled is refused by name (F1).
     "OrganisationIn.name",
 ];
@@ -186,6 +189,7 @@ const CLOSED: [(&str, &[&str]); 33] = [
             "opens",
             "classes",
             "purposes",
+            "depth",
             "given_by",
             "how",
             "language",

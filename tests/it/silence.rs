@@ -239,7 +239,7 @@ async fn make_known(district: &District, served: &Served) -> Caller {
 fn consent(opens: &str, with: &str) -> Value {
     json!({
         "decision": "permit", "how": "spoken", "other_party_present": "no",
-        "opens": opens, "recipients": { "organisations": [with] },
+        "opens": opens, "depth": "answers", "recipients": { "organisations": [with] },
     })
 }
 

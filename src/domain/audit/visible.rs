@@ -329,7 +329,9 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::UpdateReferral
         | Action::TransferReferral
         | Action::ReadEvents => AliasKind::Referral,
-        Action::RecordConsent | Action::WithdrawConsent => AliasKind::Consent,
+        Action::RecordConsent | Action::WithdrawConsent | Action::ReadConsents => {
+            AliasKind::Consent
+        }
         Action::Withdraw | Action::IssueCard => AliasKind::Person,
         Action::SettleWithdrawal => AliasKind::Withdrawal,
         Action::AnswerStopUse => AliasKind::StopUse,
@@ -357,7 +359,6 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::Narrow
         | Action::SecondFactor
         | Action::Reconcile
-        | Action::ReadConsents
         | Action::Unknown => AliasKind::Entry,
     }
 }

@@ -2,6 +2,12 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+codes!(
+    /// How far a consent to earlier assessments reaches, each step with all before it: that one
+    /// exists, what a card says of it, every answer.
+    ConsentDepth { Exists = "exists", Cards = "cards", Answers = "answers" }
+);
+
 codes!(ConsentDecision { Permit = "permit", Deny = "deny" });
 
 codes!(

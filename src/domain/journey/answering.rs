@@ -285,6 +285,7 @@ fn consent(
         recipient_families: &families,
         classes: classes_of(referral),
         purpose: REFERRAL_PURPOSE,
+        depth: None,
         now,
     };
     let tombstones = known.withdrawals(&referral.tokens);

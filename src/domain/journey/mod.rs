@@ -19,6 +19,7 @@ pub mod querying;
 pub mod reading;
 pub mod reconciling;
 pub mod reporting;
+pub mod rereading;
 pub mod restoring;
 pub mod revoking;
 pub mod sealed_items;

@@ -162,6 +162,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         recipient_families: &families,
         classes: &REFERRAL_CLASSES,
         purpose: REFERRAL_PURPOSE,
+        depth: None,
         now: attempt.when,
     };
     let mut ask = caller.ask(attempt, recipient(receiver, &service.team, attempt));

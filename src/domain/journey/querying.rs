@@ -11,7 +11,7 @@ use crate::domain::answer::{Answer, Release, parts};
 use crate::domain::assessment::{ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Assessment, Reliance};
 use crate::domain::attempt::Attempt;
 use crate::domain::card::CardCode;
-use crate::domain::codes::{ConsentDecision, ReassessReason, ReferralStatus};
+use crate::domain::codes::{ConsentDecision, ConsentDepth, ReassessReason, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone, best};
 use crate::domain::decision::{Aggregate, Decision, Window};
 use crate::domain::firewall::{Screenable, Screened, screen};
@@ -387,6 +387,7 @@ impl<'a> Asker<'a> {
             recipient_families: &families,
             classes: &ASSESSMENT_CLASSES,
             purpose: ASSESSMENT_PURPOSE,
+            depth: Some(ConsentDepth::Answers),
             now: attempt.when,
         };
         let record = person.record.as_ref();

@@ -197,6 +197,7 @@ fn decide(
         decline_reason: None,
         outcomes: Vec::new(),
         withdrew_on: None,
+        paused: None,
         updates: Vec::new(),
         identity_item: Some(made.identity),
         contact_item: Some(made.contact),
@@ -404,6 +405,7 @@ fn state(
         recipient_families: &families,
         classes: &MOVED_CLASSES,
         purpose: REFERRAL_PURPOSE,
+        depth: None,
         now: attempt.when,
     };
     consent.state(&flow, &[], attempt.organisation())

@@ -192,6 +192,7 @@ pub fn consent(opens: Opens, to: &[&str]) -> Consent {
         classes: vec![DataClass::Op, DataClass::Sp],
         purposes: vec![Purpose::PriorAssessment],
         items: Vec::new(),
+        depth: Some(ConsentDepth::Answers),
         given_by: GivenBy::Herself,
         competence: Competence::Adult,
         parent: None,
@@ -521,6 +522,7 @@ impl Town {
             DataClass::Ft,
         ];
         given.purposes = vec![Purpose::Support];
+        given.depth = None;
         given.given_at = self.now;
         Offer {
             service: ServiceId::parse(to).unwrap(),

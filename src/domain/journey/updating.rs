@@ -212,6 +212,7 @@ fn tell_counterpart(
             recipient_families: &[],
             classes: &[DataClass::Op],
             purpose: Purpose::SafetyPlanning,
+            depth: None,
             now: attempt.when,
         };
         consent.state(&flow, &[], attempt.organisation())
@@ -455,6 +456,7 @@ impl Telling<'_> {
             recipient_families: &families,
             classes: &REFERRAL_CLASSES,
             purpose: REFERRAL_PURPOSE,
+            depth: None,
             now,
         };
         let tombstones = self.known.withdrawals(&after.tokens);

@@ -165,6 +165,7 @@ fn consent() -> Consent {
         classes: vec![DataClass::Id, DataClass::Loc],
         purposes: vec![Purpose::Support],
         items: Vec::new(),
+        depth: None,
         given_by: GivenBy::Herself,
         competence: Competence::Adult,
         parent: None,

@@ -3,14 +3,16 @@
 //! The destination is read before anything about a person is.
 
 use super::problem::{Kind, Problem};
+use super::resource_types::is_resource_type;
 use super::shape::{
-    self, BUNDLE, CODEABLE_CONCEPT, CODING, DESTINATION, ENTRY, Fields, HOLDER, IDENTIFIER,
-    LeftBehind, MESSAGE_HEADER, REFERENCE, SOURCE,
+    BUNDLE, CODEABLE_CONCEPT, CODING, DESTINATION, ENTRY, Fields, HOLDER, IDENTIFIER, LeftBehind,
+    MESSAGE_HEADER, REFERENCE, RESPONSE as RESPONSE_SHAPE, SOURCE,
 };
 use super::tree::Node;
 
 const EVENT_SYSTEM: &str = "fhir.nhs.uk/CodeSystem/message-events-bars";
-const EVENT: &str = "servicerequest-request";
+const REQUEST: &str = "servicerequest-request";
+const RESPONSE: &str = "servicerequest-response";
 const DOS_SERVICE: &str = "fhir.nhs.uk/id/dos-service-id";
 /// Longest id of a service in the Directory of Services, in bytes.
 pub const DOS_SERVICE_ID_BYTES_MAX: usize = 20;
@@ -21,11 +23,14 @@ const ECHO_BYTES_MAX: usize = 255;
 
 const NOT_MESSAGE: &str = "must be Bundle: this operation takes one BaRS referral message";
 const NOT_OF_TYPE_MESSAGE: &str = "must be message: a searchset or a collection is not a message";
-const WRONG_EVENT: &str =
-    "must be servicerequest-request of https://fhir.nhs.uk/CodeSystem/message-events-bars";
-const IS_RESPONSE: &str = "is in responses only; this operation takes a referral or its revocation";
+const WRONG_EVENT: &str = "must be servicerequest-request or servicerequest-response of \
+     https://fhir.nhs.uk/CodeSystem/message-events-bars";
+const IS_RESPONSE: &str = "is in responses only (servicerequest-response)";
+const NO_RESPONSE: &str =
+    "must say which message this answers: its Bundle.id as identifier, and ok";
 const NO_DESTINATION: &str =
     "must name one service, such as https://fhir.nhs.uk/Id/dos-service-id|111111111";
+const NO_ENDPOINT: &str = "must name the endpoint that the referral came from, once";
 const AMBIGUOUS: &str = "is given for two resources; a reference to it would be ambiguous";
 
 /// What the sender wants done with the request in focus.
@@ -35,8 +40,16 @@ pub(super) enum Reason {
     Update,
 }
 
+/// Which of the two referral messages it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Request,
+    Response,
+}
+
 /// What the header says.
 pub(super) struct Header {
+    pub(super) event: Event,
     pub(super) reason: Reason,
     pub(super) destination: String,
     pub(super) reply_to: Option<String>,
@@ -122,7 +135,7 @@ impl<'a> Bundle<'a> {
             let kind = resource
                 .resource
                 .as_deref()
-                .filter(|kind| shape::is_resource_type(kind))
+                .filter(|kind| is_resource_type(kind))
                 .ok_or_else(|| refuse(Kind::Structure))?;
             if ATTACHMENTS.contains(&kind) {
                 let element = format!("Bundle.entry.resource({kind})");
@@ -175,21 +188,34 @@ impl<'a> Bundle<'a> {
         let event = match header.one("eventCoding") {
             Some(node) => {
                 let (system, code) = coding_of(node, "MessageHeader.eventCoding", left)?;
-                system.is_some_and(|system| same_system(system, EVENT_SYSTEM))
-                    && code == Some(EVENT)
+                match code.filter(|_| system.is_some_and(|one| same_system(one, EVENT_SYSTEM))) {
+                    Some(REQUEST) => Some(Event::Request),
+                    Some(RESPONSE) => Some(Event::Response),
+                    Some(_) | None => None,
+                }
             }
-            None => false,
+            None => None,
         };
-        if !event || header.one("eventUri").is_some() {
+        let Some(event) = event.filter(|_| header.one("eventUri").is_none()) else {
             let element = header.path_of("eventCoding");
             return Err(Problem::new(Kind::WrongMessage, element, WRONG_EVENT));
+        };
+        let response = header.one("response");
+        match (event, response) {
+            (Event::Request, Some(_)) => {
+                let element = header.path_of("response");
+                return Err(Problem::new(Kind::WrongMessage, element, IS_RESPONSE));
+            }
+            (Event::Response, response) => answered(response, left)?,
+            (Event::Request, None) => {}
         }
-        if header.one("response").is_some() {
-            let element = header.path_of("response");
-            return Err(Problem::new(Kind::WrongMessage, element, IS_RESPONSE));
-        }
-        let destination = self.destination(&header, left)?;
+        let destination = match event {
+            Event::Request => self.destination(&header, left)?,
+            // Whoever sent the referral; it is found by the referral and by nothing else.
+            Event::Response => endpoint_of(&header, left)?,
+        };
         Ok(Header {
+            event,
             reason: reason_of(&header, left)?,
             destination,
             reply_to: match header.one("source") {
@@ -260,8 +286,35 @@ impl<'a> Bundle<'a> {
     }
 }
 
+fn endpoint_of(header: &Fields<'_>, left: &mut LeftBehind) -> Result<String, Problem> {
+    let element = "MessageHeader.destination";
+    let [node] = header.many("destination") else {
+        return Err(Problem::new(Kind::Required, element, NO_ENDPOINT));
+    };
+    let fields = Fields::open(node, element, &DESTINATION, left)?;
+    let endpoint = fields.required("endpoint", NO_ENDPOINT, left)?;
+    echo(endpoint).ok_or_else(|| Problem::new(Kind::Value, fields.path_of("endpoint"), NO_ENDPOINT))
+}
+
+/// A response says to which message, and that it was taken. A service that could not take the message
+/// at all said so in the reply to it.
+fn answered(response: Option<&Node>, left: &mut LeftBehind) -> Result<(), Problem> {
+    let element = "MessageHeader.response";
+    let node = response.ok_or_else(|| Problem::new(Kind::Required, element, NO_RESPONSE))?;
+    let fields = Fields::open(node, element, &RESPONSE_SHAPE, left)?;
+    fields.required("identifier", NO_RESPONSE, left)?;
+    if fields.required("code", NO_RESPONSE, left)? != "ok" {
+        return Err(Problem::new(
+            Kind::WrongMessage,
+            fields.path_of("code"),
+            NO_RESPONSE,
+        ));
+    }
+    Ok(())
+}
+
 fn reason_of(header: &Fields<'_>, left: &mut LeftBehind) -> Result<Reason, Problem> {
-    let says = "must be new, or update to revoke a referral sent before";
+    let says = "must be new, or update to change or revoke a referral sent before";
     let element = "MessageHeader.reason";
     let node = header
         .one("reason")

@@ -27,17 +27,22 @@ const NOT_UTF8: &str = "the body is not UTF-8; send UTF-8";
 const CUT: &str = "the JSON ends too early; send the whole message";
 const SYNTAX: &str = "the body is not JSON; check it with a JSON parser";
 
+/// `root` is the resource that should come: errors name elements from there.
+///
 /// # Errors
 /// Anything that is not one JSON object within the limits.
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, Problem> {
-    let refuse = |says| Problem::whole(Kind::Structure, says);
+pub(super) fn parse(bytes: &[u8], root: &'static str) -> Result<Node, Problem> {
+    let refuse = |says| Problem::new(Kind::Structure, root, says);
     let text = std::str::from_utf8(bytes).map_err(|_| refuse(NOT_UTF8))?;
     let why = RefCell::new(None);
+    let place = RefCell::new(None);
     let mut json = serde_json::Deserializer::from_str(text);
     let read = Read {
         depth: 0,
         at: None,
+        root,
         why: &why,
+        place: &place,
     }
     .deserialize(&mut json)
     .and_then(|parsed| json.end().map(|()| parsed));
@@ -46,9 +51,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Node, Problem> {
         Ok(_) => Err(Problem::new(
             Kind::WrongMessage,
             "resourceType",
-            "must be Bundle: send one FHIR message",
+            "must be there: send one resource of FHIR R4",
         )),
-        Err(error) => Err(why.take().unwrap_or_else(|| refuse(says(&error)))),
+        Err(error) => Err(why.take().unwrap_or_else(|| match place.take() {
+            Some(place) => Problem::new(Kind::Structure, place, says(&error)),
+            None => refuse(says(&error)),
+        })),
     }
 }
 
@@ -80,24 +88,36 @@ struct Around<'a> {
 struct Read<'a> {
     depth: usize,
     at: Option<&'a Around<'a>>,
+    root: &'static str,
     /// The refusal, because an error of the parser can carry nothing but text.
     why: &'a RefCell<Option<Problem>>,
+    /// The innermost element in which the parser stopped.
+    place: &'a RefCell<Option<String>>,
 }
 
 impl Read<'_> {
     fn refuse<E: serde::de::Error>(self, says: &'static str) -> E {
+        let problem = Problem::new(Kind::Structure, self.path(), says);
+        self.why.replace(Some(problem));
+        E::custom("refused")
+    }
+
+    fn path(self) -> String {
         let mut names = Vec::new();
         let mut at = self.at;
         while let Some(around) = at {
             names.push(around.name);
             at = around.further;
         }
-        // Only a Bundle has anything in it that is read.
-        names.push("Bundle");
+        names.push(self.root);
         names.reverse();
-        let problem = Problem::new(Kind::Structure, names.join("."), says);
-        self.why.replace(Some(problem));
-        E::custom("refused")
+        names.join(".")
+    }
+
+    /// Remembers where the parser itself stopped; the innermost comes first.
+    fn stopped<E>(self, error: E) -> E {
+        self.place.borrow_mut().get_or_insert_with(|| self.path());
+        error
     }
 
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
@@ -181,7 +201,10 @@ impl<'de> Visitor<'de> for Read<'_> {
         let inner = self.deeper()?;
         let mut members: Vec<(String, Parsed)> = Vec::new();
         let mut resource = None;
-        while let Some(name) = object.next_key::<String>()? {
+        while let Some(name) = object
+            .next_key::<String>()
+            .map_err(|error| self.stopped(error))?
+        {
             if !is_name(&name) {
                 return Err(self.refuse(BAD_NAME));
             }
@@ -200,7 +223,9 @@ impl<'de> Visitor<'de> for Read<'_> {
             if members.len() == NAMES_MAX {
                 return Err(self.refuse(TOO_MANY_NAMES));
             }
-            let member = object.next_value_seed(here)?;
+            let member = object
+                .next_value_seed(here)
+                .map_err(|error| here.stopped(error))?;
             if typed {
                 let kind = match &member {
                     Parsed::One(node) => node.text().filter(|kind| is_name(kind)),

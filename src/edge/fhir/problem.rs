@@ -25,6 +25,16 @@ pub enum Kind {
     NotFound,
     /// The same message id with another body.
     Conflict,
+    /// Nothing that the caller may be shown: the same whatever there is.
+    Nothing,
+    /// It was answered before.
+    Answered,
+    /// There is no such address here.
+    NoRoute,
+    /// The address is there, and not for this method.
+    NoMethod,
+    /// The reply is wanted in a form that none is written in.
+    NotAcceptable,
     /// The caller may not.
     Forbidden,
     /// Too many calls.
@@ -39,8 +49,10 @@ impl Kind {
         match self {
             Self::Structure | Self::WrongMessage => 400,
             Self::Forbidden => 403,
-            Self::NotFound => 404,
-            Self::Conflict => 409,
+            Self::NotFound | Self::Nothing | Self::NoRoute => 404,
+            Self::NoMethod => 405,
+            Self::NotAcceptable => 406,
+            Self::Conflict | Self::Answered => 409,
             Self::TooLong => 413,
             Self::MediaType => 415,
             Self::Required | Self::Value | Self::ConsentNeeded => 422,
@@ -59,7 +71,9 @@ impl Kind {
             Self::Required => "required",
             Self::Value => "value",
             Self::ConsentNeeded => "business-rule",
-            Self::NotFound => "not-found",
+            Self::NotFound | Self::Nothing => "not-found",
+            Self::Answered => "conflict",
+            Self::NoRoute | Self::NoMethod | Self::NotAcceptable => "not-supported",
             Self::Conflict => "duplicate",
             Self::Forbidden => "forbidden",
             Self::SlowDown => "throttled",
@@ -75,8 +89,9 @@ impl Kind {
                 Some("REC_BAD_REQUEST")
             }
             Self::Required | Self::Value | Self::ConsentNeeded => Some("REC_UNPROCESSABLE_ENTITY"),
-            Self::NotFound => Some("REC_NOT_FOUND"),
-            Self::Conflict => Some("REC_CONFLICT"),
+            Self::NotFound | Self::Nothing | Self::NoRoute => Some("REC_NOT_FOUND"),
+            Self::NoMethod | Self::NotAcceptable => Some("REC_BAD_REQUEST"),
+            Self::Conflict | Self::Answered => Some("REC_CONFLICT"),
             Self::Forbidden => Some("REC_FORBIDDEN"),
             Self::SlowDown | Self::CannotRecord => None,
         }
@@ -124,6 +139,18 @@ impl Problem {
         Self::new(Kind::Value, element_of(error.field), error.message)
     }
 
+    /// A field of the form that a Consent becomes.
+    pub fn of_consent_field(error: &FieldError) -> Self {
+        let element = super::her_word::element_of(error.field);
+        Self::new(Kind::Value, element, error.message)
+    }
+
+    /// A field of the form that a QuestionnaireResponse becomes.
+    pub fn of_assessment_field(error: &FieldError) -> Self {
+        let element = super::assessment::element_of(error.field);
+        Self::new(Kind::Value, element, error.message)
+    }
+
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -162,6 +189,7 @@ pub fn element_of(field: &str) -> &'static str {
         "address_line" => "Patient.address.line",
         "postcode" => "Patient.address.postalCode",
         "note" => "ServiceRequest.note",
+        "onward_rule_accepted" => "Encounter.extension(onward-rule-accepted)",
         // Telephone and e-mail of the person, and the safe contact made from them.
         _ => "Patient.telecom",
     }

@@ -3,13 +3,12 @@
 //! Neither holds anything about the person: not a version, a count or a time of hers. What is said
 //! depends only on what the sender itself sent and on the ids handed in.
 
-use quick_xml::escape::escape;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
 use crate::domain::time::When;
 
 use super::Format;
+use super::part::{Members, Part, coding, urn, written};
 use super::problem::Problem;
+use super::status::receipt;
 
 /// What an accepted message is answered with. The ids are random and made by the caller.
 pub struct Acceptance<'a> {
@@ -26,8 +25,8 @@ pub struct Acceptance<'a> {
     pub message_id: Option<&'a str>,
     /// The request's `source.endpoint`.
     pub reply_to: Option<&'a str>,
-    /// The service id that the request was for.
-    pub destination_dos: &'a str,
+    /// Where the message went: the endpoint that now answers.
+    pub source: &'a str,
     /// The sender's alias of the referral; absent where the reply must not tell.
     pub referral: Option<&'a str>,
     /// The receipt in one line, if the reply carries it.
@@ -35,13 +34,14 @@ pub struct Acceptance<'a> {
     /// What the sender keeps of offers that it took back, to hand in after a restore.
     pub replay: Option<&'a str>,
     pub support_code: &'a str,
+    /// What was done with it.
+    pub says: &'a str,
     /// FHIR paths of what was given and has no place here.
     pub left_behind: &'a [String],
 }
 
 /// The reply to a message that was taken: a message of its own, event `servicerequest-response`.
 pub fn accepted(with: &Acceptance<'_>, format: Format) -> Vec<u8> {
-    let urn = |id: &str| format!("urn:uuid:{id}");
     let mut header = vec![("id", Part::text(with.header_id))];
     let extension = |url: &str, value: &str| {
         Part::Object(vec![
@@ -70,13 +70,9 @@ pub fn accepted(with: &Acceptance<'_>, format: Format) -> Vec<u8> {
         let destination = Part::Object(vec![("endpoint", Part::text(endpoint))]);
         header.push(("destination", Part::List(vec![destination])));
     }
-    let source = format!(
-        "https://fhir.nhs.uk/Id/dos-service-id|{}",
-        with.destination_dos
-    );
     header.push((
         "source",
-        Part::Object(vec![("endpoint", Part::text(&source))]),
+        Part::Object(vec![("endpoint", Part::text(with.source))]),
     ));
     let reason = coding("https://fhir.nhs.uk/CodeSystem/message-reason-bars", "new");
     header.push((
@@ -149,7 +145,10 @@ fn notes(with: &Acceptance<'_>) -> Vec<Part> {
         ("code", Part::text("informational")),
         (
             "diagnostics",
-            Part::text(&format!("recorded; support code {}", with.support_code)),
+            Part::text(&format!(
+                "{}; support code {}",
+                with.says, with.support_code
+            )),
         ),
     ])];
     if !with.left_behind.is_empty() {
@@ -168,6 +167,39 @@ fn notes(with: &Acceptance<'_>) -> Vec<Part> {
         ]));
     }
     notes
+}
+
+/// A reply in words, where there is nothing else to give: `OperationOutcome` with one note. `id` is a
+/// random UUID; `kept` is what the caller keeps of a withdrawal, sealed.
+pub fn said(
+    words: &str,
+    id: &str,
+    support_code: &str,
+    receipt_text: &str,
+    kept: Option<&str>,
+    format: Format,
+) -> Vec<u8> {
+    let mut extensions = vec![receipt(receipt_text)];
+    extensions.extend(kept.map(|kept| {
+        Part::Object(vec![
+            ("url", Part::text("urn:firedoor:replay")),
+            ("valueString", Part::text(kept)),
+        ])
+    }));
+    let note = Part::Object(vec![
+        ("severity", Part::text("information")),
+        ("code", Part::text("informational")),
+        (
+            "diagnostics",
+            Part::text(&format!("{words} (support code {support_code})")),
+        ),
+    ]);
+    let outcome = vec![
+        ("id", Part::text(id)),
+        ("extension", Part::List(extensions)),
+        ("issue", Part::List(vec![note])),
+    ];
+    written(&Part::Resource("OperationOutcome", outcome), format)
 }
 
 /// A refusal as FHIR and BaRS have it. `id` is a random UUID.
@@ -192,98 +224,4 @@ pub fn outcome(problem: &Problem, id: &str, support_code: &str, format: Format) 
         ("issue", Part::List(vec![Part::Object(issue)])),
     ];
     written(&Part::Resource("OperationOutcome", outcome), format)
-}
-
-fn coding(system: &str, code: &str) -> Part {
-    Part::Object(vec![
-        ("system", Part::text(system)),
-        ("code", Part::text(code)),
-    ])
-}
-
-type Members = Vec<(&'static str, Part)>;
-
-/// A reply before it is written; members in the order that FHIR XML wants.
-enum Part {
-    Text(String),
-    List(Vec<Self>),
-    Object(Members),
-    Resource(&'static str, Members),
-}
-
-impl Part {
-    fn text(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl Serialize for Part {
-    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        let (kind, members) = match self {
-            Self::Text(text) => return out.serialize_str(text),
-            Self::List(items) => return out.collect_seq(items),
-            Self::Object(members) => (None, members),
-            Self::Resource(kind, members) => (Some(kind), members),
-        };
-        let mut map = out.serialize_map(None)?;
-        if let Some(kind) = kind {
-            map.serialize_entry("resourceType", kind)?;
-        }
-        for (name, part) in members {
-            map.serialize_entry(name, part)?;
-        }
-        map.end()
-    }
-}
-
-fn written(part: &Part, format: Format) -> Vec<u8> {
-    match format {
-        // Texts and lists with text keys: there is nothing that JSON could not hold.
-        Format::Json => serde_json::to_vec(part).unwrap_or_default(),
-        Format::Xml => {
-            let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-            if let Part::Resource(kind, members) = part {
-                element(kind, " xmlns=\"http://hl7.org/fhir\"", members, &mut out);
-            }
-            out.into_bytes()
-        }
-    }
-}
-
-fn element(name: &str, attributes: &str, members: &Members, out: &mut String) {
-    out.push_str(&format!("<{name}{attributes}>"));
-    for (name, part) in members {
-        match part {
-            Part::List(items) => items.iter().for_each(|item| member(name, item, out)),
-            Part::Text(_) | Part::Object(_) | Part::Resource(..) => member(name, part, out),
-        }
-    }
-    out.push_str(&format!("</{name}>"));
-}
-
-fn member(name: &str, part: &Part, out: &mut String) {
-    match part {
-        Part::Text(text) => out.push_str(&format!("<{name} value=\"{}\"/>", escape(text.as_str()))),
-        // FHIR has no list directly in a list.
-        Part::List(items) => items.iter().for_each(|item| member(name, item, out)),
-        Part::Object(members) => {
-            // The address of an extension is the one attribute besides `value`.
-            let (attributes, rest): (Vec<_>, Vec<_>) =
-                members.iter().partition(|(inner, _)| *inner == "url");
-            let url = attributes.first().and_then(|(_, part)| match part {
-                Part::Text(text) => Some(format!(" url=\"{}\"", escape(text.as_str()))),
-                Part::List(_) | Part::Object(_) | Part::Resource(..) => None,
-            });
-            out.push_str(&format!("<{name}{}>", url.unwrap_or_default()));
-            for (inner, part) in rest {
-                member(inner, part, out);
-            }
-            out.push_str(&format!("</{name}>"));
-        }
-        Part::Resource(kind, members) => {
-            out.push_str(&format!("<{name}>"));
-            element(kind, "", members, out);
-            out.push_str(&format!("</{name}>"));
-        }
-    }
 }

@@ -1,7 +1,8 @@
-//! The ServiceRequest in focus: a new referral, or the revocation of one sent before.
+//! The ServiceRequest in focus: a new referral, or a change or the revocation of one sent before.
 
 use zeroize::Zeroizing;
 
+use crate::domain::codes::UpdateCode;
 use crate::domain::time::When;
 
 use super::bundle::{Bundle, Entry, Header, Reason, reference_of};
@@ -10,7 +11,7 @@ use super::shape::{
     ANNOTATION, ENCOUNTER, Fields, IDENTIFIER, LeftBehind, MESSAGE_HEADER, PERIOD, REFERENCE,
     SERVICE_REQUEST,
 };
-use super::{Message, NewReferral, Revocation, Urgency, consent, moment, patient};
+use super::{Message, NewReferral, Revocation, Update, Urgency, consent, moment, patient};
 
 /// Longest note taken, in characters; a longer one is left behind whole.
 pub const NOTE_CHARS_MAX: usize = 1_000;
@@ -29,12 +30,18 @@ const READ_IN_NEW: [&str; 5] = [
     "Encounter",
     "Consent",
 ];
+const READ_IN_UPDATE: [&str; 3] = ["MessageHeader", "ServiceRequest", "Patient"];
 const READ_IN_REVOCATION: [&str; 2] = ["MessageHeader", "ServiceRequest"];
 
 const NO_FOCUS: &str = "must refer to one ServiceRequest in the message";
 const NEW_STATUS: &str = "must be active in a new referral";
-const UPDATE_STATUS: &str = "must be revoked or entered-in-error in an update; to change a referral, revoke it and send a \
-     new one";
+const UPDATE_STATUS: &str =
+    "must be active or on-hold in an update that changes something, or revoked or entered-in-error";
+const NO_CHANGE: &str = "says nothing that an update can tell: a priority above routine, how to \
+     reach her (in her own Patient), or our extension `update` with a closed code";
+const ONLY_IN_UPDATES: &str = "is for updates only (reason update, status active)";
+const UPDATE_CODE: &str = "must be a closed code of updates, such as stop_calling; GET /v1/codes \
+     lists them";
 const INTENT: &str = "must be an intent of requests in FHIR R4, such as plan";
 const NO_SUBJECT: &str = "must refer to one Patient in the message";
 const NOT_PERFORM: &str = "asks that something is not done, which is not a referral";
@@ -63,11 +70,14 @@ pub(super) fn read(
             let element = request.path_of("status");
             return Err(Problem::new(Kind::WrongMessage, element, NEW_STATUS));
         }
+        (Reason::Update, "active") => return update(bundle, header, focus, &request, false, left),
+        (Reason::Update, "on-hold") => return update(bundle, header, focus, &request, true, left),
         (Reason::Update, _) => {
             let element = request.path_of("status");
             return Err(Problem::new(Kind::WrongMessage, element, UPDATE_STATUS));
         }
     }
+    only_in_updates(&request)?;
     check_meaning(&request, left)?;
     let her = subject(bundle, &request, left)?;
     let journey = journey(bundle, &request, left)?;
@@ -111,6 +121,7 @@ fn revocation(
     request: &Fields<'_>,
     left: &mut LeftBehind,
 ) -> Result<Message, Problem> {
+    only_in_updates(request)?;
     let external_refs = external_refs(focus, request, left)?;
     if request.one("note").is_some() {
         left.add(request.path_of("note"));
@@ -126,7 +137,80 @@ fn revocation(
     }))
 }
 
-fn unread(bundle: &Bundle<'_>, read: &[&str], left: &mut LeftBehind) {
+/// What has changed about a referral sent before. Of her nothing is read but whether a way to reach
+/// her stands there: that there is another one is told at once, so that nobody rings the old one.
+fn update(
+    bundle: &Bundle<'_>,
+    header: Header,
+    focus: &Entry<'_>,
+    request: &Fields<'_>,
+    on_hold: bool,
+    left: &mut LeftBehind,
+) -> Result<Message, Problem> {
+    check_meaning(request, left)?;
+    let her = subject(bundle, request, left)?;
+    let mut codes = update_codes(request)?;
+    if her.resource.first("telecom").is_some() || her.resource.first("contact").is_some() {
+        codes.push(UpdateCode::SafeContactChanged);
+        // The words of the reply say what to do about it.
+        left.add("Patient.telecom");
+    }
+    // The period is that of the first message; only a priority that is said counts.
+    match request.text("priority", left)? {
+        Some("urgent" | "asap" | "stat") => codes.push(UpdateCode::RiskRaised),
+        Some("routine") | None => {}
+        Some(_) => {
+            let element = request.path_of("priority");
+            return Err(Problem::new(Kind::Value, element, PRIORITY));
+        }
+    }
+    if on_hold {
+        codes.push(UpdateCode::StopCalling);
+    }
+    codes.sort_unstable();
+    codes.dedup();
+    if codes.is_empty() {
+        return Err(Problem::new(Kind::Required, "ServiceRequest", NO_CHANGE));
+    }
+    let external_refs = external_refs(focus, request, left)?;
+    if request.one("note").is_some() {
+        left.add(request.path_of("note"));
+    }
+    unread(bundle, &READ_IN_UPDATE, left);
+    Ok(Message::Update(Update {
+        message_id: header.message_id,
+        reply_to: header.reply_to,
+        destination_dos: header.destination,
+        external_refs,
+        codes,
+        left_behind: std::mem::take(left).into_paths(),
+    }))
+}
+
+/// Whoever sends a code believes that it is told.
+fn only_in_updates(request: &Fields<'_>) -> Result<(), Problem> {
+    match request.own("update").next() {
+        None => Ok(()),
+        Some(_) => {
+            let element = request.path_of("extension(update)");
+            Err(Problem::new(Kind::WrongMessage, element, ONLY_IN_UPDATES))
+        }
+    }
+}
+
+/// The closed codes that a message carries in so many words.
+pub(super) fn update_codes(fields: &Fields<'_>) -> Result<Vec<UpdateCode>, Problem> {
+    let texts = fields.own_texts("update", "valueCode")?;
+    let codes = texts.iter().map(|text| {
+        UpdateCode::parse(text).ok_or_else(|| {
+            let element = fields.path_of("extension(update)");
+            Problem::new(Kind::Value, element, UPDATE_CODE)
+        })
+    });
+    codes.collect()
+}
+
+pub(super) fn unread(bundle: &Bundle<'_>, read: &[&str], left: &mut LeftBehind) {
     for entry in &bundle.entries {
         if !read.contains(&entry.kind) {
             left.add(entry.kind);

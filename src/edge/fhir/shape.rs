@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::part::OWN;
 use super::problem::{Kind, Problem};
 use super::tree::{Node, Value};
 
@@ -18,9 +19,14 @@ const MODIFIER: &str =
     "changes the meaning of what it stands in and is not understood; leave it out";
 const NOT_OBJECT: &str = "must be an element with elements in it, not a value";
 const NOT_TEXT: &str = "must be text";
+const NOT_OURS: &str = "there is no such extension of ours here; the ones that there are stand in \
+     the CapabilityStatement's documentation";
+const OWN_VALUE: &str = "must have one value of the kind that this extension has, and nothing else";
+const OWN_FLAG: &str = "must have valueBoolean true or false, and nothing else";
 const RESOURCE: &str = "a resource may stand only in Bundle.entry.resource";
 
-/// The elements of one type. A name that ends in `*` may be repeated.
+/// The elements of one type. A name that ends in `*` may be repeated; one that begins with
+/// `extension:` is an extension of ours.
 pub(super) struct Shape {
     /// Read by this module.
     pub(super) read: &'static [&'static str],
@@ -32,7 +38,7 @@ pub(super) struct Shape {
 
 /// What every resource has.
 const RESOURCE_ENVELOPE: [&str; 3] = ["id", "meta", "language"];
-const RESOURCE_LEFT: [&str; 3] = ["text", "contained*", "extension*"];
+const RESOURCE_LEFT: [&str; 2] = ["text", "contained*"];
 /// May change what an element means, so whoever does not know them must refuse.
 const MODIFIERS: [&str; 2] = ["modifierExtension", "implicitRules"];
 
@@ -67,6 +73,11 @@ pub(super) const DESTINATION: Shape = Shape {
 pub(super) const SOURCE: Shape = Shape {
     read: &["endpoint"],
     envelope: &["name", "software", "version", "contact"],
+    left: &[],
+};
+pub(super) const RESPONSE: Shape = Shape {
+    read: &["identifier", "code"],
+    envelope: &["details"],
     left: &[],
 };
 pub(super) const CODING: Shape = Shape {
@@ -130,6 +141,7 @@ pub(super) const HOLDER: Shape = Shape {
 };
 pub(super) const SERVICE_REQUEST: Shape = Shape {
     read: &[
+        "extension:update*",
         "identifier*",
         "status",
         "intent",
@@ -331,21 +343,23 @@ impl<'a> Fields<'a> {
         } else {
             &["id"]
         };
-        let no_place: &[&str] = if resource {
-            &RESOURCE_LEFT
-        } else {
-            &["extension*"]
-        };
+        let no_place: &[&str] = if resource { &RESOURCE_LEFT } else { &[] };
         for field in &node.fields {
             let name = field.name.as_str();
             let here = || format!("{path}.{name}");
             if MODIFIERS.contains(&name) {
                 return Err(Problem::new(Kind::Value, here(), MODIFIER));
             }
+            if name == "extension" {
+                extensions(&path, &field.items, shape, left)?;
+                continue;
+            }
             let read = known(shape.read, name);
             let ignored = known(shape.envelope, name).or_else(|| known(envelope, name));
-            let unread = known(shape.left, name).or_else(|| known(no_place, name));
-            let Some(many) = read.or(ignored).or(unread) else {
+            let taken = read.or(ignored);
+            let unread = || known(shape.left, name).or_else(|| known(no_place, name));
+            let unread = if taken.is_some() { None } else { unread() };
+            let Some(many) = taken.or(unread) else {
                 return Err(Problem::new(Kind::Structure, here(), UNKNOWN));
             };
             if many == Many::No && field.items.len() > 1 {
@@ -355,13 +369,7 @@ impl<'a> Fields<'a> {
                 return Err(Problem::new(Kind::Structure, here(), LIST));
             }
             if unread.is_some() {
-                if name == "extension" {
-                    for item in &field.items {
-                        left.add(extension_path(&path, item));
-                    }
-                } else {
-                    left.add(here());
-                }
+                left.add(here());
             }
         }
         Ok(Self { node, path })
@@ -389,6 +397,48 @@ impl<'a> Fields<'a> {
             Some(node) => text_of(node, &self.path_of(name), left),
             None => Ok(None),
         }
+    }
+
+    /// The extensions of ours of one name.
+    pub(super) fn own(&self, name: &str) -> impl Iterator<Item = &'a Node> {
+        let url = format!("{OWN}StructureDefinition/{name}");
+        let all = self.node.all("extension").iter();
+        all.filter(move |item| item.first("url").and_then(Node::text) == Some(url.as_str()))
+    }
+
+    /// The text of the one extension of ours of a name, whose value is in `kind`.
+    pub(super) fn own_text(&self, name: &str, kind: &str) -> Result<Option<&'a str>, Problem> {
+        match self.own(name).next() {
+            Some(node) => self.own_text_of(name, kind, node).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The texts of all extensions of ours of a name.
+    pub(super) fn own_texts(&self, name: &str, kind: &str) -> Result<Vec<String>, Problem> {
+        self.own(name)
+            .map(|node| self.own_text_of(name, kind, node).map(str::to_owned))
+            .collect()
+    }
+
+    fn own_text_of(&self, name: &str, kind: &str, node: &'a Node) -> Result<&'a str, Problem> {
+        let text = node.first(kind).and_then(Node::text);
+        text.filter(|_| node.fields.len() == 2).ok_or_else(|| {
+            let element = self.path_of(&format!("extension({name})"));
+            Problem::new(Kind::Value, element, OWN_VALUE)
+        })
+    }
+
+    /// What one extension of ours says that is true or false; false where it is not given.
+    pub(super) fn own_flag(&self, name: &str) -> Result<bool, Problem> {
+        let Some(node) = self.own(name).next() else {
+            return Ok(false);
+        };
+        let flag = node.first("valueBoolean").and_then(Node::flag);
+        flag.filter(|_| node.fields.len() == 2).ok_or_else(|| {
+            let element = self.path_of(&format!("extension({name})"));
+            Problem::new(Kind::Value, element, OWN_FLAG)
+        })
     }
 
     pub(super) fn required(
@@ -426,6 +476,46 @@ pub(super) fn text_of<'a>(
         Value::Number(_) | Value::Flag(_) => Err(Problem::new(Kind::Structure, path, NOT_TEXT)),
         Value::Nothing | Value::Text(_) | Value::Untyped(_) => Ok(node.text()),
     }
+}
+
+/// Ours are read where they have a place, and refused elsewhere, because whoever sends one believes
+/// that it counts. Those of others are left behind.
+fn extensions(
+    path: &str,
+    items: &[Node],
+    shape: &Shape,
+    left: &mut LeftBehind,
+) -> Result<(), Problem> {
+    let mut seen: Vec<&str> = Vec::new();
+    for item in items {
+        let url = item.first("url").and_then(Node::text).unwrap_or_default();
+        let Some(rest) = url.strip_prefix(OWN) else {
+            left.add(extension_path(path, item));
+            continue;
+        };
+        let name = rest
+            .strip_prefix("StructureDefinition/")
+            .unwrap_or_default();
+        let many = shape.read.iter().find_map(|known| {
+            let known = known.strip_prefix("extension:")?;
+            match known.strip_suffix('*') {
+                Some(known) => (known == name).then_some(Many::Yes),
+                None => (known == name).then_some(Many::No),
+            }
+        });
+        let here = |name: &str| format!("{path}.extension({name})");
+        match many {
+            None => {
+                let element = format!("{path}.extension");
+                return Err(Problem::new(Kind::Structure, element, NOT_OURS));
+            }
+            Some(Many::No) if seen.contains(&name) => {
+                return Err(Problem::new(Kind::Structure, here(name), TWICE));
+            }
+            Some(Many::No | Many::Yes) => seen.push(name),
+        }
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -466,53 +556,5 @@ fn extension_path(path: &str, extension: &Node) -> String {
         format!("{path}.extension({name})")
     } else {
         format!("{path}.extension")
-    }
-}
-
-/// The resource types of FHIR R4 (4.0.1), so that a misspelt one is refused, not left behind.
-pub(super) fn is_resource_type(name: &str) -> bool {
-    const TYPES: &str = " Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment \
-        AppointmentResponse AuditEvent Basic Binary BiologicallyDerivedProduct BodyStructure \
-        Bundle CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem \
-        ChargeItemDefinition Claim ClaimResponse ClinicalImpression CodeSystem Communication \
-        CommunicationRequest CompartmentDefinition Composition ConceptMap Condition Consent \
-        Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse \
-        DetectedIssue Device DeviceDefinition DeviceMetric DeviceRequest DeviceUseStatement \
-        DiagnosticReport DocumentManifest DocumentReference EffectEvidenceSynthesis Encounter \
-        Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare EventDefinition Evidence \
-        EvidenceVariable ExampleScenario ExplanationOfBenefit FamilyMemberHistory Flag Goal \
-        GraphDefinition Group GuidanceResponse HealthcareService ImagingStudy Immunization \
-        ImmunizationEvaluation ImmunizationRecommendation ImplementationGuide InsurancePlan \
-        Invoice Library Linkage List Location Measure MeasureReport Media Medication \
-        MedicationAdministration MedicationDispense MedicationKnowledge MedicationRequest \
-        MedicationStatement MedicinalProduct MedicinalProductAuthorization \
-        MedicinalProductContraindication MedicinalProductIndication \
-        MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured \
-        MedicinalProductPackaged MedicinalProductPharmaceutical \
-        MedicinalProductUndesirableEffect MessageDefinition MessageHeader MolecularSequence \
-        NamingSystem NutritionOrder Observation ObservationDefinition OperationDefinition \
-        OperationOutcome Organization OrganizationAffiliation Parameters Patient \
-        PaymentNotice PaymentReconciliation Person PlanDefinition Practitioner \
-        PractitionerRole Procedure Provenance Questionnaire QuestionnaireResponse \
-        RelatedPerson RequestGroup ResearchDefinition ResearchElementDefinition \
-        ResearchStudy ResearchSubject RiskAssessment RiskEvidenceSynthesis Schedule \
-        SearchParameter ServiceRequest Slot Specimen SpecimenDefinition StructureDefinition \
-        StructureMap Subscription Substance SubstanceNucleicAcid SubstancePolymer \
-        SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial \
-        SubstanceSpecification SupplyDelivery SupplyRequest Task TerminologyCapabilities \
-        TestReport TestScript ValueSet VerificationResult VisionPrescription ";
-    TYPES.split_ascii_whitespace().any(|known| known == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resource_type_is_one_of_fhir_r4() {
-        assert!(is_resource_type("Patient") && is_resource_type("Account"));
-        assert!(
-            !is_resource_type("Passport") && !is_resource_type("") && !is_resource_type("patient")
-        );
     }
 }

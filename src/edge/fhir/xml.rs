@@ -35,17 +35,20 @@ const ATTRIBUTE: &str =
 const ATTRIBUTES: &str = "an element has more than 16 attributes";
 const ONE_RESOURCE: &str = "must hold one resource and nothing else";
 
+/// `root` is the resource that should come: what is wrong before any element begins is named so.
+///
 /// # Errors
 /// Anything that is not one FHIR XML document within the limits.
-pub(super) fn parse(bytes: &[u8]) -> Result<Node, Problem> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Problem::whole(Kind::Structure, NOT_UTF8))?;
+pub(super) fn parse(bytes: &[u8], root: &'static str) -> Result<Node, Problem> {
+    let refuse = |says| Problem::new(Kind::Structure, root, says);
+    let text = std::str::from_utf8(bytes).map_err(|_| refuse(NOT_UTF8))?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let mut read = Read::default();
     match read.document(text) {
         Ok(node) => Ok(node),
         Err(says) => Err(match read.path() {
             Some(path) => Problem::new(Kind::Structure, path, says),
-            None => Problem::whole(Kind::Structure, says),
+            None => refuse(says),
         }),
     }
 }
@@ -119,6 +122,8 @@ impl Read {
         if !is_name(name) || name.starts_with('_') {
             return Err(BAD_NAME);
         }
+        // Open already, so that an error in its attributes names it.
+        self.open.push((name.to_owned(), Node::empty()));
         let mut node = Node::empty();
         attributes(start, |name, value| {
             let value = Value::Untyped(clean(value)?);
@@ -129,7 +134,9 @@ impl Read {
             }
             Ok(())
         })?;
-        self.open.push((name.to_owned(), node));
+        if let Some((_, open)) = self.open.last_mut() {
+            *open = node;
+        }
         Ok(())
     }
 

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::reply::{self, Rendered};
-use super::{API_VERSION, App};
+use super::{API_VERSION, App, fhir};
+use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, IdempotencyKey, RequestDigest, UserName};
 use crate::domain::codes::{Action, Purpose, Role};
 use crate::domain::id::Id;
@@ -308,6 +309,11 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| shape(&error))
 }
 
+/// A form that another notation was read into: the same shape, the same refusals.
+pub fn parse_form<T: DeserializeOwned>(form: serde_json::Value) -> Result<T, Refusal> {
+    serde_json::from_value(form).map_err(|error| shape(&error))
+}
+
 fn too_deep(bytes: &[u8]) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in bytes {
@@ -380,6 +386,7 @@ where
         // The server hands nobody on without a checked certificate.
         return reply::bare(&Refusal::CertificateNotAccepted);
     };
+    let voice = fhir::voice(&parts);
     let body = read_body(body, route.body_bytes_max, BODY_WITHIN).await;
     let (body, unread) = match body {
         Ok(body) => (body, None),
@@ -393,7 +400,7 @@ where
     let (user, role, bad_caller) = match caller {
         Ok((user, role)) => (user, role, None),
         Err(Halt::Refuse(refusal)) => (unknown_user(), Role::Triage, Some(refusal)),
-        Err(Halt::Fault(fault)) => return reply::fault(&app, received, &fault).await,
+        Err(Halt::Fault(fault)) => return reply::fault(&app, received, &fault, voice).await,
     };
     let unfit = unread
         .or(bad_caller)
@@ -427,14 +434,21 @@ where
     };
     match rendered {
         Ok(rendered) => reply::send(&app, received, rendered).await,
-        Err(fault) => reply::fault(&app, received, &fault).await,
+        Err(fault) => reply::fault(&app, received, &fault, voice).await,
     }
 }
 
 /// Logs a refusal of the edge's own, and renders it.
 async fn refuse(call: &Call, refusal: Refusal) -> Result<Rendered, Fault> {
+    let voice = fhir::voice(&call.parts);
     if only_counted(&refusal) && !call.app.counts(&call.peer) {
-        return Ok(reply::unlogged(call, &refusal));
+        return Ok(match voice {
+            None => reply::unlogged(call, &refusal),
+            Some(format) => {
+                let code = call.app.gateway.entropy().id("support code").short();
+                fhir::refusal(call, &refusal, &code, format)
+            }
+        });
     }
     let mut attempt = match call.attempt() {
         Ok(attempt) => attempt,
@@ -443,7 +457,13 @@ async fn refuse(call: &Call, refusal: Refusal) -> Result<Rendered, Fault> {
     // What never reached the pipeline uses up no key.
     attempt.idempotency = None;
     let answered: Answered = call.app.gateway.refuse(attempt, refusal).await?;
-    Ok(reply::render(call, answered))
+    Ok(match (voice, &answered.answer) {
+        (Some(format), Answer::Refused(refusal)) => {
+            let code = answered.receipt.leaf.id().short();
+            fhir::refusal(call, refusal, &code, format)
+        }
+        (Some(_) | None, _) => reply::render(call, answered),
+    })
 }
 
 /// Unparsable, oversized and too many: one leaf for each caller and minute.

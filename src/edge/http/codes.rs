@@ -10,7 +10,14 @@ use super::App;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
-    AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, Authority, Capacity, CloseOutcome, Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, DeclineReason, Delivery, Direction, EmergencyReason, EntryAbout, GivenBy, Grade, GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer, LawfulKeeping, MoreTimeReason, Need, OffenceGroup, OrgKind, Parent, PartyRole, PriorityCategory, Purpose, ReplyCode, ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason, StopUseReply, Taint, TransferMode, UpdateCode, WithdrawalScope, Withheld, WorkerGender, WrongHold, YesNoUnknown,
+    AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, Authority, Capacity,
+    CloseOutcome, Competence, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength,
+    DataClass, DeclineReason, Delivery, Direction, EmergencyReason, EntryAbout, GivenBy, Grade,
+    GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer, LawfulKeeping,
+    MoreTimeReason, Need, OffenceGroup, OrgKind, Parent, PartyRole, PriorityCategory, Purpose,
+    ReplyCode, ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason, StopUseReply,
+    Taint, TransferMode, UpdateCode, WithdrawalScope, Withheld, WorkerGender, WrongHold,
+    YesNoUnknown,
 };
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
@@ -136,6 +143,7 @@ pub async fn codes() -> Response {
         "close_outcome": CloseOutcome,
         "competence": Competence,
         "consent_decision": ConsentDecision,
+        "consent_depth": ConsentDepth,
         "consent_how": ConsentHow,
         "consent_strength": ConsentStrength,
         "data_class": DataClass,

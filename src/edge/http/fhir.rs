@@ -1,260 +1,102 @@
-//! `POST /fhir/$process-message`: a BaRS referral message becomes an offer, or is refused with an
-//! `OperationOutcome` that names the element. The message itself is never stored.
+//! FHIR over HTTP: what every route under `/fhir` shares. A refusal is an `OperationOutcome`, whatever
+//! refused; a reply is written as it is wanted, filled up and timed like every other.
 
-use std::sync::Arc;
+pub mod assessments;
+pub mod consents;
+pub mod message;
+pub mod metadata;
+pub mod referrals;
 
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
 
-use super::App;
-use super::call::{Call, Halt, Route, handle};
-use super::reply::Rendered;
+use super::call::{Call, Halt};
+use super::reply::{NOTHING_SAYS, Rendered};
 use crate::domain::answer::Answer;
-use crate::domain::attempt::{Attempt, Entropy, IdempotencyKey};
-use crate::domain::codes::{
-    Action, Competence, ConsentDecision, ConsentHow, ConsentStrength, DataClass, Direction,
-    GivenBy, Interpreter, OffenceGroup, PartyRole, Purpose, ReportedToPolice, WorkerGender,
-    YesNoUnknown,
-};
-use crate::domain::consent::{CONSENT_DAYS_MAX, Consent, Opens, Recipients};
-use crate::domain::counterfoil::Counterfoil;
-use crate::domain::firewall::hold::Unread;
-use crate::domain::id::{ConsentId, Id};
-use crate::domain::journey::offering::Offer;
-use crate::domain::organisation::Service;
-use crate::domain::person::RawIdentifier;
-use crate::domain::referral::{ConsentGiven, Draft, Ground, Operational, UrgencyCode};
-use crate::domain::refusal::Refusal;
-use crate::edge::fhir::{
-    Acceptance, ConsentCode, Format, Kind, Message, NewReferral, Problem, Received, Revocation,
-    Urgency, accepted, element_of, outcome,
-};
+use crate::domain::attempt::{Entropy, IdempotencyKey};
+use crate::domain::id::Id;
+use crate::domain::person::FieldError;
+use crate::domain::refusal::{HELD_BACK_RETRY_S, Refusal};
+use crate::edge::fhir::{Format, Kind, Problem, outcome};
 use crate::pipeline::Answered;
 
-/// Takes an NHS BaRS referral message (`servicerequest-request`), FHIR R4, JSON or XML.
-#[utoipa::path(post, path = "/fhir/$process-message", tag = "fhir",
-    request_body(content = String, content_type = "application/fhir+json"),
-    responses((status = 200, description = "taken: a BaRS response message"),
-              (status = 422, description = "an OperationOutcome that names the element")))]
-pub async fn process_message(State(app): State<Arc<App>>, request: Request) -> Response {
-    handle(
-        app,
-        request,
-        Route::read(Action::OfferReferral),
-        async |call| process(call).await,
-    )
-    .await
-}
+/// How an error of the form is named in FHIR.
+type Naming = fn(&FieldError) -> Problem;
 
-async fn process(call: &Call) -> Result<Rendered, Halt> {
+/// A handler's own refusal, before it is logged.
+struct Stop(Problem, Format);
+
+/// How the body is written, and how the reply is wanted. A referral must not fail for a header about
+/// its reply, so what cannot be had is refused to readers only.
+fn formats(call: &Call) -> Result<(Format, Format), Stop> {
     let kind = call.header("content-type").unwrap_or_default();
-    let format = match Format::of_content_type(kind) {
-        Ok(format) => format,
-        Err(problem) => return refuse(call, problem, Format::Json).await,
-    };
-    let received = match Received::parse(&call.body, format) {
-        Ok(received) => received,
-        Err(problem) => return refuse(call, problem, format).await,
-    };
-    // The destination first, so that a message for someone else tells nothing about anyone.
-    let service = call.app.gateway.service_of(received.destination()).await?;
-    let Some(service) = service.filter(|service| service.takes_referrals) else {
-        return refuse(call, Problem::no_such_service(), format).await;
-    };
-    match received.read() {
-        Err(problem) => refuse(call, problem, format).await,
-        Ok(Message::New(new)) => offer(call, *new, &service, format).await,
-        Ok(Message::Revoke(revocation)) => revoke(call, &revocation, format).await,
-    }
-}
-
-async fn offer(
-    call: &Call,
-    mut new: NewReferral,
-    service: &Service,
-    format: Format,
-) -> Result<Rendered, Halt> {
-    let mut attempt = call.attempt()?;
-    let gateway = &call.app.gateway;
-    let Some(ground) = ground(&new, &attempt) else {
-        return refuse(call, new.consent.needed(), format).await;
-    };
-    if attempt.idempotency.is_none() {
-        attempt.idempotency = body_key(call, service);
-    }
-    let needed = new.consent.needed();
-    let (message_id, reply_to) = (new.message_id.clone(), new.reply_to.clone());
-    let destination = new.destination_dos.clone();
-    let draft = draft(&mut new, service, ground);
-    let identity = std::mem::take(&mut new.identity);
-    let resolved = match gateway.resolve(RawIdentifier::new(identity), attempt.when) {
-        Ok(resolved) => resolved,
-        Err(wrong) => return refuse_fields(call, &wrong, format).await,
-    };
-    let offer = match Offer::of(draft, resolved, attempt.when) {
-        Ok(offer) => offer,
-        Err(wrong) => return refuse_fields(call, &wrong, format).await,
-    };
-    let answered = gateway.offer(attempt, offer).await?;
-    let ids = Ids::new(&gateway.entropy());
-    let support_code = answered.receipt.leaf.id().short();
-    let receipt = answered.receipt.to_text();
-    let made = match &answered.answer {
-        Answer::Offered(offered) => {
-            // A note that the screen holds is left behind; the referral goes on (P12).
-            let mut left = offered.left_behind.clone();
-            left.extend((!offered.held.is_empty()).then(|| element_of("note").to_owned()));
-            left.sort();
-            left.dedup();
-            Some((offered.referral.id(), left))
+    match Format::of_content_type(kind) {
+        Ok(sent) => Ok((sent, reply_format(&call.parts, Some(sent)).unwrap_or(sent))),
+        Err(problem) => {
+            let wanted = reply_format(&call.parts, None).unwrap_or(Format::Json);
+            Err(Stop(problem, wanted))
         }
-        Answer::Replayed { made, told, .. } if told == "offered" => made.map(|id| (id, Vec::new())),
-        Answer::Replayed { told, .. } if told == "consent-needed" => None,
-        _ => None,
-    };
-    let Some((referral, left_behind)) = made else {
-        return Ok(refused(&answered, needed, format, &ids));
-    };
-    let referral = referral.to_string();
-    let body = accepted(
-        &Acceptance {
-            bundle_id: &ids.bundle,
-            header_id: &ids.header,
-            outcome_id: &ids.outcome,
-            encounter_id: &ids.encounter,
-            at: answered.at,
-            message_id: message_id.as_deref(),
-            reply_to: reply_to.as_deref(),
-            destination_dos: &destination,
-            referral: Some(&referral),
-            receipt: Some(&receipt),
-            replay: None,
-            support_code: &support_code,
-            left_behind: &left_behind,
-        },
-        format,
-    );
-    Ok(rendered(200, body, format))
-}
-
-async fn revoke(call: &Call, revocation: &Revocation, format: Format) -> Result<Rendered, Halt> {
-    let mut attempt = call.attempt()?;
-    attempt.action = Action::UpdateReferral;
-    let names = external_names(&revocation.destination_dos, &revocation.external_refs);
-    let answered = call.app.gateway.revoke(attempt, &names).await?;
-    let ids = Ids::new(&call.app.gateway.entropy());
-    if let Answer::Refused(refusal) = &answered.answer {
-        let problem = problem_of(refusal);
-        return Ok(refused(&answered, problem, format, &ids));
     }
-    let support_code = answered.receipt.leaf.id().short();
-    let receipt = answered.receipt.to_text();
-    let kept = answered.counterfoil.as_deref().map(Counterfoil::to_text);
-    // The same reply whether or not there was such an offer (F8).
-    let body = accepted(
-        &Acceptance {
-            bundle_id: &ids.bundle,
-            header_id: &ids.header,
-            outcome_id: &ids.outcome,
-            encounter_id: &ids.encounter,
-            at: answered.at,
-            message_id: revocation.message_id.as_deref(),
-            reply_to: revocation.reply_to.as_deref(),
-            destination_dos: &revocation.destination_dos,
-            referral: None,
-            receipt: Some(&receipt),
-            replay: kept.as_deref(),
-            support_code: &support_code,
-            left_behind: &revocation.left_behind,
-        },
-        format,
-    );
-    Ok(rendered(200, body, format))
 }
 
-/// Implied consent serves only between health bodies; policy decides, this only states it.
-fn ground(new: &NewReferral, attempt: &Attempt) -> Option<Ground> {
-    let strength = match new.consent.code {
-        ConsentCode::OptIn => ConsentStrength::Explicit,
-        ConsentCode::Implied => ConsentStrength::Implied,
-        ConsentCode::Missing | ConsentCode::Other | ConsentCode::OptOut => return None,
-    };
-    let now = attempt.when;
-    let longest = now.plus_days(CONSENT_DAYS_MAX);
-    let given_at = new.consent.from.or(new.authored_at).unwrap_or(now).min(now);
-    let consent = Consent {
-        id: ConsentId(Id::ZERO),
-        recorded_by: attempt.organisation().clone(),
-        decision: ConsentDecision::Permit,
-        strength,
-        opens: Opens::Share,
-        recipients: Recipients::default(),
-        classes: vec![
-            DataClass::Op,
-            DataClass::Id,
-            DataClass::Loc,
-            DataClass::Ip,
-            DataClass::Ft,
-        ],
-        purposes: vec![Purpose::Support],
-        items: Vec::new(),
-        given_by: GivenBy::Herself,
-        competence: Competence::Adult,
-        parent: None,
-        how: ConsentHow::Digital,
-        language: None,
-        interpreter: Interpreter::None,
-        other_party_present: YesNoUnknown::Unknown,
-        notice_version: None,
-        given_at,
-        from: given_at,
-        until: new.consent.until.unwrap_or(longest).min(longest),
-        review_at: None,
-        paused: false,
-        withdrawn_at: None,
-    };
-    Some(Ground::Consent(ConsentGiven {
-        consent,
-        recipients: Recipients::default(),
-    }))
+/// How a reader wants the reply.
+fn wanted(call: &Call) -> Result<Format, Stop> {
+    reply_format(&call.parts, None).map_err(|problem| Stop(problem, Format::Json))
 }
 
-fn draft(new: &mut NewReferral, service: &Service, ground: Ground) -> Draft {
-    Draft {
-        service: service.id.clone(),
-        operational: Operational {
-            direction: Direction::Health,
-            party_role: PartyRole::Victim,
-            offence_group: OffenceGroup::NoneDisclosed,
-            reported_to_police: ReportedToPolice::Unknown,
-            reported_at: None,
-            priority_categories: Vec::new(),
-            urgency: match new.urgency {
-                Urgency::High => UrgencyCode::High,
-                Urgency::Standard => UrgencyCode::Standard,
-            },
-            risk: None,
-            needs: Vec::new(),
-            area: None,
-            worker_gender: WorkerGender::Any,
-            epr: None,
-        },
-        // The identity goes to `resolve` apart from the draft.
-        identity: RawIdentifier::new(Default::default()),
-        safe_contact: Some(std::mem::take(&mut new.safe_contact)),
-        note: new
-            .note
-            .take()
-            .map(|mut note| Unread::new("note", std::mem::take(&mut *note))),
-        asides: Vec::new(),
-        ground,
-        agreed_timing: None,
-        externals: external_names(&new.destination_dos, &new.external_refs),
-        strict: false,
-        left_behind: std::mem::take(&mut new.left_behind),
+fn reply_format(parts: &Parts, sent: Option<Format>) -> Result<Format, Problem> {
+    let query = parts.uri.query().unwrap_or_default();
+    let format = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find_map(|(name, value)| (name == "_format").then_some(value));
+    let accept = parts.headers.get("accept");
+    let accept = accept.and_then(|value| value.to_str().ok());
+    Format::wanted(format, accept, sent)
+}
+
+/// For a call under `/fhir` that nothing here answers: how its refusal is to be written.
+pub fn voice(parts: &Parts) -> Option<Format> {
+    let path = parts.uri.path();
+    if path != "/fhir" && !path.starts_with("/fhir/") {
+        return None;
     }
+    let kind = parts.headers.get("content-type");
+    let kind = kind.and_then(|value| value.to_str().ok());
+    let sent = kind.and_then(|kind| Format::of_content_type(kind).ok());
+    Some(reply_format(parts, sent).unwrap_or(sent.unwrap_or(Format::Json)))
+}
+
+/// A refusal that was logged elsewhere, or that another leaf stands for.
+pub fn refusal(call: &Call, refusal: &Refusal, support_code: &str, format: Format) -> Rendered {
+    let id = Ids::new(&call.app.gateway.entropy()).outcome;
+    // What is wrong is a header or the address, so no element stands for it.
+    let problem = problem_of(refusal, |wrong| Problem::whole(Kind::Value, wrong.message));
+    let body = outcome(&problem, &id, support_code, format);
+    rendered(
+        call,
+        problem.kind().status(),
+        body,
+        format,
+        retry_of(refusal),
+    )
+}
+
+/// We failed: nothing was recorded, so nothing is told (P2).
+pub fn fault(entropy: &Entropy, format: Format) -> Rendered {
+    let problem = Problem::whole(
+        Kind::CannotRecord,
+        "we could not record this access, so we did not open it; try again in a moment",
+    );
+    let ids = Ids::new(entropy);
+    let code = entropy.id("support code").short();
+    bare(
+        problem.kind().status(),
+        outcome(&problem, &ids.outcome, &code, format),
+        format,
+        Some(1),
+    )
 }
 
 /// A sender's name for a referral means something only together with where it was sent.
@@ -265,13 +107,13 @@ fn external_names(destination: &str, references: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Health systems send no key of their own: the same body to the same service is the same request.
-fn body_key(call: &Call, service: &Service) -> Option<IdempotencyKey> {
+/// Health systems send no key of their own: the same body to the same place is the same request.
+fn body_key(call: &Call, place: &[&str]) -> Option<IdempotencyKey> {
     let mut hash = Sha256::new();
-    hash.update(service.id.as_str());
-    hash.update([0]);
-    hash.update(service.organisation.as_str());
-    hash.update([0]);
+    for part in place {
+        hash.update(part);
+        hash.update([0]);
+    }
     hash.update(&call.body);
     let digest: [u8; 32] = hash.finalize().into();
     let short = digest.first_chunk().copied().map(Id::from_bytes)?;
@@ -313,16 +155,46 @@ fn uuid(bytes: [u8; 16]) -> String {
     )
 }
 
-async fn refuse_fields(
+/// Runs a handler; its own refusal is logged, and said in FHIR.
+async fn answered(
     call: &Call,
-    wrong: &[crate::domain::person::FieldError],
-    format: Format,
+    handler: impl AsyncFnOnce(&Call) -> Result<Rendered, Refused>,
 ) -> Result<Rendered, Halt> {
-    let problem = wrong.first().map_or_else(
+    match handler(call).await {
+        Ok(rendered) => Ok(rendered),
+        Err(Refused::Halt(halt)) => Err(halt),
+        Err(Refused::Stop(Stop(problem, format))) => refuse(call, problem, format).await,
+    }
+}
+
+/// How a handler ends early.
+enum Refused {
+    /// As everywhere.
+    Halt(Halt),
+    Stop(Stop),
+}
+
+impl From<Stop> for Refused {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+impl<E> From<E> for Refused
+where
+    Halt: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Halt(Halt::from(error))
+    }
+}
+
+/// What is wrong with the fields of a form, the first of them.
+fn fields(wrong: &[FieldError], naming: Naming) -> Problem {
+    wrong.first().map_or_else(
         || Problem::whole(Kind::Value, "an element holds what it must not"),
-        Problem::of_field,
-    );
-    refuse(call, problem, format).await
+        naming,
+    )
 }
 
 /// Logs the refusal, and says it in FHIR.
@@ -333,6 +205,11 @@ async fn refuse(call: &Call, problem: Problem, format: Format) -> Result<Rendere
         Kind::ConsentNeeded => Refusal::ConsentNeeded,
         Kind::TooLong => Refusal::TooLarge,
         Kind::NotFound
+        | Kind::Nothing
+        | Kind::Answered
+        | Kind::NoRoute
+        | Kind::NoMethod
+        | Kind::NotAcceptable
         | Kind::Structure
         | Kind::MediaType
         | Kind::WrongMessage
@@ -347,29 +224,46 @@ async fn refuse(call: &Call, problem: Problem, format: Format) -> Result<Rendere
     let ids = Ids::new(&call.app.gateway.entropy());
     // What is wrong with the caller herself goes before what is wrong with her message.
     let problem = match &answered.answer {
-        Answer::Refused(refusal) if about_caller(refusal) => problem_of(refusal),
+        Answer::Refused(refusal) if about_caller(refusal) => problem_of(refusal, Problem::of_field),
         _ => problem,
     };
-    Ok(rendered_problem(&answered, &problem, format, &ids))
+    Ok(rendered_problem(call, &answered, &problem, format, &ids))
 }
 
-fn refused(answered: &Answered, needed: Problem, format: Format, ids: &Ids) -> Rendered {
+/// What is said where the answer is not the one that was asked for: the uniform nothing, a refusal, or
+/// what an earlier try came to.
+fn instead(call: &Call, answered: &Answered, naming: Naming, format: Format) -> Rendered {
+    let ids = Ids::new(&call.app.gateway.entropy());
     let problem = match &answered.answer {
-        Answer::Refused(Refusal::ConsentNeeded) => needed,
-        Answer::Replayed { told, .. } if told == "consent-needed" => needed,
-        Answer::Refused(refusal) => problem_of(refusal),
-        _ => Problem::whole(Kind::Forbidden, "this message was not taken"),
+        Answer::Refused(refusal) => {
+            let problem = problem_of(refusal, naming);
+            let support_code = answered.receipt.leaf.id().short();
+            let body = outcome(&problem, &ids.outcome, &support_code, format);
+            let retry = retry_of(refusal);
+            return rendered(call, problem.kind().status(), body, format, retry);
+        }
+        Answer::Replayed { told, .. } if told == "already-answered" => {
+            Problem::whole(Kind::Answered, ALREADY_ANSWERED)
+        }
+        Answer::Replayed { told, .. } if Refusal::is_code(told) => Problem::whole(
+            Kind::Value,
+            "this was refused before, for what it says; change it",
+        ),
+        _ => Problem::whole(Kind::Nothing, NOTHING_SAYS),
     };
-    rendered_problem(answered, &problem, format, ids)
+    rendered_problem(call, answered, &problem, format, &ids)
 }
 
-fn rendered_problem(answered: &Answered, problem: &Problem, format: Format, ids: &Ids) -> Rendered {
+fn rendered_problem(
+    call: &Call,
+    answered: &Answered,
+    problem: &Problem,
+    format: Format,
+    ids: &Ids,
+) -> Rendered {
     let support_code = answered.receipt.leaf.id().short();
-    rendered(
-        problem.kind().status(),
-        outcome(problem, &ids.outcome, &support_code, format),
-        format,
-    )
+    let body = outcome(problem, &ids.outcome, &support_code, format);
+    rendered(call, problem.kind().status(), body, format, None)
 }
 
 fn about_caller(refusal: &Refusal) -> bool {
@@ -379,13 +273,33 @@ fn about_caller(refusal: &Refusal) -> bool {
     )
 }
 
-/// A refusal about the caller, in the words of BaRS.
-fn problem_of(refusal: &Refusal) -> Problem {
+const ALREADY_ANSWERED: &str = "this has already been answered";
+
+/// A refusal in the words of BaRS.
+fn problem_of(refusal: &Refusal, naming: Naming) -> Problem {
     match refusal {
-        Refusal::CheckYourAnswers(wrong) => wrong.first().map_or_else(
-            || Problem::whole(Kind::Value, "an element holds what it must not"),
-            Problem::of_field,
-        ),
+        Refusal::CheckYourAnswers(wrong) => fields(wrong, naming),
+        Refusal::UnknownField { .. } => {
+            Problem::whole(Kind::Value, "there is no such extension here; leave it out")
+        }
+        Refusal::MissingField { name } => {
+            let needed = FieldError {
+                field: known_field(name),
+                message: "this is needed",
+            };
+            naming(&needed)
+        }
+        Refusal::ImmigrationContentFound(holds) => {
+            let message =
+                "a text holds words about immigration; remove them, no service needs them";
+            match holds.first() {
+                Some(hold) => naming(&FieldError {
+                    field: hold.field,
+                    message,
+                }),
+                None => Problem::whole(Kind::Value, message),
+            }
+        }
         Refusal::SlowDown { .. } => Problem::whole(Kind::SlowDown, "too many calls; wait"),
         Refusal::Restoring { .. } => Problem::whole(
             Kind::CannotRecord,
@@ -399,9 +313,23 @@ fn problem_of(refusal: &Refusal) -> Problem {
             Kind::Conflict,
             "this Idempotency-Key was used with another message; use a new key",
         ),
-        Refusal::ImmigrationContentFound(_) => Problem::whole(
-            Kind::Value,
-            "a text holds words about immigration; remove them, no service needs them",
+        Refusal::AlreadyAnswered => Problem::whole(Kind::Answered, ALREADY_ANSWERED),
+        Refusal::ExplanationNeeded => Problem::whole(Kind::Value, "say why, and send it again"),
+        Refusal::ConsentNeeded => Problem::new(
+            Kind::ConsentNeeded,
+            "Consent.policyRule",
+            "her consent is needed for this",
+        ),
+        Refusal::NotFound => Problem::whole(Kind::NoRoute, "there is nothing at this address"),
+        Refusal::MethodNotAllowed => {
+            Problem::whole(Kind::NoMethod, "this address does not take that method")
+        }
+        Refusal::TooLarge => {
+            Problem::whole(Kind::TooLong, "the body is longer than 256 KiB; send less")
+        }
+        Refusal::NotJson | Refusal::NoAttachments => Problem::whole(
+            Kind::MediaType,
+            "send application/fhir+json or application/fhir+xml",
         ),
         Refusal::SecondFactorNeeded => {
             Problem::whole(Kind::Forbidden, "a second factor is needed first")
@@ -416,16 +344,53 @@ fn problem_of(refusal: &Refusal) -> Problem {
         Refusal::PurposeNotAllowed { .. } => {
             Problem::whole(Kind::Forbidden, "the purpose is not open to this role")
         }
-        _ => Problem::whole(Kind::Forbidden, "the caller may not send this"),
+        Refusal::CertificateNotAccepted
+        | Refusal::OrganisationSuspended
+        | Refusal::PoliciesDoNotLoad(_)
+        | Refusal::ConfirmEmergency { .. }
+        | Refusal::PolicyFailed
+        | Refusal::CrossSite
+        | Refusal::NotEnrollable
+        | Refusal::SecondOrganisationNeeded => {
+            Problem::whole(Kind::Forbidden, "the caller may not send this")
+        }
     }
 }
 
-fn rendered(status: u16, body: Vec<u8>, format: Format) -> Rendered {
+/// The fields that a form may lack; a name from elsewhere is not repeated.
+fn known_field(name: &str) -> &'static str {
+    ["how", "other_party_present", "grade", "basis", "depth"]
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("id")
+}
+
+const fn retry_of(refusal: &Refusal) -> Option<u32> {
+    match refusal {
+        Refusal::SlowDown { retry_after_s } => Some(*retry_after_s),
+        _ if refusal.is_of_gateway() => Some(HELD_BACK_RETRY_S),
+        _ => None,
+    }
+}
+
+fn rendered(
+    call: &Call,
+    status: u16,
+    body: Vec<u8>,
+    format: Format,
+    retry_after_s: Option<u32>,
+) -> Rendered {
+    let mut rendered = bare(status, body, format, retry_after_s);
+    rendered.session = call.renewed_session();
+    rendered
+}
+
+fn bare(status: u16, body: Vec<u8>, format: Format, retry_after_s: Option<u32>) -> Rendered {
     Rendered {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         kind: format.content_type(),
         body,
-        retry_after_s: None,
+        retry_after_s,
         session: None,
         padded: true,
     }

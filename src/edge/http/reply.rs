@@ -21,6 +21,7 @@ use crate::domain::id::Id;
 use crate::domain::person::{SafeContact, Who};
 use crate::domain::referral::{PassOnBy, Referral, Update};
 use crate::domain::refusal::{HELD_BACK_RETRY_S, NO_ATTACHMENTS, Refusal};
+use crate::edge::fhir::Format;
 use crate::pipeline::{Answered, Fault, OpenedItem};
 
 /// Replies are filled up to a multiple of this many bytes.
@@ -29,6 +30,12 @@ pub const REPLY_BYTES_STEP: usize = 16 * 1024;
 /// The words of the uniform answer (3.0.5). They are the same whatever is held.
 pub const NOTHING_SAYS: &str = "There is nothing we can show you. This does not mean that there \
      is no risk or no record. Ask her; if in doubt call your safeguarding lead or 0808 2000 247.";
+
+/// The same words whatever there was, and whether or not a law keeps it (P5).
+pub const WITHDRAWN_SAYS: &str = "From now on nothing is shared on her word. What a law requires goes \
+     on, and what was already read cannot be unread. What was not delivered yet, if there was \
+     anything, opens for nobody any more; it is destroyed in the nights after, or later where a law \
+     requires that it be kept unread. You need no reason.";
 
 /// A reply before it is padded and timed.
 pub struct Rendered {
@@ -229,12 +236,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
             200,
             result(json!({
                 "effective_from": at.rfc3339(),
-                // The same words whatever there was, and whether or not a law keeps it (P5).
-                "says": "From now on nothing is shared on her word. What a law requires goes on, \
-                         and what was already read cannot be unread. What was not delivered yet, \
-                         if there was anything, opens for nobody any more; it is destroyed in the \
-                         nights after, or later where a law requires that it be kept unread. You \
-                         need no reason.",
+                "says": WITHDRAWN_SAYS,
             })),
         ),
         other => super::more::body(
@@ -548,9 +550,18 @@ async fn boundary(step: Duration, received: Instant) {
 }
 
 /// We failed: nothing was recorded, so nothing is told (P2).
-pub async fn fault(app: &Arc<App>, received: Instant, fault: &Fault) -> Response {
+pub async fn fault(
+    app: &Arc<App>,
+    received: Instant,
+    fault: &Fault,
+    voice: Option<Format>,
+) -> Response {
     app.metrics.faulted();
     tracing::error!(%fault, "a request could not be recorded");
+    if let Some(format) = voice {
+        let rendered = super::fhir::fault(&app.gateway.entropy(), format);
+        return send(app, received, rendered).await;
+    }
     let mut rendered = Rendered::json(
         503,
         &json!({

@@ -422,6 +422,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::domain::codes::Action;
+    use crate::domain::codes::ConsentDepth;
     use crate::domain::journey::trial;
 
     fn assessment() -> Value {
@@ -438,6 +439,7 @@ mod tests {
             "safe_person": "her sister",
             "safe_person_phone": "07700 900123",
             "consents": [{"decision": "permit", "how": "spoken", "other_party_present": "no",
+                "depth": "cards",
                 "recipients": {"organisations": ["lantern"]}}],
         })
     }
@@ -459,6 +461,32 @@ mod tests {
         assert_eq!(draft.consents.len(), 1);
         assert_eq!(draft.consents[0].opens, Opens::Share);
         assert_eq!(draft.consents[0].purposes, [ASSESSMENT_PURPOSE]);
+        assert_eq!(draft.consents[0].depth, Some(ConsentDepth::Cards));
+    }
+
+    #[test]
+    fn a_permit_says_how_far_it_reaches_and_a_refusal_does_not() {
+        let said = |change: fn(&mut Value)| {
+            let mut value = assessment();
+            change(&mut value["consents"][0]);
+            parse(value)
+        };
+        let wrong: [fn(&mut Value); 4] = [
+            |consent| consent["depth"] = json!(null),
+            |consent| consent["depth"] = json!("everything"),
+            |consent| consent["purposes"] = json!(["support"]),
+            |consent| consent["decision"] = json!("deny"),
+        ];
+        for change in wrong {
+            let errors = said(change).err().unwrap();
+            assert_eq!(errors[0].field, "consent.depth");
+        }
+        let refused = said(|consent| {
+            consent["decision"] = json!("deny");
+            consent["depth"] = json!(null);
+        });
+        let (_, draft) = refused.ok().unwrap();
+        assert_eq!(draft.consents[0].depth, None);
     }
 
     #[test]
@@ -524,7 +552,8 @@ mod tests {
         let attempt = trial::attempt("lantern", Action::QueryAssessments);
         let mut value = json!({
             "person": Id::from_bytes([7; 16]).to_string(),
-            "consent": {"decision": "permit", "how": "spoken", "other_party_present": "no"},
+            "consent": {"decision": "permit", "how": "spoken", "other_party_present": "no",
+                "depth": "answers"},
         });
         let sent: AssessmentQueryIn = serde_json::from_value(value.clone()).unwrap();
         let (_, consent) = sent.parse(&attempt).ok().unwrap();

@@ -90,6 +90,7 @@ pub fn assessment(assessed_at: When, recipient: &str) -> Value {
         );
         map.insert("classes".to_owned(), json!(["op", "sp"]));
         map.insert("purposes".to_owned(), json!(["prior_assessment"]));
+        map.insert("depth".to_owned(), json!("answers"));
     }
     json!({
         "identity": her(),
@@ -110,6 +111,7 @@ pub fn consent_to_ask(given_at: When) -> Value {
         map.insert("opens".to_owned(), json!("query"));
         map.insert("classes".to_owned(), json!(["op", "sp"]));
         map.insert("purposes".to_owned(), json!(["prior_assessment"]));
+        map.insert("depth".to_owned(), json!("answers"));
     }
     consent
 }

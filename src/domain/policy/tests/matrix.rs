@@ -225,7 +225,7 @@ fn who_may_do_what_for_which_purpose() {
       org_admin
         for administration
     read_consents
-      triage, adviser, clinician, social_worker, housing, legal_adviser
+      triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
         for support, safety_planning, prior_assessment, legal_advice
     take_subject_access
       triage, adviser, clinician, ed_senior, social_worker, housing
