@@ -83,7 +83,7 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 19] = [
+const IDENTITY: [&str; 21] = [
     "IdentityIn.address_line",
     "IdentityIn.birth_date",
     "IdentityIn.crime_ref",
@@ -101,6 +101,9 @@ const IDENTITY: [&str; 19] = [
     "AssessmentIn.safe_person_phone",
     "ProposalIn.totp_secret",
     "SecondFactorIn.code",
+    // Of her card: kept as a keyed token.
+    "AssessmentQueryIn.card_code",
+    "WithdrawalIn.card_code",
     // A whole message: what of it is taken goes into the same types.
     "/fhir/$process-message",
     // As it is registered; what cannot be enrolled is refused by name (F1).
@@ -184,9 +187,12 @@ const CLOSED: [(&str, &[&str]); 33] = [
             "notice_version",
             "given_at",
             "until",
+            "competence",
+            "parent",
+            "parent_is_other_party",
         ],
     ),
-    ("ConsentRecordIn", &["person"]),
+    ("ConsentRecordIn", &["person", "items", "review_at"]),
     ("ConsentWithdrawIn", &["person"]),
     ("DeclineIn", &["reason"]),
     ("EmergencyIn", &["referral", "person", "reason"]),
@@ -262,7 +268,9 @@ const CLOSED: [(&str, &[&str]); 33] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 6] = [
+const CLOSED_TOO: [(&str, &[&str]); 8] = [
+    ("CardIn", &["person"]),
+    ("StopUseReplyIn", &["reply", "ground"]),
     ("OrganisationIn", &["taint"]),
     // Policies and lists of words, which are about nobody.
     ("PageIn", &["name", "text"]),
