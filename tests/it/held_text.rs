@@ -83,7 +83,7 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 28] = [
+const IDENTITY: [&str; 30] = [
     "MovedIdentityIn.given_name",
     "MovedIdentityIn.family_name",
     "MovedIdentityIn.other_names",
@@ -107,6 +107,9 @@ const IDENTITY: [&str; 28] = [
     "AssessmentIn.safe_person_phone",
     "ProposalIn.totp_secret",
     "SecondFactorIn.code",
+    // Of her card: kept as a keyed token.
+    "AssessmentQueryIn.card_code",
+    "WithdrawalIn.card_code",
     // A whole message: what of it is taken goes into the same types.
     "/fhir/$process-message",
     "/fhir/Consent",
@@ -198,9 +201,12 @@ const CLOSED: [(&str, &[&str]); 33] = [
             "notice_version",
             "given_at",
             "until",
+            "competence",
+            "parent",
+            "parent_is_other_party",
         ],
     ),
-    ("ConsentRecordIn", &["person"]),
+    ("ConsentRecordIn", &["person", "items", "review_at"]),
     ("ConsentWithdrawIn", &["person"]),
     ("DeclineIn", &["reason"]),
     ("EmergencyIn", &["referral", "person", "reason"]),
@@ -276,7 +282,7 @@ const CLOSED: [(&str, &[&str]); 33] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 13] = [
+const CLOSED_TOO: [(&str, &[&str]); 15] = [
     ("AccessDeliverIn", &["how"]),
     ("AccessEntryIn", &["about", "basis", "withhold"]),
     ("AccessRedactIn", &["entry", "withhold"]),
@@ -295,6 +301,8 @@ const CLOSED_TOO: [(&str, &[&str]); 13] = [
             "not_asked",
         ],
     ),
+    ("CardIn", &["person"]),
+    ("StopUseReplyIn", &["reply", "ground"]),
     ("OrganisationIn", &["taint"]),
     // Policies and lists of words, which are about nobody.
     ("PageIn", &["name", "text"]),

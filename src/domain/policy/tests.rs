@@ -191,6 +191,9 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::RecordConsent,
         Action::WithdrawConsent,
         Action::Withdraw,
+        Action::IssueCard,
+        Action::SettleWithdrawal,
+        Action::AnswerStopUse,
         Action::ScreenText,
     ];
     let governs = [

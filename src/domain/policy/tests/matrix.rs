@@ -193,10 +193,8 @@ fn who_may_do_what_for_which_purpose() {
     settle_withdrawal
       officer, vcop_unit
         for safety_planning, onward_referral, court_support
-      triage, adviser, clinician, social_worker, housing, legal_adviser
+      triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
         for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support
-      ed_senior
-        for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support, emergency
       marac_coordinator, marac_member
         for marac
       court_officer
@@ -210,10 +208,8 @@ fn who_may_do_what_for_which_purpose() {
     answer_stop_use
       officer, vcop_unit
         for safety_planning, onward_referral, court_support
-      triage, adviser, clinician, social_worker, housing, legal_adviser
+      triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
         for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support
-      ed_senior
-        for support, safety_planning, onward_referral, prior_assessment, legal_advice, court_support, emergency
       marac_coordinator, marac_member
         for marac
       court_officer
