@@ -187,6 +187,9 @@ fn who_may_do_what_for_which_purpose() {
     reject_link
       triage, adviser, clinician, ed_senior, social_worker, housing
         for support, safety_planning
+    transfer_referral
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral
     ");
 }
 
