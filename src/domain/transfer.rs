@@ -32,7 +32,7 @@ pub const RISKS_MAX: usize = 16;
 /// the same of everybody.
 pub const CONFLICT_QUESTION: &str = "Do you, or anybody on your staff, have a link to this area or \
      to anybody there that could put a person you help in danger? If so, or if you are not sure, \
-     decline with the reason conflict: you need not say which.";
+     do not accept: answer conflict. You need not say which.";
 
 /// On the referral of the service that hands her over.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -26,7 +26,7 @@ const LATER_NUMBER: &str = "07700 900888";
 /// What must never reach the first service: who takes her, and by which name it is known.
 const UNSAID: [&str; 6] = [
     "harbour",
-    "st-hildas",
+    "lowmarsh",
     "Harbour",
     "hackney-one",
     "hackney-two",
@@ -38,7 +38,7 @@ struct Story {
     met: Desk,
     charity: Desk,
     harbour: Desk,
-    hospital: Desk,
+    council: Desk,
     /// By which the officer and the charity know the first referral.
     sent: String,
     held: String,
@@ -110,7 +110,7 @@ impl Story {
             met,
             charity,
             harbour: town.desk("harbour").await,
-            hospital: town.desk("st-hildas").await,
+            council: town.desk("council-housing").await,
             sent,
             held,
             town,
@@ -282,7 +282,7 @@ async fn she_moves_and_the_first_service_never_learns_where_to() {
 async fn a_service_with_a_conflict_is_passed_over_and_the_first_sees_the_same() {
     let story = Story::start().await;
     open_service(&story.town, "hackney-one", "harbour", "helpline").await;
-    open_service(&story.town, "hackney-two", "st-hildas", "emergency").await;
+    open_service(&story.town, "hackney-two", "lowmarsh", "housing").await;
     let asked = story.transfer(&moves("hand_over")).await;
     assert_eq!(asked.result(), "transfer-waits", "{}", asked.whole());
     let before = story.held().await;
@@ -291,7 +291,7 @@ async fn a_service_with_a_conflict_is_passed_over_and_the_first_sees_the_same() 
     // The gateway picked one of the two; whichever it was declines.
     let mut order = Vec::new();
     for (desk, reason) in [(0, "conflict"), (1, "full")] {
-        let desks = [&story.harbour, &story.hospital];
+        let desks = [&story.harbour, &story.council];
         let mut found = None;
         for one in desks {
             if let Some(offer) = offered(one).await {
@@ -459,7 +459,7 @@ async fn the_wrong_person_is_taken_back_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_of_what_is_not_hers_tells_nothing() {
     let story = Story::start().await;
-    open_service(&story.town, "hackney-one", "st-hildas", "emergency").await;
+    open_service(&story.town, "hackney-one", "lowmarsh", "housing").await;
     let mut replies = Vec::new();
     for id in [
         story.sent.as_str(),

@@ -1,3 +1,5 @@
+//! Which services fit, when an overlap ends, and what is forgotten.
+
 use super::*;
 use crate::domain::codes::{OrgKind, Taint};
 use crate::domain::id::Id;

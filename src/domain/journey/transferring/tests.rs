@@ -5,7 +5,9 @@ use super::super::reading;
 use super::super::trial::*;
 use super::super::withdrawing::Wish;
 use super::*;
-use crate::domain::codes::{Action, DeclineReason, Direction, Grade, Instrument, WithdrawalScope};
+use crate::domain::codes::{
+    Action, DeclineReason, Direction, Grade, Instrument, Purpose, WithdrawalScope,
+};
 use crate::domain::decision::Listed;
 use crate::domain::person::{RawSafeContact, resolve};
 use crate::domain::ruling::Ruled;
@@ -462,7 +464,8 @@ fn its_sender_reads_the_three_words_and_no_more() {
         let sent = origin(town).id.id();
         let theirs = town.rules.aliases_of(&org("met"));
         let theirs = theirs.outward(AliasKind::Referral, sent);
-        let attempt = attempt("met", Action::ReadReferralStatus);
+        let mut attempt = attempt("met", Action::ReadReferralStatus);
+        attempt.purpose = Purpose::OnwardReferral;
         let done = town.run(attempt, |rules, attempt, known, keys| {
             reading::referral(rules, attempt, known, keys, theirs, &reading::Ask::Status)
         });

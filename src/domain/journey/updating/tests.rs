@@ -33,7 +33,10 @@ fn news(code: UpdateCode) -> News {
 }
 
 fn tells(town: &mut Town, at: &str, alias: Id, news: &News) -> Done {
-    let attempt = attempt(at, Action::UpdateReferral);
+    let mut attempt = attempt(at, Action::UpdateReferral);
+    if at == "met" {
+        attempt.purpose = Purpose::OnwardReferral;
+    }
     town.run(attempt, |rules, attempt, known, keys| {
         update(rules, attempt, known, keys, alias, news)
     })

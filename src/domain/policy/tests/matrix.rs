@@ -257,6 +257,9 @@ fn who_may_do_what_for_which_purpose() {
     deliver_subject_access
       ig_officer, caldicott, dpo
         for audit
+    transfer_referral
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral
     ");
 }
 
