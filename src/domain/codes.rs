@@ -217,7 +217,6 @@ codes!(
         ConfirmLink = "confirm_link",
         /// It is not: before anything was linked, or after.
         RejectLink = "reject_link",
-        /// One's own consents, as they were recorded.
         ReadConsents = "read_consents",
     }
 );
