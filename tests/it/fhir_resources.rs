@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::district::{CHARITIES, Caller, District, Said, Served, new_key};
 use super::fhir_desk::{
     JSON, Speaker, Spoken, XML, acceptance, assessment, consent, extension, named_element, new,
-    resource, response, revoked, update, written,
+    resource, response, revoked, update,
 };
 
 pub async fn hospital(district: &District, served: &Served) -> Caller {

@@ -14,13 +14,17 @@ const DOCUMENTATION: &str = "BaRS referral messages: new, update, revocation, an
 const SECURITY: &str = "TLS 1.3 with a client certificate of an enrolled organisation; a system says \
      who asks in Firedoor-User.";
 
-/// Resources, what may be done with each, and by what it may be looked for.
-const RESOURCES: [(&str, &[&str], &[(&str, &str)]); 4] = [
-    ("Consent", &["create", "read", "update"], &[]),
-    ("QuestionnaireResponse", &["create"], &[]),
-    ("ServiceRequest", &["read"], &[]),
-    ("Task", &["read", "search-type"], &[("focus", "reference")]),
+/// A resource, and what may be done with it.
+type Offered = (&'static str, &'static [&'static str]);
+
+const RESOURCES: [Offered; 4] = [
+    ("Consent", &["create", "read", "update"]),
+    ("QuestionnaireResponse", &["create"]),
+    ("ServiceRequest", &["read"]),
+    ("Task", &["read", "search-type"]),
 ];
+/// The one thing that can be looked for, and by what.
+const SEARCHED: (&str, &str) = ("Task", "focus");
 
 /// The statement. `version` is that of the API, a date.
 pub fn capability(version: &str, format: Format) -> Vec<u8> {
@@ -66,7 +70,7 @@ fn rest() -> Members {
             Part::text("http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"),
         ),
     ]);
-    let resources = RESOURCES.iter().map(|(kind, interactions, parameters)| {
+    let resources = RESOURCES.iter().map(|(kind, interactions)| {
         let interactions = interactions
             .iter()
             .map(|code| Part::Object(vec![("code", Part::text(code))]));
@@ -75,11 +79,12 @@ fn rest() -> Members {
             ("interaction", Part::List(interactions.collect())),
             ("versioning", Part::text("no-version")),
         ];
-        if !parameters.is_empty() {
-            let parameters = parameters.iter().map(|(name, kind)| {
-                Part::Object(vec![("name", Part::text(name)), ("type", Part::text(kind))])
-            });
-            members.push(("searchParam", Part::List(parameters.collect())));
+        if *kind == SEARCHED.0 {
+            let parameter = vec![
+                ("name", Part::text(SEARCHED.1)),
+                ("type", Part::text("reference")),
+            ];
+            members.push(("searchParam", Part::List(vec![Part::Object(parameter)])));
         }
         Part::Object(members)
     });

@@ -1,4 +1,4 @@
-//! What is answered.
+//! What is answered: to the letter, in JSON and XML, and without anything of her.
 
 use super::*;
 
