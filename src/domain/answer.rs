@@ -77,11 +77,24 @@ pub enum Answer {
     },
     Assessed {
         assessment: AssessmentId,
-        ticks: u16,
+        /// `None` where the tool counts nothing.
+        ticks: Option<u16>,
     },
-    /// Every assessment that may be shown, never the latest only (AS-05). Their ids and sources are
-    /// the gateway's own: outside, an id is an alias and a source is named only where F7 allows.
+    /// What the organisation recorded by mistake is gone.
+    AssessmentWithdrawn,
+    /// Its own of her, those that ended too.
+    OwnAssessments(Vec<Assessment>, Screened<Release>),
+    /// An earlier assessment exists, and no more.
+    AssessmentExists {
+        /// More than a name and a date of birth say that it is hers.
+        is_sure: bool,
+    },
+    /// The cards of every assessment that may be shown, never the latest only (AS-05). Their ids and
+    /// sources are the gateway's own: outside, an id is an alias and a source is named only where
+    /// F7 allows.
     Assessments(Vec<Assessment>, Screened<Release>),
+    /// Every answer of one.
+    ItemAnswers(Box<Assessment>, Screened<Release>),
     ReliedOn,
     /// The newest assessment of each source, and lines that are answered day and night.
     Emergency(Vec<Assessment>, Vec<String>, Screened<Release>),
@@ -273,6 +286,10 @@ impl Answer {
             Self::Consented { .. } => "consent-recorded",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Assessed { .. } => "assessment-recorded",
+            Self::AssessmentWithdrawn => "assessment-withdrawn",
+            Self::OwnAssessments(..) => "own-assessments",
+            Self::AssessmentExists { .. } => "assessment-exists",
+            Self::ItemAnswers(..) => "assessment-answers",
             Self::Assessments(..) => "assessments",
             Self::ReliedOn => "relied-on",
             Self::Emergency(..) => "emergency-view",
@@ -314,6 +331,9 @@ impl Answer {
         match self {
             Self::Released(..)
             | Self::Assessments(..)
+            | Self::AssessmentExists { .. }
+            | Self::ItemAnswers(..)
+            | Self::OwnAssessments(..)
             | Self::Emergency(..)
             | Self::Status(_)
             | Self::Sent(_)
@@ -340,6 +360,7 @@ impl Answer {
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
+            | Self::AssessmentWithdrawn
             | Self::Entries(_)
             | Self::Figures(_)
             | Self::Queue(_)
@@ -372,6 +393,8 @@ impl Answer {
         match self {
             Self::Released(_, release)
             | Self::Assessments(_, release)
+            | Self::OwnAssessments(_, release)
+            | Self::ItemAnswers(_, release)
             | Self::Emergency(_, _, release)
             | Self::ItemCollected { release, .. } => &release.value().parts,
             Self::Refused(_)
@@ -393,6 +416,8 @@ impl Answer {
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
+            | Self::AssessmentWithdrawn
+            | Self::AssessmentExists { .. }
             | Self::ReliedOn
             | Self::Entries(_)
             | Self::Report(_)
@@ -456,6 +481,10 @@ impl Answer {
             | Self::Consented { .. }
             | Self::Withdrawn { .. }
             | Self::Assessed { .. }
+            | Self::AssessmentWithdrawn
+            | Self::AssessmentExists { .. }
+            | Self::OwnAssessments(..)
+            | Self::ItemAnswers(..)
             | Self::Assessments(..)
             | Self::ReliedOn
             | Self::Emergency(..)

@@ -217,6 +217,10 @@ codes!(
         ConfirmLink = "confirm_link",
         /// It is not: before anything was linked, or after.
         RejectLink = "reject_link",
+        /// An organisation takes back what it recorded of the wrong woman, twice or by mistake.
+        WithdrawAssessment = "withdraw_assessment",
+        /// An organisation reads its own assessments of a person, those that ended too.
+        ReadOwnAssessments = "read_own_assessments",
     }
 );
 
@@ -364,27 +368,6 @@ codes!(
         ProviderOwn = "provider_own",
     }
 );
-
-impl Instrument {
-    /// The tools whose grade is a risk, which moves: it is shown for a short time only.
-    pub const fn is_risk(self) -> bool {
-        match self {
-            Self::SafelivesDash24 | Self::Dash27 | Self::Dara | Self::DashYe => true,
-            // A service's own tool is taken for one that measures risk.
-            Self::ProviderOwn => true,
-            Self::MhCommon | Self::NeedsStar => false,
-        }
-    }
-
-    /// Questions that the tool has, at most; more ticks than these would be made up.
-    pub const fn items_max(self) -> usize {
-        match self {
-            Self::SafelivesDash24 => 24,
-            Self::Dash27 => 27,
-            Self::Dara | Self::MhCommon | Self::NeedsStar | Self::DashYe | Self::ProviderOwn => 60,
-        }
-    }
-}
 
 codes!(
     /// Why a service asked again although it was shown an assessment.
@@ -591,8 +574,12 @@ mod tests {
     }
 }
 
+mod assessment;
 mod consent;
 mod governance;
+pub use assessment::{
+    DisagreementReason, JudgementReason, ReplaceHow, ReplaceReason, WithdrawnBecause,
+};
 pub use consent::{
     ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength, GivenBy, Interpreter,
 };

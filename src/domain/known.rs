@@ -248,17 +248,7 @@ impl Known {
         let linked = self.linked(from, tokens).into_iter();
         let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
         let linked: Vec<PersonId> = linked.map(|(id, _)| id).collect();
-        let record = |id: PersonId| {
-            self.people
-                .get(&id)
-                .and_then(|person| person.record.as_ref())
-        };
-        let apart = |one: PersonId, other: PersonId| {
-            record(one).zip(record(other)).is_some_and(|(one, other)| {
-                contradicts(&Evidence::between(&one.tokens, &other.tokens))
-            })
-        };
-        let has_rival = |one: PersonId| linked.iter().any(|other| apart(one, *other));
+        let has_rival = |one: PersonId| linked.iter().any(|other| self.contradict(one, *other));
         let is_confirmed = |one: PersonId| {
             let pair = from.and_then(|from| self.links.get(&LinkId::of(one, from)));
             from == Some(one) || pair.is_some_and(Linkage::is_confirmed)
@@ -266,6 +256,34 @@ impl Known {
         let ids = linked.iter().copied();
         ids.filter(|one| is_confirmed(*one) || !has_rival(*one))
             .collect()
+    }
+
+    /// Records that agree with hers on name and date of birth, and on nothing that corroborates it. One
+    /// that another record of its kind or a closer one contradicts is left out: it may be either.
+    pub fn by_name_and_birth(
+        &self,
+        from: Option<PersonId>,
+        tokens: &[TaggedToken],
+    ) -> Vec<PersonId> {
+        let linked = self.linked(from, tokens).into_iter();
+        let close: Vec<(PersonId, Tier)> = linked
+            .filter(|(_, tier)| matches!(tier, Tier::Automatic | Tier::NameAndBirth))
+            .collect();
+        let has_rival = |one: PersonId| close.iter().any(|(other, _)| self.contradict(one, *other));
+        let near = close.iter().filter(|(_, tier)| *tier == Tier::NameAndBirth);
+        near.map(|(id, _)| *id)
+            .filter(|id| !has_rival(*id))
+            .collect()
+    }
+
+    fn contradict(&self, one: PersonId, other: PersonId) -> bool {
+        let record = |id: PersonId| {
+            let person = self.people.get(&id);
+            person.and_then(|person| person.record.as_ref())
+        };
+        record(one)
+            .zip(record(other))
+            .is_some_and(|(one, other)| contradicts(&Evidence::between(&one.tokens, &other.tokens)))
     }
 
     /// How sure it is that `held` is of her whom `other` is of, when what is under `held` would be
@@ -303,12 +321,21 @@ impl Known {
 
     /// The withdrawals that speak of the person with these tokens.
     pub fn withdrawals<'a>(&'a self, tokens: &[TaggedToken]) -> Vec<&'a Tombstone> {
+        self.withdrawals_of(tokens, &[Tier::Automatic])
+    }
+
+    /// And those that may: to stop too much harms less.
+    pub fn withdrawals_near<'a>(&'a self, tokens: &[TaggedToken]) -> Vec<&'a Tombstone> {
+        self.withdrawals_of(tokens, &[Tier::Automatic, Tier::NameAndBirth])
+    }
+
+    fn withdrawals_of<'a>(&'a self, tokens: &[TaggedToken], tiers: &[Tier]) -> Vec<&'a Tombstone> {
         let on_records = self.people.values().flat_map(|person| &person.tombstones);
         self.tombstones
             .iter()
             .chain(on_records)
             .filter(|tombstone| {
-                tier(&Evidence::between(tokens, &tombstone.tokens)) == Tier::Automatic
+                tiers.contains(&tier(&Evidence::between(tokens, &tombstone.tokens)))
             })
             .collect()
     }

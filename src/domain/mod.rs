@@ -17,6 +17,7 @@ pub mod consent;
 pub mod counterfoil;
 pub mod custody;
 pub mod governance;
+pub mod instrument;
 pub mod linkage;
 pub mod referral;
 pub mod refusal;

@@ -12,6 +12,7 @@ use super::clock::CodeClock;
 use super::decision::List;
 use super::firewall::hold::WRONG_DAYS;
 use super::id::{Id, OrgId};
+use super::instrument::Instruments;
 use super::known::Known;
 use super::person::{TaggedToken, Token, TokenKeys};
 use super::retention::Retention;
@@ -55,6 +56,7 @@ pub struct Rules {
     pub clock: Arc<CodeClock>,
     pub watch: Arc<Watch>,
     pub retention: Arc<Retention>,
+    pub instruments: Arc<Instruments>,
     pub tokens: Arc<TokenKeys>,
     pub alias_key: Arc<AliasKey>,
     pub keys: Arc<DomainKeys>,

@@ -144,6 +144,8 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::RelyOnAssessment
         | Action::ReadReferralStatus
         | Action::ReadInbox
@@ -186,6 +188,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment
+        | Action::ReadOwnAssessments
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject
@@ -202,6 +205,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::WithdrawAssessment
         | Action::BreakGlass
         | Action::DecideAuditItem
         | Action::FlagPerson
@@ -370,7 +374,7 @@ mod tests {
         banner: 
         no-widening: propose approve open_seal
         no-reads: query_assessments propose approve open_seal
-        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_own_assessments
         ");
     }
 

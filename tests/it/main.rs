@@ -49,6 +49,7 @@ mod sealed_items;
 mod serve;
 mod silence;
 mod tampering;
+mod tell_it_once;
 mod tier;
 mod tls;
 mod town;

@@ -330,9 +330,11 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::ReadEvents => AliasKind::Referral,
         Action::RecordConsent | Action::WithdrawConsent => AliasKind::Consent,
         Action::Withdraw => AliasKind::Person,
-        Action::RecordAssessment | Action::QueryAssessments | Action::RelyOnAssessment => {
-            AliasKind::Assessment
-        }
+        Action::RecordAssessment
+        | Action::QueryAssessments
+        | Action::RelyOnAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments => AliasKind::Assessment,
         Action::Propose | Action::Approve | Action::ReadProposals => AliasKind::Proposal,
         Action::SealItem | Action::CollectItem => AliasKind::SealedItem,
         Action::ReadLinks | Action::ConfirmLink | Action::RejectLink => AliasKind::Link,

@@ -120,6 +120,8 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::Withdraw
         | Action::RecordAssessment
         | Action::RelyOnAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

@@ -154,6 +154,8 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }
@@ -178,6 +180,7 @@ fn offer(policies: &Policies, ask: &Ask) -> DeniedWhy {
         live: true,
         covers: true,
         from_another: false,
+        depth: None,
     });
     if policies.permits(&willing) {
         DeniedWhy::ConsentNeeded
@@ -234,6 +237,8 @@ pub(super) fn plain(ask: &Ask, purpose: Purpose) -> Ask {
         basis: None,
         consent: None,
         source_consent: None,
+        step: None,
+        identity_sure: false,
         emergency_confirmed: false,
         proposer: None,
     }

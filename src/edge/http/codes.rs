@@ -11,11 +11,13 @@ use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
     Action, Article6, CloseOutcome, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength,
-    DataClass, DeclineReason, Direction, EmergencyReason, GivenBy, Grade, GradeBasis, HandedTo,
-    Instrument, Interpreter, ItemAnswer, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory,
-    Purpose, ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode,
-    WithdrawalScope, WorkerGender, WrongHold, YesNoUnknown,
+    DataClass, DeclineReason, Direction, DisagreementReason, EmergencyReason, GivenBy, Grade,
+    GradeBasis, HandedTo, Instrument, Interpreter, ItemAnswer, JudgementReason, Need, OffenceGroup,
+    OrgKind, PartyRole, PriorityCategory, Purpose, ReassessReason, ReplaceHow, ReplaceReason,
+    ReportedToPolice, Role, ServiceFamily, StaffNamesReason, Taint, UpdateCode, WithdrawalScope,
+    WithdrawnBecause, WorkerGender, WrongHold, YesNoUnknown,
 };
+use crate::domain::instrument::Tool;
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::Refusal;
@@ -126,8 +128,8 @@ macro_rules! lists {
 /// The closed code lists. What is not in them is refused.
 #[utoipa::path(get, path = "/v1/codes", tag = "start",
     responses((status = 200, description = "the code lists")))]
-pub async fn codes() -> Response {
-    Json(Value::Object(lists! {
+pub async fn codes(State(app): State<Arc<App>>) -> Response {
+    let mut map = lists! {
         "action": Action,
         "article6": Article6,
         "close_outcome": CloseOutcome,
@@ -138,6 +140,7 @@ pub async fn codes() -> Response {
         "data_class": DataClass,
         "decline_reason": DeclineReason,
         "direction": Direction,
+        "disagreement_reason": DisagreementReason,
         "emergency_reason": EmergencyReason,
         "given_by": GivenBy,
         "grade": Grade,
@@ -146,12 +149,16 @@ pub async fn codes() -> Response {
         "instrument": Instrument,
         "interpreter": Interpreter,
         "item_answer": ItemAnswer,
+        "judgement_reason": JudgementReason,
         "need": Need,
         "offence_group": OffenceGroup,
         "organisation_kind": OrgKind,
         "party_role": PartyRole,
         "priority_category": PriorityCategory,
         "purpose": Purpose,
+        "reassess_reason": ReassessReason,
+        "replace_how": ReplaceHow,
+        "replace_reason": ReplaceReason,
         "reported_to_police": ReportedToPolice,
         "role": Role,
         "service_family": ServiceFamily,
@@ -159,9 +166,40 @@ pub async fn codes() -> Response {
         "taint": Taint,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,
+        "withdrawn_because": WithdrawnBecause,
         "wrong_hold": WrongHold,
         "worker_gender": WorkerGender,
         "yes_no_unknown": YesNoUnknown,
-    }))
-    .into_response()
+    };
+    let rules = app.gateway.rules.load();
+    let tools: Vec<Value> = rules.instruments.all().map(tool_json).collect();
+    map.insert("instruments".to_owned(), json!(tools));
+    Json(Value::Object(map)).into_response()
+}
+
+/// A tool of assessment: which versions, questions and grades are taken, in our own labels.
+fn tool_json(tool: &Tool) -> Value {
+    let questions: Vec<Value> = tool
+        .questions
+        .iter()
+        .map(|question| {
+            let asked = tool.versions.iter();
+            let versions: Vec<&String> = asked.filter(|one| question.is_in(one)).collect();
+            json!({
+                "code": question.code, "label": question.label, "ticks": question.ticks,
+                "versions": versions,
+            })
+        })
+        .collect();
+    let grades: Vec<&str> = tool.grades.iter().map(|grade| grade.code()).collect();
+    json!({
+        "instrument": tool.instrument.code(),
+        "name": tool.name,
+        "versions": tool.versions,
+        "is_risk": tool.is_risk,
+        "days_valid": tool.days_valid,
+        "grades": grades,
+        "questions": questions,
+        "ticks_in_local_practice": tool.usual_words(),
+    })
 }

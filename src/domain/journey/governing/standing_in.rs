@@ -24,6 +24,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::WithdrawAssessment
         | Action::Unknown => true,
         Action::OfferReferral
         | Action::AddNote
@@ -31,6 +32,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::ScreenText
         | Action::RecordConsent
         | Action::RecordAssessment
+        | Action::ReadOwnAssessments
         | Action::ReadAudit
         | Action::FlagPerson
         | Action::ReadReferralStatus

@@ -92,6 +92,7 @@ const fn activity(action: Action) -> u32 {
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::QueryAssessments
+        | Action::ReadOwnAssessments
         | Action::CollectItem
         | Action::ReadLinks
         | Action::BreakGlass
@@ -113,7 +114,7 @@ const fn activity(action: Action) -> u32 {
         | Action::FlagPerson
         | Action::Approve
         | Action::Narrow => UPDATE,
-        Action::WithdrawConsent | Action::Withdraw => DELETE,
+        Action::WithdrawConsent | Action::Withdraw | Action::WithdrawAssessment => DELETE,
         Action::ScreenText | Action::SecondFactor | Action::Reconcile | Action::Unknown => OTHER,
     }
 }
