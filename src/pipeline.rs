@@ -13,6 +13,7 @@
 //!
 //! Nothing leaves but an [`Answered`], and only a `Logged` decision makes one.
 
+mod assessing;
 mod auditing;
 mod forgetting;
 mod governing;
@@ -52,7 +53,7 @@ use crate::domain::id::{
 };
 use crate::domain::journey;
 use crate::domain::journey::subject::{Named, Subject};
-use crate::domain::journey::{answering, assessing, emergency, offering, querying, reading};
+use crate::domain::journey::{answering, emergency, offering, reading};
 use crate::domain::known::Known;
 use crate::domain::logged::Logged;
 use crate::domain::opening::Opening;
@@ -290,64 +291,6 @@ impl Gateway {
             )
             .await?;
         Ok((answered, entries))
-    }
-
-    /// An assessment, told once, on the caller's own record of her.
-    pub async fn record_assessment(
-        &self,
-        attempt: Attempt,
-        subject: &Subject,
-        draft: &assessing::Draft,
-    ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[Read::Subject(subject)],
-            |rules, attempt, known, keys| {
-                assessing::record(rules, attempt, known, keys, subject, draft)
-            },
-        )
-        .await
-    }
-
-    /// Has she been assessed before?
-    pub async fn query_assessments(
-        &self,
-        attempt: Attempt,
-        query: &querying::Query,
-    ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[
-                Read::Of(&query.card()),
-                Read::Subject(&query.subject),
-                Read::Withdrawals,
-                Read::ReferralsOfPeople,
-                Read::Counted(&query.subject, Window::day),
-            ],
-            |rules, attempt, known, keys| querying::query(rules, attempt, known, keys, query),
-        )
-        .await
-    }
-
-    /// What became of an assessment that was shown.
-    pub async fn rely_on(
-        &self,
-        attempt: Attempt,
-        alias: Id,
-        used: &querying::Use,
-    ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[
-                Read::Subject(&used.subject),
-                Read::Withdrawals,
-                Read::ReferralsOfPeople,
-            ],
-            |rules, attempt, known, keys| {
-                querying::rely_on(rules, attempt, known, keys, alias, used)
-            },
-        )
-        .await
     }
 
     /// The glass is broken, or its breaking is asked to be confirmed.
@@ -700,6 +643,7 @@ const fn keys_for(action: Action) -> usize {
         | Action::Withdraw
         | Action::SettleWithdrawal
         | Action::RecordAssessment
+        | Action::WithdrawAssessment
         | Action::QueryAssessments
         | Action::ConfirmLink
         | Action::RejectLink

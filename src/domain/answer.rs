@@ -107,11 +107,24 @@ pub enum Answer {
     ConsentsDue(Vec<DueConsent>),
     Assessed {
         assessment: AssessmentId,
-        ticks: u16,
+        /// `None` where the tool counts nothing.
+        ticks: Option<u16>,
     },
-    /// Every assessment that may be shown, never the latest only (AS-05). Their ids and sources are
-    /// the gateway's own: outside, an id is an alias and a source is named only where F7 allows.
+    /// What the organisation recorded by mistake is gone.
+    AssessmentWithdrawn,
+    /// Its own of her, those that ended too.
+    OwnAssessments(Vec<Assessment>, Screened<Release>),
+    /// An earlier assessment exists, and no more.
+    AssessmentExists {
+        /// More than a name and a date of birth say that it is hers.
+        is_sure: bool,
+    },
+    /// The cards of every assessment that may be shown, never the latest only (AS-05). Their ids and
+    /// sources are the gateway's own: outside, an id is an alias and a source is named only where
+    /// F7 allows.
     Assessments(Vec<Assessment>, Screened<Release>),
+    /// Every answer of one.
+    ItemAnswers(Box<Assessment>, Screened<Release>),
     ReliedOn,
     /// The newest assessment of each source, and lines that are answered day and night.
     Emergency(Vec<Assessment>, Vec<String>, Screened<Release>),
@@ -352,6 +365,10 @@ impl Answer {
             Self::ConsentsDue(_) => "consents-due",
             Self::Consent(_) => "consent",
             Self::Assessed { .. } => "assessment-recorded",
+            Self::AssessmentWithdrawn => "assessment-withdrawn",
+            Self::OwnAssessments(..) => "own-assessments",
+            Self::AssessmentExists { .. } => "assessment-exists",
+            Self::ItemAnswers(..) => "assessment-answers",
             Self::Assessments(..) => "assessments",
             Self::ReliedOn => "relied-on",
             Self::Emergency(..) => "emergency-view",
@@ -400,6 +417,9 @@ impl Answer {
         match self {
             Self::Released(..)
             | Self::Assessments(..)
+            | Self::AssessmentExists { .. }
+            | Self::ItemAnswers(..)
+            | Self::OwnAssessments(..)
             | Self::Emergency(..)
             | Self::Status(_)
             | Self::Sent(_)
@@ -437,6 +457,7 @@ impl Answer {
             | Self::StopUseAnswered { .. }
             | Self::CardIssued(_)
             | Self::Assessed { .. }
+            | Self::AssessmentWithdrawn
             | Self::Entries(_)
             | Self::Figures(_)
             | Self::Queue(_)
@@ -471,6 +492,8 @@ impl Answer {
         match self {
             Self::Released(_, release)
             | Self::Assessments(_, release)
+            | Self::OwnAssessments(_, release)
+            | Self::ItemAnswers(_, release)
             | Self::Emergency(_, _, release)
             | Self::Access(_, Some(release))
             | Self::AccessReport(_, release)
@@ -500,6 +523,8 @@ impl Answer {
             | Self::CardIssued(_)
             | Self::ConsentsDue(_)
             | Self::Assessed { .. }
+            | Self::AssessmentWithdrawn
+            | Self::AssessmentExists { .. }
             | Self::ReliedOn
             | Self::Entries(_)
             | Self::Report(_)
@@ -577,6 +602,10 @@ impl Answer {
             | Self::CardIssued(_)
             | Self::ConsentsDue(_)
             | Self::Assessed { .. }
+            | Self::AssessmentWithdrawn
+            | Self::AssessmentExists { .. }
+            | Self::OwnAssessments(..)
+            | Self::ItemAnswers(..)
             | Self::Assessments(..)
             | Self::ReliedOn
             | Self::Emergency(..)

@@ -102,6 +102,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::ReadInbox
         | Action::ReadReferral
         | Action::QueryAssessments
+        | Action::ReadOwnAssessments
         | Action::BreakGlass
         | Action::ReadAuditSubject
         | Action::ReportSubject
@@ -122,6 +123,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::Withdraw
         | Action::RecordAssessment
         | Action::RelyOnAssessment
+        | Action::WithdrawAssessment
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

@@ -239,6 +239,10 @@ codes!(
         DeliverSubjectAccess = "deliver_subject_access",
         /// The service that works with her asks one in another area to take over.
         TransferReferral = "transfer_referral",
+        /// An organisation takes back what it recorded of the wrong woman, twice or by mistake.
+        WithdrawAssessment = "withdraw_assessment",
+        /// An organisation reads its own assessments of a person, those that ended too.
+        ReadOwnAssessments = "read_own_assessments",
     }
 );
 
@@ -386,27 +390,6 @@ codes!(
         ProviderOwn = "provider_own",
     }
 );
-
-impl Instrument {
-    /// The tools whose grade is a risk, which moves: it is shown for a short time only.
-    pub const fn is_risk(self) -> bool {
-        match self {
-            Self::SafelivesDash24 | Self::Dash27 | Self::Dara | Self::DashYe => true,
-            // A service's own tool is taken for one that measures risk.
-            Self::ProviderOwn => true,
-            Self::MhCommon | Self::NeedsStar => false,
-        }
-    }
-
-    /// Questions that the tool has, at most; more ticks than these would be made up.
-    pub const fn items_max(self) -> usize {
-        match self {
-            Self::SafelivesDash24 => 24,
-            Self::Dash27 => 27,
-            Self::Dara | Self::MhCommon | Self::NeedsStar | Self::DashYe | Self::ProviderOwn => 60,
-        }
-    }
-}
 
 codes!(
     /// Why a service asked again although it was shown an assessment.
@@ -561,10 +544,14 @@ mod tests {
     }
 }
 
+mod assessment;
 mod consent;
 mod governance;
 mod subject_access;
 mod transfer;
+pub use assessment::{
+    DisagreementReason, JudgementReason, ReplaceHow, ReplaceReason, WithdrawnBecause,
+};
 pub use consent::{
     Competence, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength, GivenBy, Interpreter,
     LawfulKeeping, Parent, StopUseReply, WithdrawalScope,

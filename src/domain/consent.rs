@@ -173,6 +173,7 @@ impl Consent {
             live: self.live(flow, tombstones),
             covers: self.covers(flow),
             from_another: self.recorded_by != *asker,
+            depth: self.depth,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Why a request is decided as it is: which policies match, what the firewall then drops, and which
 //! single change would permit it. It asks what the gateway asks, and decides nothing.
 
-use super::codes::{ConsentStrength, DataClass, Purpose, Role};
+use super::codes::{ConsentDepth, ConsentStrength, DataClass, Purpose, Role};
 use super::firewall::{Screenable, Screening, Stage, Supplied, Text, screen};
 use super::policy::{Ask, ConsentState, DeniedWhy, Policies, Relationship, authorise};
 
@@ -128,6 +128,7 @@ fn instead(policies: &Policies, ask: &Ask) -> Vec<String> {
         live: true,
         covers: true,
         from_another,
+        depth: Some(ConsentDepth::Answers),
     };
     attempt("her explicit consent covered it".to_owned(), &|ask| {
         ask.consent = Some(consent(false));
@@ -136,6 +137,20 @@ fn instead(policies: &Policies, ask: &Ask) -> Vec<String> {
         "she had agreed with the source that it is shared".to_owned(),
         &|ask| ask.source_consent = Some(consent(true)),
     );
+    attempt(
+        "it were surely of her, by more than name and date of birth".to_owned(),
+        &|ask| ask.identity_sure = true,
+    );
+    for step in ConsentDepth::ALL {
+        attempt(
+            format!("the question went no further than '{}'", step.code()),
+            &|ask| {
+                if ask.step.is_some_and(|asked| *step < asked) {
+                    ask.step = Some(*step);
+                }
+            },
+        );
+    }
     for purpose in Purpose::ALL {
         attempt(format!("the purpose were '{}'", purpose.code()), &|ask| {
             ask.purpose = *purpose;

@@ -296,13 +296,7 @@ impl Known {
     /// at what is confirmed.
     pub fn certain(&self, from: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
         let sure = self.automatic(from, tokens);
-        let has_rival = |one: PersonId| {
-            let record = self
-                .people
-                .get(&one)
-                .and_then(|person| person.record.as_ref());
-            record.is_some_and(|record| self.contradicted(&sure, &record.tokens))
-        };
+        let has_rival = |one: PersonId| self.is_contradicted(one, &sure);
         let is_confirmed = |one: PersonId| {
             let pair = from.and_then(|from| self.links.get(&LinkId::of(one, from)));
             from == Some(one) || pair.is_some_and(Linkage::is_confirmed)
@@ -310,6 +304,19 @@ impl Known {
         let ids = sure.iter().copied();
         ids.filter(|one| is_confirmed(*one) || !has_rival(*one))
             .collect()
+    }
+
+    /// Records that agree with hers on name and date of birth, and on nothing that corroborates it. One
+    /// that another record of its kind or a closer one contradicts is left out: it may be either.
+    pub fn by_name_and_birth(
+        &self,
+        from: Option<PersonId>,
+        tokens: &[TaggedToken],
+    ) -> Vec<PersonId> {
+        let mut near = self.of_tiers(from, tokens, &[Tier::NameAndBirth]);
+        let close = self.of_tiers(from, tokens, &[Tier::Automatic, Tier::NameAndBirth]);
+        near.retain(|one| !self.is_contradicted(*one, &close));
+        near
     }
 
     /// Whether a record that links to `tokens` as closely as `held` contradicts it, so that neither is
@@ -324,9 +331,24 @@ impl Known {
     }
 
     fn automatic(&self, from: Option<PersonId>, tokens: &[TaggedToken]) -> Vec<PersonId> {
+        self.of_tiers(from, tokens, &[Tier::Automatic])
+    }
+
+    fn of_tiers(
+        &self,
+        from: Option<PersonId>,
+        tokens: &[TaggedToken],
+        tiers: &[Tier],
+    ) -> Vec<PersonId> {
         let linked = self.linked(from, tokens).into_iter();
-        let linked = linked.filter(|(_, tier)| *tier == Tier::Automatic);
+        let linked = linked.filter(|(_, tier)| tiers.contains(tier));
         linked.map(|(id, _)| id).collect()
+    }
+
+    fn is_contradicted(&self, one: PersonId, by: &[PersonId]) -> bool {
+        let record = self.people.get(&one);
+        let record = record.and_then(|person| person.record.as_ref());
+        record.is_some_and(|record| self.contradicted(by, &record.tokens))
     }
 
     /// A record contradicts neither itself nor one that it links to.
@@ -371,12 +393,21 @@ impl Known {
 
     /// The withdrawals that speak of the person with these tokens.
     pub fn withdrawals<'a>(&'a self, tokens: &[TaggedToken]) -> Vec<&'a Tombstone> {
+        self.withdrawals_of(tokens, &[Tier::Automatic])
+    }
+
+    /// And those that may: to stop too much harms less.
+    pub fn withdrawals_near<'a>(&'a self, tokens: &[TaggedToken]) -> Vec<&'a Tombstone> {
+        self.withdrawals_of(tokens, &[Tier::Automatic, Tier::NameAndBirth])
+    }
+
+    fn withdrawals_of<'a>(&'a self, tokens: &[TaggedToken], tiers: &[Tier]) -> Vec<&'a Tombstone> {
         let on_records = self.people.values().flat_map(|person| &person.tombstones);
         self.tombstones
             .iter()
             .chain(on_records)
             .filter(|tombstone| {
-                tier(&Evidence::between(tokens, &tombstone.tokens)) == Tier::Automatic
+                tiers.contains(&tier(&Evidence::between(tokens, &tombstone.tokens)))
             })
             .collect()
     }

@@ -18,6 +18,7 @@ pub mod consent;
 pub mod counterfoil;
 pub mod custody;
 pub mod governance;
+pub mod instrument;
 pub mod linkage;
 pub mod notice;
 pub mod referral;

@@ -15,7 +15,8 @@ pub use load::{BadPolicies, PROOF_NAME, Policies, SCHEMA_NAME, Unproved, set_has
 pub use vocabulary::beyond_the_firewall;
 
 use super::codes::{
-    Action, Article6, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose, Role,
+    Action, Article6, ConsentDepth, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose,
+    Role,
 };
 use super::id::{OrgId, TeamId};
 
@@ -94,6 +95,8 @@ pub struct ConsentState {
     pub covers: bool,
     /// Recorded by an organisation other than the actor's (the source's share-consent, P11).
     pub from_another: bool,
+    /// How far it reaches into earlier assessments; `None` reaches none of them.
+    pub depth: Option<ConsentDepth>,
 }
 
 impl ConsentState {
@@ -105,7 +108,15 @@ impl ConsentState {
         live: false,
         covers: false,
         from_another: false,
+        depth: None,
     };
+
+    /// The steps of a question about earlier assessments that it reaches.
+    fn steps(&self) -> impl Iterator<Item = ConsentDepth> + use<> {
+        let depth = self.depth;
+        let all = ConsentDepth::ALL.iter().copied();
+        all.filter(move |step| depth.is_some_and(|depth| *step <= depth))
+    }
 }
 
 /// Everything policy may look at. Values only; the gateway puts them in from facts it read.
@@ -133,6 +144,11 @@ pub struct Ask {
     pub consent: Option<ConsentState>,
     /// For prior assessments: the share-consent recorded with the source.
     pub source_consent: Option<ConsentState>,
+    /// How far a question about prior assessments goes; `None` for everything else.
+    pub step: Option<ConsentDepth>,
+    /// For such a question: more than a name and a date of birth say that the source's record is of
+    /// her (or the source said so).
+    pub identity_sure: bool,
     /// For break-glass: reason given, confirmed, and on shift. For an update to police: life is
     /// at risk.
     pub emergency_confirmed: bool,
@@ -211,6 +227,8 @@ impl Ask {
             | Action::ReplySubjectAccess
             | Action::RedactSubjectAccess
             | Action::DeliverSubjectAccess
+            | Action::WithdrawAssessment
+            | Action::ReadOwnAssessments
             | Action::Unknown => serves(self.consent),
         }
     }

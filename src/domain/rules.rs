@@ -13,6 +13,7 @@ use super::clock::CodeClock;
 use super::decision::List;
 use super::firewall::hold::WRONG_DAYS;
 use super::id::{Id, OrgId};
+use super::instrument::Instruments;
 use super::known::Known;
 use super::notice::Notices;
 use super::person::{SafeContact, TaggedToken, Token, TokenKeys};
@@ -58,6 +59,7 @@ pub struct Rules {
     pub watch: Arc<Watch>,
     pub retention: Arc<Retention>,
     pub notices: Arc<Notices>,
+    pub instruments: Arc<Instruments>,
     pub tokens: Arc<TokenKeys>,
     pub alias_key: Arc<AliasKey>,
     pub keys: Arc<DomainKeys>,

@@ -145,6 +145,8 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::RelyOnAssessment
         | Action::ReadReferralStatus
         | Action::ReadInbox
@@ -196,6 +198,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment
+        | Action::ReadOwnAssessments
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject
@@ -216,6 +219,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::WithdrawAssessment
         | Action::BreakGlass
         | Action::DecideAuditItem
         | Action::FlagPerson
@@ -391,7 +395,7 @@ mod tests {
         banner: 
         no-widening: propose approve open_seal
         no-reads: query_assessments propose approve open_seal
-        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents read_own_assessments
         ");
     }
 

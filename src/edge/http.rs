@@ -8,6 +8,7 @@ pub mod assessments;
 pub mod audit;
 mod batch;
 pub mod call;
+mod cards;
 pub mod codes;
 pub mod consents;
 pub mod fhir;
@@ -157,6 +158,8 @@ fn table() -> Table {
         .of_people(routes!(reconciliations::reconcile))
         .of_people(routes!(assessments::record))
         .of_people(routes!(assessments::query))
+        .of_people(routes!(assessments::own))
+        .of_people(routes!(assessments::withdraw))
         .of_people(routes!(assessments::relied_on))
         .of_people(routes!(assessments::emergency))
         .of_people(routes!(links::list))

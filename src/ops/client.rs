@@ -552,6 +552,12 @@ mod tests {
     fn a_query_needs_her_reference_or_a_file() {
         assert!(request("query").is_err());
         let body = request("query --person ABC").unwrap().body.unwrap();
-        assert_eq!(body, br#"{"person":"ABC"}"#);
+        assert_eq!(body, br#"{"person":"ABC","step":"exists"}"#);
+        let line = "query --person ABC --step answers --assessment DEF";
+        let body = request(line).unwrap().body.unwrap();
+        assert_eq!(
+            body,
+            br#"{"assessment":"DEF","person":"ABC","step":"answers"}"#
+        );
     }
 }

@@ -35,7 +35,7 @@ pub enum OpenError {
     #[error(
         "policies_dir: {0} holds other policies, or another list of words, than those in force, which \
          only two people of two organisations change. Propose them: `firedoor client propose policy \
-         {0}`. Leave in policies_dir what is the operator's: clock, watch and retention"
+         {0}`. Leave in policies_dir what is the operator's: clock, watch, retention and instruments"
     )]
     OtherRulebook(PathBuf),
     #[error("which policies are in force cannot be read: {0}")]

@@ -31,7 +31,7 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Validate policies, text screen, clock and retention as a start would; exit 0 only if all are good
+    /// Validate policies, text screen, clock, retention and instruments as a start would; exit 0 only if all are good
     #[command(after_help = "Example: firedoor policy check ./policies --json")]
     Check {
         /// A folder; without it the one in the configuration, or what is built in
@@ -173,6 +173,7 @@ pub(super) fn check(dir: Option<&Path>) -> (Option<String>, Vec<String>) {
     };
     problems.extend(rules::clock(dir).err().map(|error| error.to_string()));
     problems.extend(rules::retention(dir).err().map(|error| error.to_string()));
+    problems.extend(rules::instruments(dir).err().map(|error| error.to_string()));
     (found, problems)
 }
 

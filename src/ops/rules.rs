@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use super::keys::{KeyError, KeySource, domain_keys};
 use crate::domain::clock::{ClockError, CodeClock};
+use crate::domain::codes::Instrument;
 use crate::domain::firewall::text::{BadLexicon, Lists, TextScreen};
+use crate::domain::instrument::{BUILT_IN_INSTRUMENTS, BadInstrument, Instruments};
 use crate::domain::notice::{BUILT_IN_NOTICES, BadNotices, Notices};
 use crate::domain::policy::proof::{BadProof, Proof};
 use crate::domain::policy::{BadPolicies, PROOF_NAME, Policies, SCHEMA_NAME, Unproved};
@@ -27,6 +29,7 @@ const GENERAL: &str = "screen/general.toml";
 const CLOCK_RULES: &str = "clock/vcop2021.toml";
 const RETENTION: &str = "retention.toml";
 const NOTICES: &str = "notices.toml";
+const INSTRUMENTS: &str = "instruments";
 const HOLIDAYS: &str = "clock/bank-holidays-england-and-wales.toml";
 const WATCH: &str = "watch/rules.toml";
 const BUILT_IN_WATCH: &str = include_str!("../../policies/watch/rules.toml");
@@ -65,6 +68,10 @@ pub enum RulesError {
     Retention(#[from] BadRetention),
     #[error("{NOTICES}: {0}")]
     Notices(#[from] BadNotices),
+    #[error("{0} is no instrument that this program knows: GET /v1/codes lists them")]
+    NoSuchInstrument(PathBuf),
+    #[error("{0}")]
+    Instrument(#[from] BadInstrument),
     #[error("{0}")]
     Watch(#[from] BadWatch),
     #[error("{0}")]
@@ -82,6 +89,7 @@ pub fn load(dir: Option<&Path>, keys: &impl KeySource) -> Result<Rules, RulesErr
         watch: watch(dir)?.into(),
         retention: retention(dir)?.into(),
         notices: notices(dir)?.into(),
+        instruments: instruments(dir)?.into(),
         tokens: tokens.into(),
         alias_key: alias_key.into(),
         keys: keys.into(),
@@ -213,6 +221,36 @@ pub fn notices(dir: Option<&Path>) -> Result<Notices, RulesError> {
     Ok(Notices::parse(&own_or(dir, NOTICES, BUILT_IN_NOTICES)?)?)
 }
 
+/// The tools of assessment; of each the built-in one unless the folder has its own.
+pub fn instruments(dir: Option<&Path>) -> Result<Instruments, RulesError> {
+    let mut files = Vec::new();
+    for (instrument, built_in) in BUILT_IN_INSTRUMENTS {
+        let name = format!("{INSTRUMENTS}/{}.toml", instrument.code());
+        files.push((instrument, own_or(dir, &name, built_in)?));
+    }
+    if let Some(dir) = dir {
+        no_other_instrument(&dir.join(INSTRUMENTS))?;
+    }
+    Ok(Instruments::parse(&files)?)
+}
+
+/// A file under a name that nobody reads is a tool that nobody can use.
+fn no_other_instrument(dir: &Path) -> Result<(), RulesError> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let unreadable = |error| RulesError::File(dir.to_owned(), error);
+    for entry in fs::read_dir(dir).map_err(unreadable)?.take(FILES_MAX) {
+        let path = entry.map_err(unreadable)?.path();
+        let known = |one: &&Instrument| path.file_stem().is_some_and(|stem| stem == one.code());
+        let is_toml = path.extension().is_some_and(|found| found == "toml");
+        if is_toml && !Instrument::ALL.iter().any(|one| known(&one)) {
+            return Err(RulesError::NoSuchInstrument(path));
+        }
+    }
+    Ok(())
+}
+
 fn own_or(dir: Option<&Path>, name: &str, built_in: &str) -> Result<String, RulesError> {
     match dir.map(|dir| dir.join(name)) {
         Some(path) if path.exists() => read(&path),
@@ -247,6 +285,8 @@ mod tests {
         assert_eq!(watch(Some(&shipped())).unwrap(), watch(None).unwrap());
         let folder = retention(Some(&shipped())).unwrap();
         assert_eq!(folder, retention(None).unwrap());
+        let folder = instruments(Some(&shipped())).unwrap();
+        assert_eq!(folder, instruments(None).unwrap());
     }
 
     #[test]
@@ -300,6 +340,14 @@ mod tests {
         .unwrap();
         let error = watch(Some(dir.path())).err().unwrap().to_string();
         assert!(error.contains("`nap`"), "{error}");
+        let tools = dir.path().join(INSTRUMENTS);
+        fs::create_dir(&tools).unwrap();
+        fs::write(tools.join("dara.toml"), "risk = true").unwrap();
+        let error = instruments(Some(dir.path())).err().unwrap().to_string();
+        assert!(error.starts_with("instruments/dara.toml: "), "{error}");
+        fs::rename(tools.join("dara.toml"), tools.join("tarot.toml")).unwrap();
+        let error = instruments(Some(dir.path())).err().unwrap().to_string();
+        assert!(error.contains("no instrument"), "{error}");
         fs::write(dir.path().join(RETENTION), "days = 1").unwrap();
         assert!(matches!(
             retention(Some(dir.path())),

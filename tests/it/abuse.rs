@@ -226,7 +226,7 @@ async fn an_officer_pressed_for_status_learns_nothing_and_three_bodies_learn_of_
     let housing = town.desk("council-housing").await;
     let query = |identity: Value| {
         json!({
-            "identity": identity, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true,
+            "identity": identity, "consent": consent_to_ask(ago(1)), "step": "cards", "onward_rule_accepted": true,
         })
     };
     let ask = "/v1/assessments/query";
@@ -247,7 +247,7 @@ async fn an_officer_pressed_for_status_learns_nothing_and_three_bodies_learn_of_
     // ask, is shown it until she withdraws.
     let charity = town.desk("larkfield").await;
     let own = json!({
-        "person": person, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true,
+        "person": person, "consent": consent_to_ask(ago(1)), "step": "cards", "onward_rule_accepted": true,
     });
     let known = charity.post(ask, &own).await;
     assert_eq!(known.list("/assessments").len(), 1, "{}", known.body);

@@ -152,7 +152,7 @@ async fn work(adviser: &Caller, all: &mut [&mut Said]) {
     }
     let questions = all.iter_mut().map(|said| {
         let question = json!({
-            "identity": identity(said),
+            "identity": identity(said), "step": "cards",
             "consent": {
                 "decision": "permit", "how": "spoken", "other_party_present": "no",
                 "opens": "query", "depth": "answers", "language": said.tag("language of consent"),
@@ -270,7 +270,7 @@ fn assessment(said: &mut Said) -> Value {
     json!({
         "identity": identity(said),
         "instrument": "safelives_dash_24",
-        "instrument_version": "2024",
+        "instrument_version": "2015",
         "items": [{ "code": "q1", "answer": "yes" }],
         "grade": "high",
         "basis": "professional_judgement",

@@ -354,6 +354,10 @@ async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
             ("POST", "/v1/assessments/{id}/relied-on"),
             json!({ "person": UNKNOWN }),
         ),
+        (
+            ("POST", "/v1/assessments/{id}/withdraw"),
+            json!({ "person": UNKNOWN, "because": "wrong_person" }),
+        ),
     ] {
         let path = route.1;
         // Withdrawn, not theirs, and unknown.
@@ -437,8 +441,21 @@ async fn people(town: &Town, compared: &mut Compared) {
         (&adviser, nobody()),
     ];
     compared.add(route, &[], about(&asked, route.1, question).await);
-    let untold = |identity: &Value| json!({ "identity": identity });
-    compared.add(route, &[], about(&asked, route.1, untold).await);
+    let exists = |identity: &Value| {
+        let mut body = question(identity);
+        body["step"] = json!("exists");
+        body
+    };
+    compared.add(route, &[], about(&asked, route.1, exists).await);
+    let answers = |identity: &Value| {
+        let mut body = question(identity);
+        body["step"] = json!("answers");
+        body["assessment"] = json!(UNKNOWN);
+        body
+    };
+    compared.add(route, &[], about(&asked, route.1, answers).await);
+    let unaccepted = |identity: &Value| json!({ "identity": identity, "step": "cards" });
+    compared.add(route, &[], about(&asked, route.1, unaccepted).await);
 
     let route = ("POST", "/v1/referrals");
     let asked = [
@@ -463,6 +480,18 @@ async fn people(town: &Town, compared: &mut Compared) {
         body
     };
     compared.add(route, &["id"], about(&asked, route.1, assess).await);
+
+    // Of one's own records: nothing of another's, whoever holds what.
+    let route = ("POST", "/v1/assessments/own");
+    let asked = [
+        (&housing, her()),
+        (&housing, nobody()),
+        (&tainted, her()),
+        (&tainted, nobody()),
+        (&adviser, nobody()),
+    ];
+    let hers = |identity: &Value| json!({ "identity": identity });
+    compared.add(route, &[], about(&asked, route.1, hers).await);
 
     let route = ("POST", "/v1/emergency");
     let asked = [(&senior, heard_of()), (&senior, nobody())];

@@ -82,7 +82,7 @@ async fn a_second_body_opens_the_seal_and_a_flag_tells_its_own_officer() {
     // It is the name by which the hospital itself asks about her.
     let own = opened.text("/person").unwrap().to_owned();
     let asked = json!({
-        "person": own, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true,
+        "person": own, "consent": consent_to_ask(ago(1)), "step": "cards", "onward_rule_accepted": true,
     });
     let asked = clinician.post("/v1/assessments/query", &asked).await;
     assert_eq!(asked.status, 200, "{}", asked.body);

@@ -62,7 +62,7 @@ fn taken(said: &Said) -> (u16, usize, Value) {
 /// Everything that others may do with her after the acceptance.
 async fn acted_on(town: &Town, person: &Value) {
     let charity = town.desk("larkfield").await;
-    let own = json!({ "person": person, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true });
+    let own = json!({ "person": person, "consent": consent_to_ask(ago(1)), "step": "cards", "onward_rule_accepted": true });
     let asked = charity.post("/v1/assessments/query", &own).await;
     assert_eq!(asked.result(), "assessments", "{}", asked.body);
     let hospital = town

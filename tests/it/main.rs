@@ -57,6 +57,7 @@ mod she_stops_it;
 mod silence;
 mod subject_access;
 mod tampering;
+mod tell_it_once;
 mod tier;
 mod tls;
 mod town;

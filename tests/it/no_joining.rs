@@ -77,7 +77,7 @@ pub async fn story(town: &Town, numbers: &[usize]) {
         let accepted = charity.post(&path, &accept).await;
         done(&accepted);
         let ask = json!({
-            "person": accepted.body["person"], "consent": people::consent_to_ask(ago(1)),
+            "person": accepted.body["person"], "consent": people::consent_to_ask(ago(1)), "step": "cards",
             "onward_rule_accepted": true,
         });
         let shown = charity.post("/v1/assessments/query", &ask).await;

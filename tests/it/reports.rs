@@ -47,7 +47,7 @@ async fn story(town: &Town) {
     let person = &accepted.body["person"];
     let adviser = town.desk("larkfield").await;
     let ask = json!({
-        "person": person, "consent": consent_to_ask(ago(1)), "onward_rule_accepted": true,
+        "person": person, "consent": consent_to_ask(ago(1)), "step": "cards", "onward_rule_accepted": true,
     });
     let shown = adviser.post("/v1/assessments/query", &ask).await;
     assert_eq!(shown.result(), "assessments", "{}", shown.body);
@@ -156,7 +156,7 @@ async fn she_is_told_who_was_told_and_nobody_else_is_told_anything() {
     * [day]: St Hilda's Hospital wrote down answers you gave about your safety and your needs. Why: to support you. What gave it the right: you agreed.
     * [day]: Metropolitan Police asked a service to help you. It did not say who you are. Why: to find you help. What gave it the right: you agreed.
     * [day]: A specialist service agreed to help you. It was told: your name and date of birth, how to reach you safely, which language you want to speak and a note. Why: to support you. What gave it the right: you agreed.
-    * [day]: A specialist service read answers you gave before, so that you need not say it all again. It was told: answers about your health and safety. Why: to support you. What gave it the right: you agreed.
+    * [day]: A specialist service read in short what others had found, so that you need not say it all again. It was told: answers about your health and safety. Why: to support you. What gave it the right: you agreed.
 
 
     Emergencies

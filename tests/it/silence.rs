@@ -119,7 +119,7 @@ async fn no_two_states_can_be_told_apart() {
 }
 
 fn question(number: usize) -> Value {
-    json!({ "identity": Person::new(number).found_by(), "onward_rule_accepted": true })
+    json!({ "identity": Person::new(number).found_by(), "step": "cards", "onward_rule_accepted": true })
 }
 
 /// The housing team accepted her, asked with her consent, and was shown what the hospital holds.
@@ -168,7 +168,7 @@ async fn what_housing_is_told_the_tainted_team_is_not(desks: &Desks) {
 fn assessment(number: usize, with: &str) -> Value {
     json!({
         "identity": Person::new(number).found_by(), "instrument": "safelives_dash_24",
-        "instrument_version": "2024", "items": [{ "code": "q1", "answer": "yes" }],
+        "instrument_version": "2015", "items": [{ "code": "q1", "answer": "yes" }],
         "grade": "high", "basis": "professional_judgement",
         "judgement_reasons": ["She is afraid to go home."],
         "assessed_at": "2026-11-20T09:00:00Z", "consents": [consent("share", with)],

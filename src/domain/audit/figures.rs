@@ -88,6 +88,8 @@ pub const fn is_access(action: Action) -> bool {
         | Action::ReadReferral
         | Action::QueryAssessments
         | Action::RelyOnAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::SealItem
         | Action::CollectItem
         | Action::ConfirmLink

@@ -335,9 +335,11 @@ fn alias_kind(action: &str) -> AliasKind {
         Action::Withdraw | Action::IssueCard => AliasKind::Person,
         Action::SettleWithdrawal => AliasKind::Withdrawal,
         Action::AnswerStopUse => AliasKind::StopUse,
-        Action::RecordAssessment | Action::QueryAssessments | Action::RelyOnAssessment => {
-            AliasKind::Assessment
-        }
+        Action::RecordAssessment
+        | Action::QueryAssessments
+        | Action::RelyOnAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments => AliasKind::Assessment,
         Action::Propose | Action::Approve | Action::ReadProposals => AliasKind::Proposal,
         Action::SealItem | Action::CollectItem => AliasKind::SealedItem,
         Action::ReadLinks | Action::ConfirmLink | Action::RejectLink => AliasKind::Link,

@@ -307,6 +307,8 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::ReadLinks
         | Action::ConfirmLink
         | Action::RejectLink

@@ -6,16 +6,19 @@
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::assessment::{
-    Answers, Assessment, EmergencyCard, NEEDS_DAYS_VALID, RISK_DAYS_VALID, SafetyCard,
+    Answers, Assessment, Card, Disagreement, EmergencyCard, SafetyCard,
 };
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::{ConsentDecision, DataClass};
+use crate::domain::codes::{
+    ConsentDecision, DataClass, DisagreementReason, GradeBasis, ReplaceHow, ReplaceReason,
+};
 use crate::domain::consent::{Consent, Opens};
 use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::firewall::hold::{ScreenedText, read};
 use crate::domain::firewall::{Screening, Stage, Supplied, Text, screen};
 use crate::domain::id::{AssessmentId, ConsentId, Id, PersonId};
+use crate::domain::instrument::Tool;
 use crate::domain::known::Known;
 use crate::domain::person::{FieldError, keys_of};
 use crate::domain::record::Record;
@@ -30,6 +33,10 @@ use super::offering::write_person;
 use super::subject::{Found, Subject};
 use super::{Stop, caller, mark, permit};
 
+pub mod history;
+mod replacing;
+pub mod taking_back;
+
 /// What an organisation writes to itself: its own words about her, already read by the screen.
 const OWN: Screening = Screening {
     stage: Stage::Accept,
@@ -41,12 +48,30 @@ const CLASSES: [DataClass; 3] = [DataClass::Op, DataClass::Sp, DataClass::Loc];
 
 /// An assessment as sent, parsed. Role and kind of the assessor are the caller's own, not said.
 pub struct Draft {
+    pub card: Card,
     pub answers: Answers,
     pub safety: SafetyCard,
     /// Shown no longer than the tool allows, whatever this says.
     pub valid_until: Option<When>,
     /// With whom she allows it to be shared, or refuses to.
     pub consents: Vec<Consent>,
+    pub replaces: Option<Replaces>,
+    /// Other assessments from which this one differs on purpose.
+    pub disagreements: Vec<Differs>,
+}
+
+/// One of the organisation's own assessments of her, whose place this one takes.
+pub struct Replaces {
+    /// As the organisation knows it.
+    pub assessment: Id,
+    pub how: ReplaceHow,
+    pub because: ReplaceReason,
+}
+
+/// An assessment that the organisation was shown, and why it grades otherwise.
+pub struct Differs {
+    pub assessment: Id,
+    pub because: DisagreementReason,
 }
 
 /// Records one assessment on the organisation's own record of her, which is made if need be.
@@ -79,11 +104,14 @@ fn decide(
     ask.own = true;
     // Before anything about the input is said.
     permit(ruling, &ask, ())?;
-    check_fields(draft, attempt.when)?;
-    let mut answers = draft.answers.clone();
-    answers.assessor_role = attempt.role;
-    answers.assessor_kind = caller.kind();
-    let texts = Texts::read(ruling.rules(), attempt, &answers, &draft.safety)?;
+    let tool = ruling.rules().instruments.tool(draft.card.instrument);
+    let tool = tool.ok_or(Stop::Nothing("no-such-tool"))?;
+    check_fields(tool, draft, attempt.when)?;
+    let mut card = draft.card.clone();
+    card.ticks = tool.ticks(&draft.answers.items);
+    card.assessor_role = attempt.role;
+    card.assessor_kind = caller.kind();
+    let texts = Texts::read(ruling.rules(), attempt, &card, &draft.safety)?;
     let found = subject.find(ruling.rules(), attempt, known);
     let found = found.ok_or(Stop::Nothing("no-own-record"))?;
     if keys_of(&found.tokens).next().is_none() && found.person.is_none() {
@@ -95,14 +123,19 @@ fn decide(
     ruling.subject(&found.tokens);
 
     let made = Made::new(attempt);
-    let permitted = permit(ruling, &ask, payload(&texts, &made))?;
+    let permitted = permit(ruling, &ask, payload(&texts, &draft.answers, &made))?;
     let screened = screen(permitted, OWN);
     mark(ruling, &screened);
 
+    let old = replacing::find(ruling, known, found.person, draft.replaces.as_ref())?;
     let person = own_record(ruling, known, &found);
     let of = Aggregate::Person(person);
     ruling.payload(&of, &screened);
-    let consents = share_consents(ruling, person, &draft.consents);
+    let mut consents = share_consents(ruling, person, &draft.consents);
+    let replaces = old.map(|(old, why)| {
+        consents.extend(replacing::carried_over(old, why));
+        replacing::end(ruling, old, AssessmentId(made.assessment), why)
+    });
     let assessment = Assessment {
         id: AssessmentId(made.assessment),
         person,
@@ -110,11 +143,16 @@ fn decide(
         source_kind: caller.kind(),
         recorded_by: attempt.user.as_str().to_owned(),
         recorded_at: attempt.when,
-        valid_until: valid_until(draft),
+        valid_until: valid_until(tool, draft),
         consents,
+        card_item: made.card,
         answers_item: made.answers,
         emergency_item: made.emergency,
         safety_item: (!draft.safety.is_empty()).then_some(made.safety),
+        replaces,
+        ended: None,
+        disagreements: disagreements(ruling, &draft.disagreements),
+        shown: Vec::new(),
         relied_on: Vec::new(),
     };
     ruling.fact(of, made.assessment, &Record::Assessment(assessment));
@@ -125,13 +163,14 @@ fn decide(
     ruling.object(Some(outward), Some(made.assessment));
     Ok(Answer::Assessed {
         assessment: AssessmentId(outward),
-        ticks: answers.ticks(),
+        ticks: card.ticks,
     })
 }
 
 /// Ids that this attempt makes.
 struct Made {
     assessment: Id,
+    card: Id,
     answers: Id,
     emergency: Id,
     safety: Id,
@@ -142,6 +181,7 @@ impl Made {
         let entropy = &attempt.entropy;
         Self {
             assessment: entropy.id("assessment"),
+            card: entropy.id("card item"),
             answers: entropy.id("answers item"),
             emergency: entropy.id("emergency item"),
             safety: entropy.id("safety item"),
@@ -149,27 +189,25 @@ impl Made {
     }
 }
 
-fn check_fields(draft: &Draft, now: When) -> Result<(), Refusal> {
-    let answers = &draft.answers;
-    let mut wrong = Vec::new();
-    if answers.assessed_at > now {
+fn check_fields(tool: &Tool, draft: &Draft, now: When) -> Result<(), Refusal> {
+    let card = &draft.card;
+    let mut wrong = tool.check(&card.instrument_version, &draft.answers.items, card.grade);
+    if card.assessed_at > now {
         wrong.push(FieldError {
             field: "assessed_at",
             message: "this is in the future",
         });
     }
-    if answers.items.len() > answers.instrument.items_max() {
+    let judged = match card.basis {
+        GradeBasis::Score => false,
+        GradeBasis::ProfessionalJudgement
+        | GradeBasis::Escalation
+        | GradeBasis::SpecialistReview => true,
+    };
+    if judged && card.judgement_codes.is_empty() && card.judgement_reasons.is_empty() {
         wrong.push(FieldError {
-            field: "items",
-            message: "this tool has fewer questions",
-        });
-    }
-    let mut codes: Vec<&str> = answers.items.iter().map(|item| &*item.code).collect();
-    codes.sort_unstable();
-    if codes.windows(2).any(|pair| pair.first() == pair.last()) {
-        wrong.push(FieldError {
-            field: "items",
-            message: "each question has one answer",
+            field: "judgement_reasons",
+            message: "a grade that was judged needs a reason: a code in judgement_codes, or words",
         });
     }
     if wrong.is_empty() {
@@ -179,10 +217,21 @@ fn check_fields(draft: &Draft, now: When) -> Result<(), Refusal> {
     }
 }
 
+/// Named as the caller knows them. That one is none that it was shown would tell, so nothing is
+/// looked up; it is shown beside this one to those alone who are shown both.
+fn disagreements(ruling: &Ruling<'_>, given: &[Differs]) -> Vec<Disagreement> {
+    let aliases = ruling.aliases();
+    let named = given.iter().map(|one| Disagreement {
+        with: AssessmentId(aliases.inward(AliasKind::Assessment, one.assessment)),
+        because: one.because,
+    });
+    named.collect()
+}
+
 /// What a person wrote, read by the screen. Words about immigration go back to the author, and
 /// nothing of them is kept (F5).
 struct Texts<'d> {
-    answers: ScreenedText<&'d Answers>,
+    card: ScreenedText<&'d Card>,
     safety: ScreenedText<&'d SafetyCard>,
 }
 
@@ -190,13 +239,13 @@ impl<'d> Texts<'d> {
     fn read(
         rules: &Rules,
         attempt: &Attempt,
-        answers: &'d Answers,
+        card: &'d Card,
         safety: &'d SafetyCard,
     ) -> Result<Self, Refusal> {
-        match (read(rules, attempt, answers), read(rules, attempt, safety)) {
-            (Ok(answers), Ok(safety)) => Ok(Self { answers, safety }),
-            (answers, safety) => {
-                let holds = [answers.err(), safety.err()];
+        match (read(rules, attempt, card), read(rules, attempt, safety)) {
+            (Ok(card), Ok(safety)) => Ok(Self { card, safety }),
+            (card, safety) => {
+                let holds = [card.err(), safety.err()];
                 let holds = holds.into_iter().flatten().flatten().collect();
                 Err(Refusal::ImmigrationContentFound(holds))
             }
@@ -204,20 +253,23 @@ impl<'d> Texts<'d> {
     }
 }
 
-/// The risk and the names around it are sealed apart: a query opens the first, only an emergency
-/// opens the last.
-fn payload(texts: &Texts<'_>, made: &Made) -> Payload {
-    let Texts { answers, safety } = texts;
+/// Card, answers, risk and the names around it are sealed apart: each step of a question opens its
+/// own, and only an emergency opens the last.
+fn payload(texts: &Texts<'_>, answers: &Answers, made: &Made) -> Payload {
+    let Texts { card, safety } = texts;
     let mut payload = Payload::default();
+    if let Ok(plain) = card.encode() {
+        payload.add(DataClass::Sp, made.card, plain);
+    }
     if let Ok(plain) = answers.encode() {
         payload.add(DataClass::Sp, made.answers, plain);
     }
-    let card = EmergencyCard {
-        grade: answers.get().grade,
-        basis: answers.get().basis,
-        assessed_at: answers.get().assessed_at,
+    let emergency = EmergencyCard {
+        grade: card.get().grade,
+        basis: card.get().basis,
+        assessed_at: card.get().assessed_at,
     };
-    if let Ok(plain) = card.encode() {
+    if let Ok(plain) = emergency.encode() {
         payload.add(DataClass::Sp, made.emergency, plain);
     }
     if let Some(Ok(plain)) = (!safety.get().is_empty()).then(|| safety.encode()) {
@@ -275,13 +327,8 @@ fn share_consents(ruling: &mut Ruling<'_>, person: PersonId, stated: &[Consent])
     ids
 }
 
-fn valid_until(draft: &Draft) -> When {
-    let days = if draft.answers.instrument.is_risk() {
-        RISK_DAYS_VALID
-    } else {
-        NEEDS_DAYS_VALID
-    };
-    let longest = draft.answers.assessed_at.plus_days(days);
+fn valid_until(tool: &Tool, draft: &Draft) -> When {
+    let longest = draft.card.assessed_at.plus_days(i64::from(tool.days_valid));
     draft
         .valid_until
         .map_or(longest, |until| until.min(longest))

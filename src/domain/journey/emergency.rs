@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use crate::domain::answer::{Answer, parts};
 use crate::domain::assessment::Assessment;
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::{DataClass, EmergencyReason, OrgKind, Purpose, ReferralStatus};
+use crate::domain::codes::{
+    ConsentDepth, DataClass, EmergencyReason, OrgKind, Purpose, ReferralStatus,
+};
 use crate::domain::consent::Tombstone;
 use crate::domain::decision::{Decision, Window};
 use crate::domain::firewall::hold::{Unread, read};
@@ -24,6 +26,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 
 use super::linking;
+use super::querying;
 use super::subject::Subject;
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, caller, mark, onward_rule, permit, stop};
 
@@ -131,6 +134,9 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
             linking::shown(ruling, known, held, own);
         }
     }
+    for held in &view.assessments {
+        querying::remember(ruling, held, ConsentDepth::Exists);
+    }
     let mut disclosed = screened.value().classes();
     if !view.lines.is_empty() {
         disclosed.push(DataClass::Op);
@@ -196,12 +202,13 @@ impl View {
         let holders = person
             .assessments
             .iter()
-            .filter(|held| tells(held.source_kind));
+            .filter(|held| tells(held.source_kind) && held.is_about_her());
         self.holders.extend(holders.map(|held| held.source.clone()));
         let open = |assessment: &Assessment, class: DataClass| {
             let ends = [&assessment.source, attempt.organisation()];
             // Her word counts here too: what she has stopped since is not opened (P8).
-            assessment.in_date(attempt.when)
+            assessment.stands()
+                && assessment.in_date(attempt.when)
                 && !tombstones.iter().any(|tombstone| {
                     tombstone.at >= assessment.recorded_at
                         && tombstone.stops(&ends, &[class], Purpose::Emergency)

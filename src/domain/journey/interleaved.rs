@@ -15,7 +15,7 @@ use super::answering::{self, Response};
 use super::consenting;
 use super::emergency::{Glass, break_glass};
 use super::offering;
-use super::querying::{Query, query};
+use super::querying::{Query, Step, query};
 use super::subject::Subject;
 use super::trial::*;
 use super::withdrawing::Wish;
@@ -321,6 +321,7 @@ impl Play {
             classes: vec![DataClass::Sp],
             purposes: vec![Purpose::PriorAssessment],
             channel: "telephone".to_owned(),
+            pause: false,
         };
         self.town.withdraw(at, WOMEN[her], &wish);
         let when = self.town.now;
@@ -362,6 +363,8 @@ impl Play {
             subject: Subject::Tokens(tokens(WOMEN[her]), None),
             consent: with_consent.then_some(said),
             onward_rule_accepted: true,
+            card_code: None,
+            step: Step::Cards,
         };
         let done = self.town.run(
             attempt(by, Action::QueryAssessments),
@@ -480,6 +483,7 @@ fn accepting() -> Response {
     Response::Accept {
         worker: "worker".to_owned(),
         onward_rule_accepted: true,
+        no_conflict: true,
     }
 }
 

@@ -120,8 +120,9 @@ fn put(ruling: &mut Ruling<'_>, known: &Known, held: Half<'_>, other: Half<'_>) 
 /// Whether the tokens alone say too little for a link and too much for none.
 const fn leaves_open(tier: Tier) -> bool {
     match tier {
-        Tier::Possible | Tier::Quarantine => true,
-        Tier::Automatic | Tier::NameAndBirth | Tier::Never => false,
+        // Of a name and a date of birth alone the asker learns at most that something exists.
+        Tier::Possible | Tier::Quarantine | Tier::NameAndBirth => true,
+        Tier::Automatic | Tier::Never => false,
     }
 }
 
@@ -377,8 +378,9 @@ fn take_back(ruling: &mut Ruling<'_>, known: &Known, pair: &mut Linkage) -> bool
     let held = known.people.get(&pair.held);
     let held = held.into_iter().flat_map(|person| &person.assessments);
     let relied = held.filter(|assessment| {
-        let mut relied = assessment.relied_on.iter();
-        relied.any(|one| one.organisation == pair.asker)
+        let relied = assessment.relied_on.iter().map(|one| &one.organisation);
+        let shown = assessment.shown.iter().map(|one| &one.organisation);
+        relied.chain(shown).any(|one| *one == pair.asker)
     });
     let mut any = pair.shown_at.take().is_some();
     for assessment in relied {
@@ -387,6 +389,9 @@ fn take_back(ruling: &mut Ruling<'_>, known: &Known, pair: &mut Linkage) -> bool
         assessment
             .relied_on
             .retain(|relied| relied.organisation != pair.asker);
+        assessment
+            .shown
+            .retain(|shown| shown.organisation != pair.asker);
         ruling.fact(
             Aggregate::Person(assessment.person),
             assessment.id.id(),
@@ -394,24 +399,23 @@ fn take_back(ruling: &mut Ruling<'_>, known: &Known, pair: &mut Linkage) -> bool
         );
     }
     if any {
-        tell(ruling, pair);
+        tell(ruling, pair.id.undone_item(), &pair.asker);
     }
     any
 }
 
 /// One item for the officer of who was shown something. It is dated by the day and concerns nobody,
 /// so that it cannot be matched with the entry of who decided.
-fn tell(ruling: &mut Ruling<'_>, pair: &Linkage) {
+pub(super) fn tell(ruling: &mut Ruling<'_>, item: Id, shown_to: &OrgId) {
     let rules = ruling.rules();
     let Some(rule) = rules.watch.rule(RuleCode::LinkUndone) else {
         return;
     };
-    let id = pair.id.undone_item();
     let at = day_of(ruling.attempt().when);
-    let item = keeping::new_item(id, rule, rules, &pair.asker, at);
-    ruling.list(List::Queue(pair.asker.clone()), 0, id);
-    let of = Aggregate::Queue(pair.asker.clone());
-    ruling.fact(of, id, &Record::QueueItem(item));
+    let queued = keeping::new_item(item, rule, rules, shown_to, at);
+    ruling.list(List::Queue(shown_to.clone()), 0, item);
+    let of = Aggregate::Queue(shown_to.clone());
+    ruling.fact(of, item, &Record::QueueItem(queued));
     ruling.note("who-was-shown-is-told");
 }
 

@@ -159,6 +159,8 @@ impl Caller<'_> {
             basis: None,
             consent: None,
             source_consent: None,
+            step: None,
+            identity_sure: false,
             emergency_confirmed: false,
             proposer: None,
         }

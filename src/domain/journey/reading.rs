@@ -147,6 +147,7 @@ fn add_note(
             live: true,
             covers: true,
             from_another: false,
+            depth: None,
         });
     let item = attempt.entropy.id("note item");
     let mut payload = Payload::default();

@@ -39,6 +39,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::WithdrawConsent
         | Action::Withdraw
         | Action::RecordAssessment
+        | Action::WithdrawAssessment
         | Action::SealItem
         | Action::ReadAudit
         | Action::ReadAuditQueue
@@ -68,6 +69,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment
+        | Action::ReadOwnAssessments
         | Action::BreakGlass
         | Action::CollectItem
         | Action::ReadLinks

@@ -121,6 +121,8 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::Withdraw
         | Action::RecordAssessment
         | Action::RelyOnAssessment
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::domain::alias::{AliasKey, AliasKind, Aliases};
 use crate::domain::answer::Answer;
-use crate::domain::assessment::{Answers, Item, SafetyCard};
+use crate::domain::assessment::{Answers, Card, Item, SafetyCard};
 use crate::domain::attempt::{Attempt, Entropy, RequestDigest, UserName};
 use crate::domain::audit::QueueItem;
 use crate::domain::clock::CodeClock;
@@ -17,9 +17,10 @@ use crate::domain::consent::{Consent, Opens, Recipients};
 use crate::domain::decision::*;
 use crate::domain::governance::Approvers;
 use crate::domain::id::*;
+use crate::domain::instrument::Instruments;
 use crate::domain::known::Known;
 use crate::domain::notice::{BUILT_IN_NOTICES, Notices};
-use crate::domain::opening::Decided;
+use crate::domain::opening::{Decided, Why};
 use crate::domain::organisation::*;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::domain::person::{
@@ -89,6 +90,7 @@ impl Rules {
                 .into(),
             retention: Retention::parse(BUILT_IN_RETENTION).unwrap().into(),
             notices: Notices::parse(BUILT_IN_NOTICES).unwrap().into(),
+            instruments: Instruments::built_in().unwrap().into(),
             tokens: TokenKeys::derive(&[1; 32]).into(),
             alias_key: AliasKey::new([2; 32]).into(),
             keys: DomainKeys {
@@ -219,16 +221,13 @@ pub fn draft(at: When, to: &[&str]) -> Draft {
     let mut share = consent(Opens::Share, to);
     share.given_at = at;
     Draft {
-        answers: Answers {
+        card: Card {
             instrument: Instrument::SafelivesDash24,
             instrument_version: "2014".to_owned(),
-            items: vec![
-                item("q1", ItemAnswer::Yes),
-                item("q2", ItemAnswer::Yes),
-                item("q3", ItemAnswer::Declined),
-            ],
+            ticks: None,
             grade: Grade::High,
             basis: GradeBasis::ProfessionalJudgement,
+            judgement_codes: vec![JudgementReason::ThreatsToKill],
             judgement_reasons: vec!["threats are escalating".to_owned()],
             assessor_role: Role::Adviser,
             assessor_kind: OrgKind::VoluntaryGeneric,
@@ -236,6 +235,13 @@ pub fn draft(at: When, to: &[&str]) -> Draft {
             assessed_at: at,
             needs: vec![Need::HousingSafe],
             adjustments: vec!["speak slowly".to_owned()],
+        },
+        answers: Answers {
+            items: vec![
+                item("q1", ItemAnswer::Yes),
+                item("q2", ItemAnswer::Yes),
+                item("q3", ItemAnswer::Declined),
+            ],
         },
         safety: SafetyCard {
             do_not_tell: vec!["her brother".to_owned()],
@@ -248,6 +254,8 @@ pub fn draft(at: When, to: &[&str]) -> Draft {
         } else {
             vec![share]
         },
+        replaces: None,
+        disagreements: Vec::new(),
     }
 }
 
@@ -255,6 +263,7 @@ pub fn draft(at: When, to: &[&str]) -> Draft {
 pub struct Done {
     pub answer: Answer,
     pub decided: Decided,
+    pub why: Why,
     /// A counter was full, and nothing was written.
     pub limited: bool,
     /// What the caller keeps of a withdrawal.
@@ -424,6 +433,7 @@ impl Town {
         Done {
             answer: ruled.answer,
             decided: ruled.opening.decided,
+            why: ruled.opening.why,
             limited,
             kept: ruled.counterfoil,
         }

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 
 use super::emergency::{Glass, break_glass};
-use super::querying::{Query, query};
+use super::querying::{Query, Step, query};
 use super::trial::*;
 use super::{answering, reading};
 use crate::domain::alias::AliasKind;
@@ -301,6 +301,7 @@ fn ask_all(town: &mut Town, case: &Case, peer: &'static str, alias: Id, told: &m
                     } else {
                         Subject::Tokens(tokens(AMINA), None)
                     },
+                    step: Step::Cards,
                     consent: case.asks_with_consent.then(|| consent(Opens::Query, &[])),
                     onward_rule_accepted: true,
                     card_code: None,
@@ -577,6 +578,7 @@ fn nothing_is_released_without_the_onward_rule() {
     let ask = |town: &mut Town, names, onward_rule_accepted| {
         let question = Query {
             subject: Subject::Tokens(tokens(names), None),
+            step: Step::Cards,
             consent: Some(consent(Opens::Query, &[])),
             onward_rule_accepted,
             card_code: None,

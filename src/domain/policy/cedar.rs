@@ -37,6 +37,7 @@ pub(super) struct Names {
     basis: EntityTypeName,
     strength: EntityTypeName,
     relationship: EntityTypeName,
+    step: EntityTypeName,
 }
 
 impl Names {
@@ -55,6 +56,7 @@ impl Names {
             basis: name("Article6")?,
             strength: name("ConsentStrength")?,
             relationship: name("Relationship")?,
+            step: name("Step")?,
         })
     }
 }
@@ -213,7 +215,11 @@ fn context(names: &Names, ask: &Ask) -> Result<Context, CannotAsk> {
             "emergencyConfirmed".to_owned(),
             flag(ask.emergency_confirmed),
         ),
+        ("identitySure".to_owned(), flag(ask.identity_sure)),
     ];
+    if let Some(step) = ask.step {
+        pairs.push(("step".to_owned(), member(&names.step, step.code())));
+    }
     if let Some(offence) = ask.offence {
         pairs.push(("offence".to_owned(), member(&names.offence, offence.code())));
     }
@@ -233,6 +239,7 @@ fn context(names: &Names, ask: &Ask) -> Result<Context, CannotAsk> {
 }
 
 fn consent(names: &Names, state: ConsentState) -> Result<RestrictedExpression, CannotAsk> {
+    let steps = state.steps().map(|step| member(&names.step, step.code()));
     RestrictedExpression::new_record([
         (
             "strength".to_owned(),
@@ -241,6 +248,7 @@ fn consent(names: &Names, state: ConsentState) -> Result<RestrictedExpression, C
         ("live".to_owned(), flag(state.live)),
         ("covers".to_owned(), flag(state.covers)),
         ("fromAnother".to_owned(), flag(state.from_another)),
+        ("steps".to_owned(), RestrictedExpression::new_set(steps)),
     ])
     .map_err(|_| CannotAsk)
 }

@@ -165,6 +165,8 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
         | Action::DeliverSubjectAccess
+        | Action::WithdrawAssessment
+        | Action::ReadOwnAssessments
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }
@@ -189,6 +191,7 @@ fn offer(policies: &Policies, ask: &Ask) -> DeniedWhy {
         live: true,
         covers: true,
         from_another: false,
+        depth: None,
     });
     if policies.permits(&willing) {
         DeniedWhy::ConsentNeeded
@@ -245,6 +248,8 @@ pub(super) fn plain(ask: &Ask, purpose: Purpose) -> Ask {
         basis: None,
         consent: None,
         source_consent: None,
+        step: None,
+        identity_sure: false,
         emergency_confirmed: false,
         proposer: None,
     }

@@ -23,6 +23,7 @@ const LIVE: ConsentState = ConsentState {
     live: true,
     covers: true,
     from_another: true,
+    depth: Some(ConsentDepth::Answers),
 };
 
 /// A kind of body in which the role is held.
@@ -90,12 +91,17 @@ fn good(action: Action, kind: OrgKind, role: Role, purpose: Purpose) -> Ask {
         },
         giver: None,
         classes,
-        own: matches!(action, Action::RecordAssessment),
+        own: matches!(
+            action,
+            Action::RecordAssessment | Action::WithdrawAssessment | Action::ReadOwnAssessments
+        ),
         relationship,
         offence: Some(OffenceGroup::DomesticAbuse),
         basis: Some(Article6::Consent),
         consent: Some(LIVE),
         source_consent: Some(LIVE),
+        step: (action == Action::QueryAssessments).then_some(ConsentDepth::Cards),
+        identity_sure: true,
         emergency_confirmed: true,
         proposer: Some(other),
     }
@@ -422,13 +428,17 @@ fn any_consent() -> impl Strategy<Value = Option<ConsentState>> {
             any::<bool>(),
             any::<bool>(),
             any::<bool>(),
+            prop::option::of(any_of(ConsentDepth::ALL)),
         )
-            .prop_map(|(strength, live, covers, from_another)| ConsentState {
-                strength,
-                live,
-                covers,
-                from_another,
-            }),
+            .prop_map(
+                |(strength, live, covers, from_another, depth)| ConsentState {
+                    strength,
+                    live,
+                    covers,
+                    from_another,
+                    depth,
+                },
+            ),
     )
 }
 
@@ -448,6 +458,10 @@ prop_compose! {
         consents in (any_consent(), any_consent()),
         flags in prop::array::uniform8(prop::bool::weighted(0.9)),
         (tainted, own_data) in (prop::bool::weighted(0.1), any::<bool>()),
+        (step, identity_sure) in (
+            prop::option::weighted(0.8, any_of(ConsentDepth::ALL)),
+            prop::bool::weighted(0.8),
+        ),
     ) -> Ask {
         let kind = kind.unwrap_or(home(role));
         let mut ask = good(action, kind, role, purpose);
@@ -458,6 +472,8 @@ prop_compose! {
         ask.giver = giver;
         ask.classes = classes;
         ask.own = own_data;
+        ask.step = step;
+        ask.identity_sure = identity_sure;
         ask.relationship = relationship.unwrap_or(ask.relationship);
         ask.offence = offence;
         ask.basis = basis;
@@ -563,6 +579,7 @@ fn tells(action: Action) -> bool {
         | Action::IssueCard
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
+        | Action::WithdrawAssessment
         | Action::Unknown => false,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -582,6 +599,7 @@ fn tells(action: Action) -> bool {
         | Action::ReadSubjectAccess
         | Action::RedactSubjectAccess
         | Action::DeliverSubjectAccess
+        | Action::ReadOwnAssessments
         | Action::BreakGlass => true,
     }
 }

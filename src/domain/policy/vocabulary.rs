@@ -8,7 +8,8 @@ use cedar_policy::{EntityUid, Schema, SchemaFragment};
 use super::load::SCHEMA_NAME;
 use super::{Actor, Ask, ConsentState, Recipient, Relationship};
 use crate::domain::codes::{
-    Action, Article6, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose, Role,
+    Action, Article6, ConsentDepth, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose,
+    Role,
 };
 use crate::domain::id::{OrgId, TeamId};
 
@@ -36,6 +37,7 @@ pub(super) fn check_lists(text: &str, schema: &Schema) -> Vec<String> {
             codes(ConsentStrength::ALL, ConsentStrength::code),
         ),
         ("Relationship", codes(Relationship::ALL, Relationship::code)),
+        ("Step", codes(ConsentDepth::ALL, ConsentDepth::code)),
     ];
     let mut problems: Vec<String> = lists
         .into_iter()
@@ -91,11 +93,13 @@ const fn flow(action: Action) -> Flow {
         | Action::ConfirmLink
         | Action::RejectLink
         | Action::ReadConsents | Action::ReadSubjectAccess | Action::RedactSubjectAccess
-        | Action::DeliverSubjectAccess => Flow::Reads,
+        | Action::DeliverSubjectAccess | Action::ReadOwnAssessments => Flow::Reads,
         // Her word: nothing comes back.
         Action::RecordConsent | Action::WithdrawConsent | Action::Withdraw
         | Action::IssueCard | Action::SettleWithdrawal | Action::AnswerStopUse
         | Action::TakeSubjectAccess | Action::MoveSubjectAccess
+        // What should never have been there goes; a tainted team may say so too.
+        | Action::WithdrawAssessment
         // The log: what an organisation sees of it is judged by the journey, entry by entry.
         | Action::ReadAudit | Action::ReadAuditSubject | Action::ReportSubject
         | Action::ReadAuditQueue | Action::DecideAuditItem | Action::FlagPerson
@@ -174,6 +178,7 @@ pub(super) fn full_ask(action: Action) -> Option<Ask> {
         live: true,
         covers: true,
         from_another: true,
+        depth: Some(ConsentDepth::Answers),
     };
     Some(Ask {
         action,
@@ -206,6 +211,8 @@ pub(super) fn full_ask(action: Action) -> Option<Ask> {
         basis: Some(Article6::Consent),
         consent: Some(consent),
         source_consent: Some(consent),
+        step: Some(ConsentDepth::Answers),
+        identity_sure: true,
         emergency_confirmed: true,
         proposer: Some(other),
     })

@@ -39,7 +39,7 @@ impl Held {
             held.referrals
                 .extend(referrals.map(|link| (link.at, keeper.clone(), link.sent)));
             held.consents.extend(person.consents.iter().cloned());
-            let assessments = person.assessments.iter();
+            let assessments = person.assessments.iter().filter(|one| one.is_about_her());
             held.assessments
                 .extend(assessments.map(|one| (one.recorded_at, one.source.clone())));
         }

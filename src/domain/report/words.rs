@@ -2,7 +2,8 @@
 
 use crate::domain::audit::{VisibleEntry, VisibleOutcome};
 use crate::domain::codes::{
-    Action, Article6, DataClass, EmergencyReason, EntryAbout, OrgKind, Purpose, WithdrawalScope,
+    Action, Article6, ConsentDepth, DataClass, EmergencyReason, EntryAbout, OrgKind, Purpose,
+    WithdrawalScope,
 };
 use crate::domain::consent::Tombstone;
 
@@ -59,7 +60,25 @@ pub fn deed(entry: &VisibleEntry) -> Deed {
     if entry.told == "declined-by-victim" {
         return Deed::Work("wrote down that you did not want your details passed on.");
     }
+    if action == Action::QueryAssessments {
+        return Deed::Work(question(entry.reason.as_deref()));
+    }
     done(action)
+}
+
+const ANSWERS_READ: &str = "read answers you gave before, so that you need not say it all again.";
+
+/// How far a question about earlier assessments went, in her words.
+fn question(step: Option<&str>) -> &'static str {
+    match step.and_then(ConsentDepth::parse) {
+        Some(ConsentDepth::Exists) => {
+            "asked whether someone had talked with you about your safety before, and was told yes."
+        }
+        Some(ConsentDepth::Cards) => {
+            "read in short what others had found, so that you need not say it all again."
+        }
+        Some(ConsentDepth::Answers) | None => ANSWERS_READ,
+    }
 }
 
 const fn is_watching(action: Action) -> bool {
@@ -93,8 +112,13 @@ const fn done(action: Action) -> Deed {
         Action::RecordAssessment => {
             Deed::Work("wrote down answers you gave about your safety and your needs.")
         }
-        Action::QueryAssessments => {
-            Deed::Work("read answers you gave before, so that you need not say it all again.")
+        // Said with how far it went.
+        Action::QueryAssessments => Deed::Work(ANSWERS_READ),
+        Action::WithdrawAssessment => {
+            Deed::Work("took back an assessment that it had written down by mistake.")
+        }
+        Action::ReadOwnAssessments => {
+            Deed::Work("read again what it had written down about you itself.")
         }
         Action::RelyOnAssessment => Deed::Work("used the answers you gave before."),
         Action::BreakGlass => Deed::Emergency,
@@ -140,10 +164,13 @@ const fn done(action: Action) -> Deed {
 /// What its worker was told, in her words. Where the true classes may not be seen, from the word
 /// that the worker was told.
 pub fn told(entry: &VisibleEntry) -> Vec<&'static str> {
+    if entry.told == "assessment-exists" {
+        return vec!["that someone had talked with you about your safety before"];
+    }
     let codes: Vec<&str> = match (&entry.decided, entry.told.as_str()) {
         (Some(decided), _) => decided.disclosed.iter().map(String::as_str).collect(),
         (None, "released") => vec!["id", "loc"],
-        (None, "assessments") => vec!["sp"],
+        (None, "assessments" | "assessment-answers") => vec!["sp"],
         (None, "emergency-view") => vec!["sp", "loc"],
         (None, _) => Vec::new(),
     };

@@ -11,15 +11,19 @@ use super::call::{Call, Halt, Route, handle};
 use super::her_word::card_code;
 use super::referrals::Reply;
 use super::reply::render;
-use crate::domain::alias::{AliasKind, Aliases};
-use crate::domain::assessment::{Answers, Assessment, EmergencyCard, SafetyCard};
+use crate::domain::assessment::{Assessment, EmergencyCard, SafetyCard};
 use crate::domain::codes::Action;
-use crate::domain::journey::querying::{Query, Use};
+use crate::domain::journey::assessing::taking_back::Mistake;
+use crate::domain::journey::querying::Query;
+use crate::domain::journey::querying::relying::Use;
 use crate::domain::journey::subject::{Named, Subject};
-use crate::edge::wire::assessment::{AssessmentIn, AssessmentQueryIn, EmergencyIn, ReliedOnIn};
+use crate::edge::wire::assessment::{
+    AssessmentIn, AssessmentQueryIn, AssessmentWithdrawIn, EmergencyIn, OwnAssessmentsIn,
+    ReliedOnIn,
+};
 use crate::pipeline::OpenedItem;
 
-/// Records an assessment, so that she need not tell it again.
+/// Records an assessment, so that she need not tell it again; or one in the place of another.
 #[utoipa::path(post, path = "/v1/assessments", tag = "assessments", request_body = AssessmentIn,
     responses((status = 201, description = "recorded", body = Reply)))]
 pub async fn record(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -44,7 +48,58 @@ pub async fn record(State(app): State<Arc<App>>, request: Request) -> Response {
     .await
 }
 
-/// Has she been assessed before? All that may be shown, or the uniform nothing.
+/// Takes back an assessment that you recorded by mistake. What it said is destroyed.
+#[utoipa::path(post, path = "/v1/assessments/{id}/withdraw", tag = "assessments",
+    params(("id" = String, Path)), request_body = AssessmentWithdrawIn,
+    responses((status = 200, description = "gone, or nothing to show", body = Reply)))]
+pub async fn withdraw(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    handle(
+        app,
+        request,
+        Route::create(Action::WithdrawAssessment),
+        async |call| {
+            let input: AssessmentWithdrawIn = call.json()?;
+            let alias = call.id(&id)?;
+            let attempt = call.attempt()?;
+            let (named, because) = input.parse()?;
+            let mistake = Mistake {
+                subject: subject(call, named, attempt.when)?,
+                because,
+            };
+            let gateway = &call.app.gateway;
+            let answered = gateway.take_back_assessment(attempt, alias, &mistake);
+            Ok(render(call, answered.await?))
+        },
+    )
+    .await
+}
+
+/// Your own assessments of a person, with those that were replaced or taken back.
+#[utoipa::path(post, path = "/v1/assessments/own", tag = "assessments",
+    request_body = OwnAssessmentsIn,
+    responses((status = 200, description = "your own, or nothing to show", body = Reply)))]
+pub async fn own(State(app): State<Arc<App>>, request: Request) -> Response {
+    handle(
+        app,
+        request,
+        Route::read(Action::ReadOwnAssessments),
+        async |call| {
+            let input: OwnAssessmentsIn = call.json()?;
+            let attempt = call.attempt()?;
+            let subject = subject(call, input.parse()?, attempt.when)?;
+            let answered = call.app.gateway.own_assessments(attempt, &subject).await?;
+            Ok(render(call, answered))
+        },
+    )
+    .await
+}
+
+/// Has she been assessed before? In three steps: that something exists, the cards, the answers of
+/// one. What may be shown, or the uniform nothing.
 #[utoipa::path(post, path = "/v1/assessments/query", tag = "assessments",
     request_body = AssessmentQueryIn,
     responses((status = 200, description = "what may be shown", body = Reply)))]
@@ -58,9 +113,10 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
             let attempt = call.attempt()?;
             let onward_rule_accepted = input.onward_rule_accepted;
             let card_code = card_code(call, input.card_code.as_ref());
-            let (named, consent) = input.parse(&attempt)?;
+            let (named, step, consent) = input.parse(&attempt)?;
             let query = Query {
                 subject: subject(call, named, attempt.when)?,
+                step,
                 consent,
                 onward_rule_accepted,
                 card_code,
@@ -131,101 +187,6 @@ pub async fn emergency(State(app): State<Arc<App>>, request: Request) -> Respons
 
 fn subject(call: &Call, named: Named, when: crate::domain::time::When) -> Result<Subject, Halt> {
     Ok(call.app.gateway.subject(named, when)?)
-}
-
-/// Every assessment that may be shown, none averaged, none left out for being older (AS-05).
-pub fn shown(
-    aliases: &Aliases,
-    assessments: &[Assessment],
-    opened: &[OpenedItem],
-) -> Map<String, Value> {
-    let cards: Vec<(Value, Option<&'static str>)> = assessments
-        .iter()
-        .filter_map(|assessment| {
-            let answers = answers(assessment, opened)?;
-            Some((
-                card(aliases, assessment, &answers),
-                Some(answers.grade.code()),
-            ))
-        })
-        .collect();
-    let mut grades: Vec<_> = cards.iter().filter_map(|(_, grade)| *grade).collect();
-    grades.sort_unstable();
-    grades.dedup();
-    let disagree = grades.len() > 1;
-    let cards: Vec<Value> = cards.into_iter().map(|(card, _)| card).collect();
-    let mut map = Map::new();
-    map.insert("assessments".to_owned(), json!(cards));
-    map.insert(
-        "disagreement".to_owned(),
-        json!(disagree.then_some("Services graded differently. Read each with its reasons.")),
-    );
-    map.insert(
-        "read_aloud".to_owned(),
-        json!(
-            "Another service that you allowed has told us what you already said, so that you \
-               need not say it again. You can stop this at any time."
-        ),
-    );
-    map
-}
-
-fn answers(assessment: &Assessment, opened: &[OpenedItem]) -> Option<Answers> {
-    let item = opened
-        .iter()
-        .find(|item| item.part.item == assessment.answers_item)?;
-    Answers::decode(&item.plain).ok()
-}
-
-fn card(aliases: &Aliases, assessment: &Assessment, answers: &Answers) -> Value {
-    let own = aliases.organisation();
-    let items: Vec<Value> = answers
-        .items
-        .iter()
-        .map(|item| json!({ "code": item.code, "answer": item.answer.code() }))
-        .collect();
-    let needs: Vec<&str> = answers.needs.iter().map(|need| need.code()).collect();
-    json!({
-        "id": aliases.outward(AliasKind::Assessment, assessment.id.id()).to_string(),
-        "instrument": answers.instrument.code(),
-        "instrument_version": answers.instrument_version,
-        "assessed_at": answers.assessed_at.rfc3339(),
-        "assessor_role": answers.assessor_role.code(),
-        "assessor_service": kind_of_service(answers.assessor_kind),
-        "assessor_trained": answers.assessor_trained,
-        "ticks": answers.ticks(),
-        "grade": answers.grade.code(),
-        "grade_basis": answers.basis.code(),
-        "judgement_reasons": answers.judgement_reasons,
-        "items": items,
-        "needs": needs,
-        "adjustments": answers.adjustments,
-        "valid_until": assessment.valid_until.rfc3339(),
-        "own": assessment.source == *own,
-    })
-}
-
-/// The kind of service, wide enough not to tell status (F7): a by-and-for body is a specialist one.
-const fn kind_of_service(kind: crate::domain::codes::OrgKind) -> &'static str {
-    use crate::domain::codes::OrgKind;
-    match kind {
-        OrgKind::NhsTrust | OrgKind::NhsGp | OrgKind::Sarc | OrgKind::Icb => "health",
-        OrgKind::LocalAuthority => "local authority",
-        OrgKind::VoluntaryGeneric
-        | OrgKind::VoluntarySpecialist
-        | OrgKind::ByAndFor
-        | OrgKind::Refuge => "a specialist service",
-        OrgKind::Police
-        | OrgKind::Court
-        | OrgKind::Cafcass
-        | OrgKind::Cps
-        | OrgKind::Wcu
-        | OrgKind::Probation
-        | OrgKind::LegalAdviser
-        | OrgKind::Commissioner
-        | OrgKind::Operator
-        | OrgKind::Reviewer => "another service",
-    }
 }
 
 /// The emergency view: risk and date, who must not be told, who is safe; no address, no note.

@@ -12,7 +12,7 @@ use super::referrals::Reply;
 use super::reply::{Rendered, envelope, finish, render};
 use super::subject_access;
 use crate::domain::audit::{Desk, Drawn, Figures, Filter, QueueState, SeenItem, SomeOrganisation};
-use crate::domain::codes::Action;
+use crate::domain::codes::{Action, ConsentDepth};
 use crate::domain::id::{Id, OrgId};
 use crate::domain::journey::flagging::Flagging;
 use crate::domain::journey::sealing::OwnName;
@@ -272,6 +272,17 @@ pub async fn evidence(
     .await
 }
 
+fn step(action: &str, reason: Option<&str>) -> Option<&'static str> {
+    if Action::parse(action) != Some(Action::QueryAssessments) {
+        return None;
+    }
+    Some(match ConsentDepth::parse(reason?)? {
+        ConsentDepth::Exists => "whether an earlier assessment exists",
+        ConsentDepth::Cards => "what earlier assessments say in short",
+        ConsentDepth::Answers => "every answer of one assessment",
+    })
+}
+
 /// One entry as its reader may see it.
 pub fn entry_json(entry: &Entry) -> Value {
     let seen = &entry.seen;
@@ -308,6 +319,8 @@ pub fn entry_json(entry: &Entry) -> Value {
         "identity": if seen.asserted { "asserted by system" } else { "proved person" },
         "purpose": seen.purpose,
         "reason": seen.reason,
+        // Of a question about earlier assessments: how far it went, in words.
+        "step": step(&seen.action, seen.reason.as_deref()),
         "action": seen.action,
         "object": seen.object.map(|id| id.to_string()),
         "asked": seen.asked,

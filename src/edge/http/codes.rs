@@ -12,13 +12,15 @@ use super::reply;
 use crate::domain::codes::{
     AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, Authority, Capacity,
     CloseOutcome, Competence, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength,
-    DataClass, DeclineReason, Delivery, Direction, EmergencyReason, EntryAbout, GivenBy, Grade,
-    GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer, LawfulKeeping,
-    MoreTimeReason, Need, OffenceGroup, OrgKind, Parent, PartyRole, PriorityCategory, Purpose,
-    ReplyCode, ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason, StopUseReply,
-    Taint, TransferMode, UpdateCode, WithdrawalScope, Withheld, WorkerGender, WrongHold,
+    DataClass, DeclineReason, Delivery, Direction, DisagreementReason, EmergencyReason, EntryAbout,
+    GivenBy, Grade, GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer,
+    JudgementReason, LawfulKeeping, MoreTimeReason, Need, OffenceGroup, OrgKind, Parent, PartyRole,
+    PriorityCategory, Purpose, ReassessReason, ReplaceHow, ReplaceReason, ReplyCode,
+    ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason, StopUseReply, Taint,
+    TransferMode, UpdateCode, WithdrawalScope, WithdrawnBecause, Withheld, WorkerGender, WrongHold,
     YesNoUnknown,
 };
+use crate::domain::instrument::Tool;
 use crate::domain::organisation::ATTESTATION_DAYS;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::Refusal;
@@ -129,8 +131,8 @@ macro_rules! lists {
 /// The closed code lists. What is not in them is refused.
 #[utoipa::path(get, path = "/v1/codes", tag = "start",
     responses((status = 200, description = "the code lists")))]
-pub async fn codes() -> Response {
-    Json(Value::Object(lists! {
+pub async fn codes(State(app): State<Arc<App>>) -> Response {
+    let mut map = lists! {
         "access_refusal": AccessRefusal,
         "access_reply": ReplyCode,
         "access_state": AccessState,
@@ -150,6 +152,7 @@ pub async fn codes() -> Response {
         "decline_reason": DeclineReason,
         "delivery": Delivery,
         "direction": Direction,
+        "disagreement_reason": DisagreementReason,
         "emergency_reason": EmergencyReason,
         "entry_about": EntryAbout,
         "given_by": GivenBy,
@@ -160,6 +163,7 @@ pub async fn codes() -> Response {
         "instrument": Instrument,
         "interpreter": Interpreter,
         "item_answer": ItemAnswer,
+        "judgement_reason": JudgementReason,
         "kept_by_law": LawfulKeeping,
         "more_time_reason": MoreTimeReason,
         "need": Need,
@@ -169,6 +173,9 @@ pub async fn codes() -> Response {
         "party_role": PartyRole,
         "priority_category": PriorityCategory,
         "purpose": Purpose,
+        "reassess_reason": ReassessReason,
+        "replace_how": ReplaceHow,
+        "replace_reason": ReplaceReason,
         "reported_to_police": ReportedToPolice,
         "requester": Requester,
         "role": Role,
@@ -179,12 +186,43 @@ pub async fn codes() -> Response {
         "transfer_mode": TransferMode,
         "update_code": UpdateCode,
         "withdrawal_scope": WithdrawalScope,
+        "withdrawn_because": WithdrawnBecause,
         "withheld": Withheld,
         "wrong_hold": WrongHold,
         "worker_gender": WorkerGender,
         "yes_no_unknown": YesNoUnknown,
-    }))
-    .into_response()
+    };
+    let rules = app.gateway.rules.load();
+    let tools: Vec<Value> = rules.instruments.all().map(tool_json).collect();
+    map.insert("instruments".to_owned(), json!(tools));
+    Json(Value::Object(map)).into_response()
+}
+
+/// A tool of assessment: which versions, questions and grades are taken, in our own labels.
+fn tool_json(tool: &Tool) -> Value {
+    let questions: Vec<Value> = tool
+        .questions
+        .iter()
+        .map(|question| {
+            let asked = tool.versions.iter();
+            let versions: Vec<&String> = asked.filter(|one| question.is_in(one)).collect();
+            json!({
+                "code": question.code, "label": question.label, "ticks": question.ticks,
+                "versions": versions,
+            })
+        })
+        .collect();
+    let grades: Vec<&str> = tool.grades.iter().map(|grade| grade.code()).collect();
+    json!({
+        "instrument": tool.instrument.code(),
+        "name": tool.name,
+        "versions": tool.versions,
+        "is_risk": tool.is_risk,
+        "days_valid": tool.days_valid,
+        "grades": grades,
+        "questions": questions,
+        "ticks_in_local_practice": tool.usual_words(),
+    })
 }
 
 /// What is read to her, before she decides and after something was done. A consent names the notice

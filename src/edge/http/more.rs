@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::cards::{self, Shown};
 use super::{
     assessments, audit, governance, her_word, links, reconciliations, sealed_items, subject_access,
     transfers,
@@ -22,12 +23,28 @@ pub fn body(
     told: &More,
 ) -> (u16, Map<String, Value>) {
     let word = answer.told();
+    let rules = call.app.gateway.rules.load();
+    let shown = Shown {
+        aliases,
+        instruments: &rules.instruments,
+        opened,
+    };
     let (status, mut map) = match answer {
         Answer::Assessed { assessment, ticks } => (
             201,
             fields(json!({ "id": assessment.id().to_string(), "ticks": ticks })),
         ),
-        Answer::Assessments(list, _) => (200, assessments::shown(aliases, &list, opened)),
+        Answer::AssessmentWithdrawn => (
+            200,
+            fields(json!({
+                "says": "It is gone, and what it had replaced stands again. If others were shown it \
+                         and it was of somebody else, they are told so.",
+            })),
+        ),
+        Answer::AssessmentExists { is_sure } => (200, cards::exists(is_sure)),
+        Answer::Assessments(list, _) => (200, shown.cards(&list)),
+        Answer::ItemAnswers(one, _) => (200, shown.answers(&one)),
+        Answer::OwnAssessments(list, _) => (200, shown.own(&list)),
         Answer::Emergency(list, lines, _) => {
             (200, assessments::emergency_view(&list, &lines, opened))
         }

@@ -9,18 +9,21 @@ use utoipa::ToSchema;
 use super::text::{FreeText, code_like};
 use super::{ConsentIn, IdentityIn, LIST_MAX, Secret, Wrong};
 use crate::domain::assessment::{
-    ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Answers, ITEMS_MAX, Item, SafetyCard,
+    ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Answers, Card, DISAGREEMENTS_MAX, ITEMS_MAX, Item,
+    SafetyCard,
 };
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
-    ConsentDecision, EmergencyReason, Grade, GradeBasis, Instrument, ItemAnswer, Need, OrgKind,
-    ReassessReason,
+    ConsentDecision, ConsentDepth, DisagreementReason, EmergencyReason, Grade, GradeBasis,
+    Instrument, ItemAnswer, JudgementReason, Need, OrgKind, ReassessReason, ReplaceHow,
+    ReplaceReason, WithdrawnBecause,
 };
 use crate::domain::consent::{Consent, Opens};
 use crate::domain::firewall::hold::Unread;
 use crate::domain::id::Id;
-use crate::domain::journey::assessing::Draft;
+use crate::domain::journey::assessing::{Differs, Draft, Replaces};
 use crate::domain::journey::emergency::Glass;
+use crate::domain::journey::querying::Step;
 use crate::domain::journey::subject::{Named, Subject};
 use crate::domain::person::line::Line;
 use crate::domain::person::{FieldError, Phone};
@@ -39,7 +42,7 @@ const TOOL_CODE_CHARS_MAX: usize = 32;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemIn {
-    /// The tool's own code of the question, as `q7`.
+    /// The code of the question, as `q7`; `GET /v1/codes` lists them under `instruments`.
     pub code: String,
     /// `yes`, `no`, `unknown`, `declined` or `not_asked`.
     pub answer: String,
@@ -55,6 +58,7 @@ pub struct AssessmentIn {
     pub person: Option<String>,
     pub identity: Option<IdentityIn>,
     pub instrument: String,
+    /// As `2014`; `GET /v1/codes` lists them under `instruments`.
     pub instrument_version: String,
     #[serde(default)]
     pub items: Vec<ItemIn>,
@@ -62,6 +66,9 @@ pub struct AssessmentIn {
     /// On what the grade rests: `score`, `professional_judgement`, `escalation` or
     /// `specialist_review`.
     pub basis: String,
+    /// Why it was graded so, in codes. With another basis than `score`, a code or words.
+    #[serde(default)]
+    pub judgement_codes: Vec<String>,
     #[serde(default)]
     pub judgement_reasons: Vec<FreeText>,
     #[serde(default)]
@@ -83,6 +90,54 @@ pub struct AssessmentIn {
     /// With whom she allows you to share it, or that she does not.
     #[serde(default)]
     pub consents: Vec<ConsentIn>,
+    /// One of your own assessments of her, whose place this one takes.
+    pub replaces: Option<ReplacesIn>,
+    /// Assessments of others that you were shown, and why you grade otherwise.
+    #[serde(default)]
+    pub disagreements: Vec<DisagreementIn>,
+}
+
+/// The old one stays, as history, for you alone.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplacesIn {
+    pub assessment: String,
+    /// `correction`: it was wrong, and what she allowed goes on. `reassessment`: she was assessed
+    /// again, and is asked again with whom it may be shared.
+    pub how: String,
+    pub because: String,
+}
+
+/// Both stay as they are.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisagreementIn {
+    pub assessment: String,
+    pub because: String,
+}
+
+/// An assessment that you recorded by mistake. What it said is destroyed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssessmentWithdrawIn {
+    /// One of your referrals of her; or `person`; or `identity`.
+    pub referral: Option<String>,
+    /// Your own reference of the person under whom it stands.
+    pub person: Option<String>,
+    pub identity: Option<IdentityIn>,
+    /// `wrong_person`, `recorded_twice` or `never_said`.
+    pub because: String,
+}
+
+/// Your own assessments of a person.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnAssessmentsIn {
+    /// One of your referrals of her; or `person`; or `identity`.
+    pub referral: Option<String>,
+    /// Your own reference of the person.
+    pub person: Option<String>,
+    pub identity: Option<IdentityIn>,
 }
 
 /// Has she been assessed before?
@@ -94,6 +149,11 @@ pub struct AssessmentQueryIn {
     /// Your own reference of the person.
     pub person: Option<String>,
     pub identity: Option<IdentityIn>,
+    /// How far you ask: `exists` (is there anything?), `cards` (what was found, in short), `answers`
+    /// (every answer of one assessment). Her consents must reach as far.
+    pub step: Option<String>,
+    /// For `answers`: the id of the assessment, as the cards gave it.
+    pub assessment: Option<String>,
     /// Her consent that you ask, if you have not recorded it yet.
     pub consent: Option<ConsentIn>,
     /// A one-time code of her card, if you alone made your referral of her: 12 letters and digits.
@@ -155,6 +215,16 @@ impl AssessmentIn {
             TOOL_CODE_CHARS_MAX,
         );
         let needs = wrong.codes("needs", &self.needs, Need::parse);
+        let judgement_codes = wrong.codes(
+            "judgement_codes",
+            &self.judgement_codes,
+            JudgementReason::parse,
+        );
+        let replaces = self
+            .replaces
+            .as_ref()
+            .and_then(|replaces| replaces.parse(&mut wrong));
+        let disagreements = disagreements(&mut wrong, &self.disagreements);
         let judgement_reasons = lines(&mut wrong, "judgement_reasons", &self.judgement_reasons);
         let adjustments = lines(&mut wrong, "adjustments", &self.adjustments);
         let phone = self.safe_person_phone.as_ref().and_then(|text| {
@@ -177,12 +247,14 @@ impl AssessmentIn {
             (Some(named), Some(instrument), Some(grade), Some(basis), Some(assessed_at))
                 if wrong.0.is_empty() =>
             {
-                let answers = Answers {
+                let card = Card {
                     instrument,
                     instrument_version: self.instrument_version,
-                    items,
+                    // Counted from the answers.
+                    ticks: None,
                     grade,
                     basis,
+                    judgement_codes,
                     judgement_reasons,
                     assessor_role: attempt.role,
                     // Replaced by the kind of the caller's organisation, which is not hers to say.
@@ -193,10 +265,13 @@ impl AssessmentIn {
                     adjustments,
                 };
                 let draft = Draft {
-                    answers,
+                    card,
+                    answers: Answers { items },
                     safety,
                     valid_until,
                     consents,
+                    replaces,
+                    disagreements,
                 };
                 Ok((named, draft))
             }
@@ -205,16 +280,104 @@ impl AssessmentIn {
     }
 }
 
+impl ReplacesIn {
+    fn parse(&self, wrong: &mut Wrong) -> Option<Replaces> {
+        let assessment = reference(wrong, "replaces.assessment", &self.assessment);
+        let how = wrong.code("replaces.how", &self.how, ReplaceHow::parse);
+        let because = wrong.code("replaces.because", &self.because, ReplaceReason::parse);
+        Some(Replaces {
+            assessment: assessment?,
+            how: how?,
+            because: because?,
+        })
+    }
+}
+
+fn disagreements(wrong: &mut Wrong, given: &[DisagreementIn]) -> Vec<Differs> {
+    if given.len() > DISAGREEMENTS_MAX {
+        wrong.add("disagreements", "at most 8");
+        return Vec::new();
+    }
+    let parsed = given.iter().filter_map(|one| {
+        let assessment = reference(wrong, "disagreements.assessment", &one.assessment);
+        let because = wrong.code(
+            "disagreements.because",
+            &one.because,
+            DisagreementReason::parse,
+        );
+        Some(Differs {
+            assessment: assessment?,
+            because: because?,
+        })
+    });
+    parsed.collect()
+}
+
 impl AssessmentQueryIn {
-    /// Whom it is about, and her consent to ask.
-    pub fn parse(self, attempt: &Attempt) -> Result<(Named, Option<Consent>), Vec<FieldError>> {
+    /// Whom it is about, how far it goes, and her consent to ask.
+    pub fn parse(
+        self,
+        attempt: &Attempt,
+    ) -> Result<(Named, Step, Option<Consent>), Vec<FieldError>> {
         let mut wrong = Wrong::default();
         let named = named(&mut wrong, self.referral, self.person, self.identity);
+        let step = step(&mut wrong, self.step.as_deref(), self.assessment.as_deref());
         let consent = self
             .consent
             .as_ref()
             .and_then(|consent| stated(&mut wrong, attempt, consent, Opens::Query));
-        finish(named, consent, wrong)
+        match (named, step) {
+            (Some(named), Some(step)) => wrong.finish((named, step, consent)),
+            (_, _) => Err(wrong.0),
+        }
+    }
+}
+
+fn step(wrong: &mut Wrong, step: Option<&str>, assessment: Option<&str>) -> Option<Step> {
+    let Some(code) = step else {
+        wrong.add("step", "say how far you ask: exists, cards or answers");
+        return None;
+    };
+    let depth = wrong.code("step", code, ConsentDepth::parse)?;
+    match (depth, assessment) {
+        (ConsentDepth::Exists, None) => Some(Step::Exists),
+        (ConsentDepth::Cards, None) => Some(Step::Cards),
+        (ConsentDepth::Answers, Some(alias)) => {
+            reference(wrong, "assessment", alias).map(Step::Answers)
+        }
+        (ConsentDepth::Answers, None) => {
+            wrong.add("assessment", "say which: the id of one that the cards gave");
+            None
+        }
+        (ConsentDepth::Exists | ConsentDepth::Cards, Some(_)) => {
+            wrong.add(
+                "assessment",
+                "leave this out: it belongs to the step answers",
+            );
+            None
+        }
+    }
+}
+
+impl AssessmentWithdrawIn {
+    /// Under whom it stands, and why it goes.
+    pub fn parse(self) -> Result<(Named, WithdrawnBecause), Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        let named = named(&mut wrong, self.referral, self.person, self.identity);
+        let because = wrong.code("because", &self.because, WithdrawnBecause::parse);
+        match (named, because) {
+            (Some(named), Some(because)) => wrong.finish((named, because)),
+            (_, _) => Err(wrong.0),
+        }
+    }
+}
+
+impl OwnAssessmentsIn {
+    /// Whom it is about.
+    pub fn parse(self) -> Result<Named, Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        let named = named(&mut wrong, self.referral, self.person, self.identity);
+        finish(named, (), wrong).map(|(named, ())| named)
     }
 }
 
@@ -417,167 +580,4 @@ fn stated(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    use crate::domain::codes::Action;
-    use crate::domain::codes::ConsentDepth;
-    use crate::domain::journey::trial;
-
-    fn assessment() -> Value {
-        json!({
-            "identity": {"nhs_number": "9990000018", "family_name": "Khan"},
-            "instrument": "safelives_dash_24",
-            "instrument_version": "2014",
-            "items": [{"code": "q1", "answer": "yes"}, {"code": "q2", "answer": "declined"}],
-            "grade": "high",
-            "basis": "professional_judgement",
-            "judgement_reasons": ["threats are escalating"],
-            "assessor_trained": true,
-            "assessed_at": "2026-04-02T21:10:00+01:00",
-            "safe_person": "her sister",
-            "safe_person_phone": "07700 900123",
-            "consents": [{"decision": "permit", "how": "spoken", "other_party_present": "no",
-                "depth": "cards",
-                "recipients": {"organisations": ["lantern"]}}],
-        })
-    }
-
-    fn parse(value: Value) -> Result<(Named, Draft), Vec<FieldError>> {
-        let sent: AssessmentIn = serde_json::from_value(value).unwrap();
-        sent.parse(&trial::attempt("trust", Action::RecordAssessment))
-    }
-
-    #[test]
-    fn an_assessment_is_read() {
-        let (named, draft) = parse(assessment()).ok().unwrap();
-        assert!(matches!(named, Named::Identity(_)));
-        assert_eq!(draft.answers.ticks(), 1);
-        assert_eq!(
-            draft.safety.safe_person_phone.as_deref(),
-            Some("+447700900123")
-        );
-        assert_eq!(draft.consents.len(), 1);
-        assert_eq!(draft.consents[0].opens, Opens::Share);
-        assert_eq!(draft.consents[0].purposes, [ASSESSMENT_PURPOSE]);
-        assert_eq!(draft.consents[0].depth, Some(ConsentDepth::Cards));
-    }
-
-    #[test]
-    fn a_permit_says_how_far_it_reaches_and_a_refusal_does_not() {
-        let said = |change: fn(&mut Value)| {
-            let mut value = assessment();
-            change(&mut value["consents"][0]);
-            parse(value)
-        };
-        let wrong: [fn(&mut Value); 4] = [
-            |consent| consent["depth"] = json!(null),
-            |consent| consent["depth"] = json!("everything"),
-            |consent| consent["purposes"] = json!(["support"]),
-            |consent| consent["decision"] = json!("deny"),
-        ];
-        for change in wrong {
-            let errors = said(change).err().unwrap();
-            assert_eq!(errors[0].field, "consent.depth");
-        }
-        let refused = said(|consent| {
-            consent["decision"] = json!("deny");
-            consent["depth"] = json!(null);
-        });
-        let (_, draft) = refused.ok().unwrap();
-        assert_eq!(draft.consents[0].depth, None);
-    }
-
-    #[test]
-    fn there_is_no_field_for_notes_or_immigration() {
-        for field in [
-            "therapy_notes",
-            "note",
-            "nationality",
-            "immigration_status",
-            "ticks",
-        ] {
-            let mut value = assessment();
-            value[field] = json!("x");
-            assert!(
-                serde_json::from_value::<AssessmentIn>(value).is_err(),
-                "{field}"
-            );
-        }
-    }
-
-    #[test]
-    fn whom_it_is_about_is_said_in_exactly_one_way() {
-        let id = Id::from_bytes([7; 16]).to_string();
-        for (change, field) in [
-            (json!({"referral": id}), "identity"),
-            (json!({"identity": null}), "identity"),
-            (json!({"identity": null, "person": "R-7"}), "person"),
-        ] {
-            let mut value = assessment();
-            for (key, to) in change.as_object().unwrap() {
-                value[key] = to.clone();
-            }
-            let errors = parse(value).err().unwrap();
-            assert_eq!(errors[0].field, field);
-        }
-    }
-
-    #[test]
-    fn all_that_is_wrong_is_said_at_once_and_no_value_is_repeated() {
-        let mut value = assessment();
-        value["grade"] = json!("extreme");
-        value["items"] = json!([{"code": "her visa expired", "answer": "maybe"}]);
-        value["consents"][0]["recipients"] = json!({});
-        value["safe_person_phone"] = json!("sister");
-        let errors = parse(value).err().unwrap();
-        let mut fields: Vec<&str> = errors.iter().map(|error| error.field).collect();
-        fields.sort_unstable();
-        assert_eq!(
-            fields,
-            [
-                "consent.recipients",
-                "grade",
-                "items.answer",
-                "items.code",
-                "safe_person_phone"
-            ]
-        );
-        assert!(!format!("{errors:?}").contains("visa"));
-    }
-
-    #[test]
-    fn a_question_carries_consent_to_ask_and_no_other() {
-        let attempt = trial::attempt("lantern", Action::QueryAssessments);
-        let mut value = json!({
-            "person": Id::from_bytes([7; 16]).to_string(),
-            "consent": {"decision": "permit", "how": "spoken", "other_party_present": "no",
-                "depth": "answers"},
-        });
-        let sent: AssessmentQueryIn = serde_json::from_value(value.clone()).unwrap();
-        let (_, consent) = sent.parse(&attempt).ok().unwrap();
-        assert_eq!(consent.unwrap().opens, Opens::Query);
-        value["consent"]["opens"] = json!("share");
-        let sent: AssessmentQueryIn = serde_json::from_value(value).unwrap();
-        assert_eq!(
-            sent.parse(&attempt).err().unwrap()[0].field,
-            "consent.opens"
-        );
-    }
-
-    #[test]
-    fn an_emergency_and_a_reliance_are_read() {
-        let id = Id::from_bytes([7; 16]).to_string();
-        let sent: EmergencyIn = serde_json::from_value(json!({
-            "person": id, "reason": "life_at_risk", "text": "  unconscious  ",
-        }))
-        .unwrap();
-        let (_, breaking) = sent.parse().ok().unwrap();
-        assert_eq!(breaking.words.chars(), 11);
-        assert!(!breaking.on_shift && !breaking.confirm);
-        let sent: ReliedOnIn =
-            serde_json::from_value(json!({"referral": id, "reassessed_because": "mood"})).unwrap();
-        assert_eq!(sent.parse().err().unwrap()[0].field, "reassessed_because");
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::extract::State;
 use tokio::task::JoinSet;
 
 use super::load::Shared;
@@ -266,7 +267,7 @@ impl Bench {
             self.limit,
             thread_cpu,
             async || Ok(()),
-            async |()| Ok(codes::codes().await),
+            async |()| Ok(codes::codes(State(Arc::clone(&self.app))).await),
         )
         .await
     }
@@ -376,6 +377,7 @@ impl Bench {
             live: true,
             covers: true,
             from_another: false,
+            depth: None,
         });
         Ok(ask)
     }

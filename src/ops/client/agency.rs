@@ -288,8 +288,8 @@ pub enum ClientCommand {
     Assess { file: String },
     /// Has she been assessed before?
     #[command(
-        after_help = "Example: firedoor client query --person 01J... --onward-rule-accepted \
-        --bundle bundles/larkfield"
+        after_help = "Example: firedoor client query --person 01J... --step cards \
+        --onward-rule-accepted --bundle bundles/larkfield"
     )]
     Query {
         /// JSON, or - for standard input
@@ -297,9 +297,39 @@ pub enum ClientCommand {
         /// Your own reference of the person
         #[arg(long, conflicts_with = "file", required_unless_present = "file")]
         person: Option<String>,
+        /// exists (is there anything?), cards (in short) or answers (of one); exists if absent
+        #[arg(long)]
+        step: Option<String>,
+        /// For answers: the id of the assessment, as the cards gave it
+        #[arg(long)]
+        assessment: Option<String>,
         /// You may not pass this on for immigration purposes; your organisation accepts this
         #[arg(long)]
         onward_rule_accepted: bool,
+    },
+    /// Your own assessments of a person, with those that were replaced or taken back
+    #[command(
+        after_help = "Example: firedoor client own-assessments --person 01J... --bundle \
+        bundles/st-hildas"
+    )]
+    OwnAssessments {
+        /// Your own reference of the person
+        #[arg(long)]
+        person: String,
+    },
+    /// Take back an assessment that you recorded by mistake; what it said is destroyed
+    #[command(
+        after_help = "Example: firedoor client take-back 01J... --person 01J... --because \
+        wrong_person --bundle bundles/st-hildas"
+    )]
+    TakeBack {
+        id: String,
+        /// Your own reference of the person under whom it stands
+        #[arg(long)]
+        person: String,
+        /// wrong_person, recorded_twice or never_said
+        #[arg(long)]
+        because: String,
     },
     /// You relied on an assessment, or why you asked her again
     #[command(
@@ -494,15 +524,33 @@ impl ClientCommand {
             Self::Query {
                 file,
                 person,
+                step,
+                assessment,
                 onward_rule_accepted,
             } => {
                 let mut body = match file {
                     Some(file) => document(file)?,
-                    None => json!({ "person": person }),
+                    None => json!({ "person": person, "step": "exists" }),
                 };
+                for (field, given) in [("step", step), ("assessment", assessment)] {
+                    if let (Some(given), Value::Object(map)) = (given, &mut body) {
+                        map.insert(field.to_owned(), json!(given));
+                    }
+                }
                 tick(&mut body, "onward_rule_accepted", *onward_rule_accepted);
                 Request::post("/v1/assessments/query", &body)
             }
+            Self::OwnAssessments { person } => {
+                Request::post("/v1/assessments/own", &json!({ "person": person }))
+            }
+            Self::TakeBack {
+                id: text,
+                person,
+                because,
+            } => Request::post(
+                format!("/v1/assessments/{}/withdraw", id(text)?),
+                &json!({ "person": person, "because": because }),
+            ),
             Self::ReliedOn {
                 id: text,
                 person,

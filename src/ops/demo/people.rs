@@ -96,6 +96,7 @@ pub fn assessment(assessed_at: When, recipient: &str) -> Value {
         "identity": her(),
         "instrument": "safelives_dash_24", "instrument_version": "2015",
         "items": items, "grade": "high", "basis": "professional_judgement",
+        "judgement_codes": ["violence_growing"],
         "judgement_reasons": ["The violence has grown in the last month"],
         "assessor_trained": true, "assessed_at": assessed_at.rfc3339(),
         "needs": ["housing_safe"],
@@ -125,14 +126,14 @@ pub fn emergency(confirm: bool) -> Value {
     })
 }
 
-/// "Has she been assessed before?", by whoever accepts that it may not be passed on.
+/// "Has she been assessed before?", by whoever accepts that it may not be passed on: for the cards.
 pub fn question(identity: &Value) -> Value {
-    json!({ "identity": identity, "onward_rule_accepted": true })
+    json!({ "identity": identity, "step": "cards", "onward_rule_accepted": true })
 }
 
 /// The same, by the caller's own reference of her.
 pub fn question_of(person: &Value) -> Value {
-    json!({ "person": person, "onward_rule_accepted": true })
+    json!({ "person": person, "step": "cards", "onward_rule_accepted": true })
 }
 
 /// A person to try against, and the service that plays the other side.

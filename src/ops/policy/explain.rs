@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::codes::{
-    Action, Article6, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose, Role,
+    Action, Article6, ConsentDepth, ConsentStrength, DataClass, OffenceGroup, OrgKind, Purpose,
+    Role,
 };
 use crate::domain::explaining::{Explained, Matched, explain};
 use crate::domain::firewall::Text;
@@ -31,8 +32,8 @@ the asker's:\n\n\
 \x20 \"giver\": \"nhs_trust\", \"classes\": [\"op\", \"sp\"], \"relationship\": \"accepted_from_another\",\n\
 \x20 \"consent\": { \"strength\": \"explicit\", \"live\": true, \"covers\": true } }\n\n\
 Of the asker too: tainted, suspended, person (a person's certificate), second_factor. Besides: \
-recipient (as the asker), source_consent (with from_another), offence, basis, own, text_held, \
-emergency_confirmed, proposer.\n\n\
+recipient (as the asker), source_consent (with from_another), step (exists, cards or answers; a consent has a depth of these), \
+identity_sure, offence, basis, own, text_held, emergency_confirmed, proposer.\n\n\
 With --entry the file is one entry of the log as `firedoor audit list --json` shows it to those who hold \
 what it is about: the sentences of the rules that it names.\n\n\
 Example: firedoor policy explain request.json\n\
@@ -71,6 +72,9 @@ struct RequestIn {
     basis: Option<String>,
     consent: Option<ConsentIn>,
     source_consent: Option<ConsentIn>,
+    step: Option<String>,
+    #[serde(default)]
+    identity_sure: bool,
     #[serde(default)]
     text_held: bool,
     #[serde(default)]
@@ -106,6 +110,7 @@ struct ConsentIn {
     covers: bool,
     #[serde(default)]
     from_another: bool,
+    depth: Option<String>,
 }
 
 pub fn run(args: &Args) -> CommandResult {
@@ -209,6 +214,8 @@ fn ask(input: RequestIn) -> Result<Ask, CommandError> {
         basis: maybe("basis", input.basis.as_ref(), Article6::parse)?,
         consent: input.consent.map(consent).transpose()?,
         source_consent: input.source_consent.map(consent).transpose()?,
+        step: maybe("step", input.step.as_ref(), ConsentDepth::parse)?,
+        identity_sure: input.identity_sure,
         emergency_confirmed: input.emergency_confirmed,
         proposer: input.proposer.as_deref().map(organisation).transpose()?,
     })
@@ -230,6 +237,7 @@ fn consent(input: ConsentIn) -> Result<ConsentState, CommandError> {
         live: input.live,
         covers: input.covers,
         from_another: input.from_another,
+        depth: maybe("depth", input.depth.as_ref(), ConsentDepth::parse)?,
     })
 }
 

@@ -2,9 +2,17 @@
 
 use super::super::trial::*;
 use super::*;
-use crate::domain::codes::{Action, ConsentDecision, Grade, Instrument, ItemAnswer};
+use crate::domain::assessment::EndedHow;
+use crate::domain::codes::{
+    Action, ConsentDecision, EmergencyReason, Grade, Instrument, ItemAnswer, ReplaceHow,
+    ReplaceReason, WithdrawnBecause,
+};
 use crate::domain::decision::PartRef;
+use crate::domain::firewall::hold::Unread;
+use crate::domain::journey::emergency::{Glass, break_glass};
+use crate::domain::journey::querying::{self, Query, Step};
 use crate::domain::person::TaggedToken;
+use crate::domain::watch::RuleCode;
 
 fn record_of(town: &mut Town, at: &str, draft: &Draft) -> Done {
     let subject = Subject::Tokens(tokens(AMINA), None);
@@ -22,19 +30,22 @@ fn word(done: &Done) -> &'static str {
 fn ticks_are_counted_and_grade_and_basis_stay_what_was_judged() {
     let mut town = Town::in_order();
     let mut low = draft(start(), &["lantern"]);
-    low.answers.grade = Grade::Standard;
+    low.card.grade = Grade::Standard;
     let done = record_of(&mut town, "trust", &low);
-    assert!(matches!(done.answer, Answer::Assessed { ticks: 2, .. }));
+    assert!(matches!(
+        done.answer,
+        Answer::Assessed { ticks: Some(2), .. }
+    ));
     let known = town.known();
     let parts: Vec<&PartRef> = known.parts.iter().collect();
-    let answers = parts
+    let card = parts
         .iter()
-        .find_map(|part| Answers::decode(town.plain(part)).ok())
+        .find_map(|part| Card::decode(town.plain(part)).ok())
         .unwrap();
-    assert_eq!(answers.grade, Grade::Standard);
-    assert_eq!(answers.ticks(), 2);
-    assert_eq!(answers.assessor_role.code(), "clinician");
-    assert_eq!(answers.assessor_kind.code(), "nhs_trust");
+    assert_eq!(card.grade, Grade::Standard);
+    assert_eq!(card.ticks, Some(2));
+    assert_eq!(card.assessor_role.code(), "clinician");
+    assert_eq!(card.assessor_kind.code(), "nhs_trust");
 }
 
 #[test]
@@ -44,7 +55,10 @@ fn it_is_sealed_class_by_class_and_no_fact_holds_a_word_of_it() {
     let known = town.known();
     let mut classes: Vec<DataClass> = known.parts.iter().map(|part| part.class).collect();
     classes.sort_unstable();
-    assert_eq!(classes, [DataClass::Loc, DataClass::Sp, DataClass::Sp]);
+    assert_eq!(
+        classes,
+        [DataClass::Loc, DataClass::Sp, DataClass::Sp, DataClass::Sp]
+    );
     let assessments: Vec<&Assessment> = known
         .people
         .values()
@@ -83,8 +97,8 @@ fn a_second_assessment_joins_the_same_record_and_the_first_stays() {
 #[test]
 fn words_about_immigration_go_back_to_the_author_and_nothing_is_kept() {
     let changes: [fn(&mut Draft); 3] = [
-        |draft| draft.answers.judgement_reasons = vec!["her visa expired".to_owned()],
-        |draft| draft.answers.adjustments = vec!["she is an overstayer".to_owned()],
+        |draft| draft.card.judgement_reasons = vec!["her visa expired".to_owned()],
+        |draft| draft.card.adjustments = vec!["she is an overstayer".to_owned()],
         |draft| draft.safety.do_not_tell = vec!["he says the Home Office knows".to_owned()],
     ];
     for change in changes {
@@ -139,8 +153,14 @@ fn who_may_record() {
 
 #[test]
 fn what_cannot_be_is_sent_back() {
-    let changes: [fn(&mut Draft); 3] = [
-        |draft| draft.answers.assessed_at = start().plus_hours(2),
+    let changes: [fn(&mut Draft); 6] = [
+        |draft| draft.card.instrument_version = "1066".to_owned(),
+        |draft| draft.answers.items[0].code = "q25".to_owned(),
+        |draft| {
+            draft.card.judgement_codes.clear();
+            draft.card.judgement_reasons.clear();
+        },
+        |draft| draft.card.assessed_at = start().plus_hours(2),
         |draft| {
             let first = draft.answers.items[0].clone();
             draft.answers.items.push(first);
@@ -170,11 +190,15 @@ fn what_cannot_be_is_sent_back() {
 fn a_risk_is_shown_for_ninety_days_at_most_and_needs_for_a_year() {
     let mut given = draft(start(), &[]);
     given.valid_until = Some(start().plus_days(4_000));
-    assert_eq!(valid_until(&given), start().plus_days(90));
-    given.answers.instrument = Instrument::NeedsStar;
-    assert_eq!(valid_until(&given), start().plus_days(366));
+    let until = |draft: &Draft| {
+        let tool = Rules::for_tests().instruments.tool(draft.card.instrument);
+        valid_until(tool.unwrap(), draft)
+    };
+    assert_eq!(until(&given), start().plus_days(90));
+    given.card.instrument = Instrument::NeedsStar;
+    assert_eq!(until(&given), start().plus_days(366));
     given.valid_until = Some(start().plus_days(7));
-    assert_eq!(valid_until(&given), start().plus_days(7));
+    assert_eq!(until(&given), start().plus_days(7));
 }
 
 #[test]
@@ -199,4 +223,220 @@ fn a_name_that_leads_nowhere_and_a_person_of_no_proof_make_no_record() {
         assert_eq!(word(&done), told);
     }
     assert!(town.known().people.is_empty());
+}
+
+fn all(town: &Town) -> Vec<Assessment> {
+    let known = town.known();
+    let all = known.people.values().flat_map(|person| &person.assessments);
+    all.cloned().collect()
+}
+
+fn name(at: &str, id: Id) -> Id {
+    let names = Rules::for_tests().aliases_of(&org(at));
+    names.outward(AliasKind::Assessment, id)
+}
+
+fn in_place_of(old: Id, how: ReplaceHow, at: When) -> Draft {
+    let mut draft = draft(at, &[]);
+    draft.replaces = Some(Replaces {
+        assessment: name("trust", old),
+        how,
+        because: ReplaceReason::SheCorrected,
+    });
+    draft
+}
+
+#[test]
+fn a_correction_keeps_the_old_one_as_history_and_her_word_with_it() {
+    for (how, consents) in [(ReplaceHow::Correction, 1), (ReplaceHow::Reassessment, 0)] {
+        let mut town = Town::in_order();
+        let old = town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+        town.now = town.now.plus_hours(1);
+        let done = record_of(&mut town, "trust", &in_place_of(old, how, start()));
+        assert_eq!(done.why.reason.as_deref(), Some("she_corrected"));
+        assert!(done.noted(how.code()));
+        let all = all(&town);
+        let (ended, stands): (Vec<_>, Vec<_>) = all.iter().partition(|one| !one.stands());
+        let ([ended], [stands]) = (ended.as_slice(), stands.as_slice()) else {
+            panic!("one of each");
+        };
+        assert_eq!(ended.id.id(), old);
+        let end = ended.ended.as_ref().unwrap();
+        assert_eq!((end.at, end.by.as_str()), (town.now, "worker"));
+        assert_eq!(end.how, EndedHow::ReplacedBy(stands.id));
+        assert_eq!(stands.replaces.as_ref().unwrap().of, ended.id);
+        assert_eq!(stands.consents.len(), consents);
+        // Not twice, not another's, not what is not there.
+        for (at, of) in [
+            ("trust", old),
+            ("lantern", stands.id.id()),
+            ("trust", Id::from_bytes([3; 16])),
+        ] {
+            let mut again = in_place_of(of, how, start());
+            again.replaces.as_mut().unwrap().assessment = name(at, of);
+            assert_eq!(word(&record_of(&mut town, at, &again)), "nothing-to-show");
+        }
+    }
+}
+
+fn take(town: &mut Town, at: &str, id: Id, because: WithdrawnBecause) -> Done {
+    let mistake = taking_back::Mistake {
+        subject: Subject::Tokens(tokens(AMINA), None),
+        because,
+    };
+    let alias = name(at, id);
+    town.run(
+        attempt(at, Action::WithdrawAssessment),
+        |rules, attempt, known, keys| {
+            taking_back::take_back(rules, attempt, known, keys, alias, &mistake)
+        },
+    )
+}
+
+#[test]
+fn what_was_recorded_of_the_wrong_woman_is_destroyed_and_what_it_replaced_stands_again() {
+    let mut town = Town::in_order();
+    let old = town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+    let parts = town.known().parts.len();
+    town.assess(
+        "trust",
+        AMINA,
+        &in_place_of(old, ReplaceHow::Correction, start()),
+    );
+    let wrong = all(&town).into_iter().find(|one| one.stands()).unwrap();
+    // Nobody else's to take back, and police have no such act.
+    assert_eq!(
+        word(&take(
+            &mut town,
+            "lantern",
+            wrong.id.id(),
+            WithdrawnBecause::WrongPerson
+        )),
+        "nothing-to-show"
+    );
+    assert_eq!(
+        word(&take(
+            &mut town,
+            "met",
+            wrong.id.id(),
+            WithdrawnBecause::WrongPerson
+        )),
+        "role-not-allowed"
+    );
+    let done = take(
+        &mut town,
+        "trust",
+        wrong.id.id(),
+        WithdrawnBecause::WrongPerson,
+    );
+    assert_eq!(word(&done), "assessment-withdrawn");
+    assert_eq!(done.why.reason.as_deref(), Some("wrong_person"));
+    assert_eq!(town.known().parts.len(), parts);
+    let stands: Vec<Id> = all(&town)
+        .iter()
+        .filter(|one| one.stands())
+        .map(|one| one.id.id())
+        .collect();
+    assert_eq!(stands, [old]);
+    assert_eq!(
+        word(&take(
+            &mut town,
+            "trust",
+            wrong.id.id(),
+            WithdrawnBecause::WrongPerson
+        )),
+        "nothing-to-show"
+    );
+}
+
+#[test]
+fn who_was_shown_it_is_told_that_it_was_of_somebody_else_and_not_of_whom() {
+    for (because, told) in [
+        (WithdrawnBecause::WrongPerson, 1),
+        (WithdrawnBecause::RecordedTwice, 0),
+    ] {
+        let mut town = Town::in_order();
+        let wrong = town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+        let alias = town.accepted("lantern", AMINA);
+        let question = Query {
+            subject: Subject::Referral(alias),
+            step: Step::Cards,
+            consent: Some(consent(Opens::Query, &[])),
+            onward_rule_accepted: true,
+            card_code: None,
+        };
+        let shown = town.run(
+            attempt("lantern", Action::QueryAssessments),
+            |rules, attempt, known, keys| querying::query(rules, attempt, known, keys, &question),
+        );
+        assert_eq!(word(&shown), "assessments");
+        let done = take(&mut town, "trust", wrong, because);
+        assert_eq!(done.noted("who-was-shown-is-told"), told == 1);
+        // The entry is the holder's alone: by it nobody finds whom it told.
+        assert!(!done.decided.concerned.contains(&org("lantern")));
+        let known = town.known();
+        let queued = known
+            .queue
+            .values()
+            .filter(|item| item.rule == RuleCode::LinkUndone);
+        assert_eq!(queued.count(), told);
+    }
+}
+
+#[test]
+fn an_organisation_reads_its_own_history_and_nobody_elses() {
+    let mut town = Town::in_order();
+    let old = town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+    town.assess(
+        "trust",
+        AMINA,
+        &in_place_of(old, ReplaceHow::Correction, start()),
+    );
+    town.assess("council", AMINA, &draft(start(), &[]));
+    let mut read = |at: &str| {
+        let subject = Subject::Tokens(tokens(AMINA), None);
+        town.run(
+            attempt(at, Action::ReadOwnAssessments),
+            |rules, attempt, known, keys| history::read(rules, attempt, known, keys, &subject),
+        )
+    };
+    let done = read("trust");
+    let Answer::OwnAssessments(list, release) = &done.answer else {
+        panic!("{:?}", done.decided.notes);
+    };
+    assert_eq!((list.len(), release.value().parts.len()), (2, 4));
+    assert!(list.iter().all(|one| one.source == org("trust")));
+    assert!(done.decided.concerned.is_empty());
+    assert_eq!(word(&read("council")), "own-assessments");
+    assert_eq!(word(&read("lantern")), "nothing-to-show");
+    assert_eq!(word(&read("met")), "role-not-allowed");
+}
+
+#[test]
+fn an_emergency_sees_what_stands() {
+    let mut town = Town::in_order();
+    let old = town.assess("council", AMINA, &draft(start(), &[]));
+    let mut lower = in_place_of(old, ReplaceHow::Correction, start());
+    lower.card.grade = Grade::Medium;
+    lower.replaces.as_mut().unwrap().assessment = name("council", old);
+    let new = town.assess("council", AMINA, &lower);
+    let glass = Glass {
+        subject: Subject::Tokens(tokens(AMINA), None),
+        reason: EmergencyReason::LifeAtRisk,
+        words: Unread::new("text", "She may be killed before she is seen.".to_owned()),
+        on_shift: true,
+        confirm: true,
+        onward_rule_accepted: true,
+    };
+    let done = town.run(
+        attempt("trust", Action::BreakGlass),
+        |rules, attempt, known, keys| break_glass(rules, attempt, known, keys, &glass),
+    );
+    let Answer::Emergency(list, ..) = &done.answer else {
+        panic!("{}", done.answer.told());
+    };
+    assert_eq!(
+        list.iter().map(|one| one.id.id()).collect::<Vec<_>>(),
+        [new]
+    );
 }

@@ -47,6 +47,7 @@ fn withdraw_by(town: &mut Town, code: &Code) -> Done {
 fn ask(town: &mut Town, names: Names<'_>, code: Option<&Code>) -> Done {
     let question = querying::Query {
         subject: Subject::Tokens(tokens(names), None),
+        step: querying::Step::Cards,
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
         card_code: code.and_then(|code| token(town, code)),

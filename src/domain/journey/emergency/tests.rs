@@ -192,7 +192,7 @@ fn what_she_stopped_since_is_not_opened() {
 fn the_newest_of_each_source_and_never_one_out_of_date() {
     let mut town = Town::in_order();
     let mut old = draft(start(), &[]);
-    old.answers.grade = crate::domain::codes::Grade::Standard;
+    old.card.grade = crate::domain::codes::Grade::Standard;
     town.assess("harbour", AMINA, &old);
     town.now = town.now.plus_hours(1);
     let mut newer = draft(town.now, &[]);

@@ -26,6 +26,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::WithdrawAssessment
         | Action::Unknown => true,
         Action::OfferReferral
         | Action::TakeSubjectAccess
@@ -40,6 +41,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::ScreenText
         | Action::RecordConsent
         | Action::RecordAssessment
+        | Action::ReadOwnAssessments
         | Action::ReadAudit
         | Action::FlagPerson
         | Action::ReadReferralStatus

@@ -1,6 +1,6 @@
 //! What a pair of records that may be of one person promises (P5, P7).
 
-use super::super::querying::{self, Query};
+use super::super::querying::{self, Query, Step};
 use super::super::subject::Subject;
 use super::super::trial::*;
 use super::*;
@@ -48,6 +48,7 @@ fn only(town: &Town) -> Linkage {
 fn ask(town: &mut Town, at: &str, alias: Id) -> Done {
     let question = Query {
         subject: Subject::Referral(alias),
+        step: Step::Cards,
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
         card_code: None,
@@ -235,7 +236,7 @@ fn whoever_relied_on_what_was_shown_does_not_count_as_such_after_a_split() {
     town.now = town.now.plus_hours(1);
     let alias = town.accepted("lantern", AMINA);
     ask(&mut town, "lantern", alias);
-    let used = querying::Use {
+    let used = querying::relying::Use {
         subject: Subject::Referral(alias),
         reassessed_because: None,
     };
@@ -243,7 +244,9 @@ fn whoever_relied_on_what_was_shown_does_not_count_as_such_after_a_split() {
     let named = aliases.outward(AliasKind::Assessment, assessment);
     town.run(
         attempt("lantern", Action::RelyOnAssessment),
-        |rules, attempt, known, keys| querying::rely_on(rules, attempt, known, keys, named, &used),
+        |rules, attempt, known, keys| {
+            querying::relying::rely_on(rules, attempt, known, keys, named, &used)
+        },
     );
     let relied = |town: &Town| {
         let known = town.known();

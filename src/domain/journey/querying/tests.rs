@@ -1,13 +1,18 @@
 //! What a question about prior assessments promises (P5, P8, P11).
 
 use super::super::trial::*;
+use super::relying::{Use, rely_on};
 use super::*;
+use crate::domain::assessment::{Answers, Card, Reliance};
 use crate::domain::codes::{
     Action, ConsentStrength, DataClass, Direction, Interpreter, Purpose, Role, ServiceFamily,
     WithdrawalScope,
 };
+use crate::domain::codes::{ReassessReason, ReplaceHow, ReplaceReason};
 use crate::domain::consent::Recipients;
 use crate::domain::decision::PartRef;
+use crate::domain::journey::assessing::Replaces;
+use crate::domain::known;
 
 use super::super::withdrawing::Wish;
 
@@ -16,8 +21,19 @@ fn ask(town: &mut Town, at: &str, subject: Subject) -> Done {
 }
 
 fn ask_with(town: &mut Town, at: &str, subject: Subject, consent: Option<Consent>) -> Done {
+    ask_step(town, at, subject, consent, Step::Cards)
+}
+
+fn ask_step(
+    town: &mut Town,
+    at: &str,
+    subject: Subject,
+    consent: Option<Consent>,
+    step: Step,
+) -> Done {
     let question = Query {
         subject,
+        step,
         consent,
         onward_rule_accepted: true,
         card_code: None,
@@ -43,7 +59,7 @@ fn told_once() -> (Town, Id) {
 
 fn shown(done: &Done) -> &[PartRef] {
     match &done.answer {
-        Answer::Assessments(_, release) => &release.value().parts,
+        Answer::Assessments(_, release) | Answer::ItemAnswers(_, release) => &release.value().parts,
         _ => &[],
     }
 }
@@ -80,8 +96,8 @@ fn with_both_consents_she_need_not_tell_it_again() {
         panic!("{:?}", done.decided.notes);
     };
     assert_eq!(part.class, DataClass::Sp);
-    let answers = crate::domain::assessment::Answers::decode(town.plain(part));
-    assert_eq!(answers.ok().unwrap().grade.code(), "high");
+    let card = Card::decode(town.plain(part));
+    assert_eq!(card.ok().unwrap().grade.code(), "high");
     assert_eq!(done.decided.disclosed, ["sp"]);
     assert_eq!(done.decided.consents.len(), 2);
     assert_eq!(done.decided.concerned, [org("trust")]);
@@ -182,15 +198,271 @@ fn where_two_people_come_equally_close_neither_is_shown() {
 }
 
 #[test]
-fn name_and_birth_alone_show_nothing() {
+fn name_and_birth_alone_tell_that_something_exists_and_no_more() {
+    let mut town = Town::in_order();
+    let named = ["Amina", "Khan", "1990-05-02", "", "", ""];
+    let id = town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+    let alias = town.accepted("lantern", named);
+    let names = town.rules.aliases_of(&org("lantern"));
+    let named_so = names.outward(AliasKind::Assessment, id);
+    let asks = |town: &mut Town, step| {
+        let hers = Some(consent(Opens::Query, &[]));
+        ask_step(town, "lantern", Subject::Referral(alias), hers, step)
+    };
+    let done = asks(&mut town, Step::Exists);
+    assert!(matches!(
+        done.answer,
+        Answer::AssessmentExists { is_sure: false }
+    ));
+    assert!(done.noted("name-and-birth-only") && done.answer.parts().is_empty());
+    // Whose it may be learns of the question, since the answer told of what it holds.
+    assert_eq!(done.decided.concerned, [org("trust")]);
+    for (step, why) in [
+        (Step::Cards, "none-held"),
+        (Step::Answers(named_so), "no-such-assessment"),
+    ] {
+        nothing(&asks(&mut town, step), why);
+    }
+    // Her no counts where it may be hers.
+    let mut stopped = town.copy();
+    stopped.now = stopped.now.plus_hours(1);
+    let purpose = Wish {
+        scope: WithdrawalScope::Purpose,
+        purposes: vec![Purpose::PriorAssessment],
+        ..everything()
+    };
+    stopped.withdraw(
+        "council",
+        ["Amina", "Khan", "1990-05-02", "", "N1 9GU", ""],
+        &purpose,
+    );
+    let done = asks(&mut stopped, Step::Exists);
+    nothing(&done, "consent-stopped");
+    // The holder is asked, and says that both are of her.
+    let known = town.known();
+    let pair = known.links.values().find(|pair| pair.waits).unwrap().id;
+    let theirs = town.rules.aliases_of(&org("trust"));
+    let pair = theirs.outward(AliasKind::Link, pair.id());
+    let said = town.run(
+        attempt("trust", Action::ConfirmLink),
+        |rules, attempt, known, keys| {
+            let verdict = crate::domain::linkage::Verdict::Confirm;
+            linking::decide(rules, attempt, known, keys, pair, verdict)
+        },
+    );
+    assert_eq!(said.answer.told(), "confirmed");
+    let done = asks(&mut town, Step::Exists);
+    assert!(matches!(
+        done.answer,
+        Answer::AssessmentExists { is_sure: true }
+    ));
+    assert_eq!(shown(&asks(&mut town, Step::Cards)).len(), 1);
+}
+
+#[test]
+fn a_corroborator_in_the_askers_own_record_is_as_good_as_the_holders_word() {
     let mut town = Town::in_order();
     let named = ["Amina", "Khan", "1990-05-02", "", "", ""];
     town.assess("trust", AMINA, &draft(start(), &["lantern"]));
     let alias = town.accepted("lantern", named);
-    nothing(
-        &ask(&mut town, "lantern", Subject::Referral(alias)),
-        "none-held",
+    let with_home = ["Amina", "Khan", "1990-05-02", "", "E8 1DY", ""];
+    let own = Subject::Referral(alias);
+    assert!(matches!(
+        ask_step(
+            &mut town,
+            "lantern",
+            own,
+            Some(consent(Opens::Query, &[])),
+            Step::Exists
+        )
+        .answer,
+        Answer::AssessmentExists { is_sure: false }
+    ));
+    // She says where she lives, and the service records it with its own assessment.
+    let known = town.known();
+    let asker = Subject::Referral(alias);
+    let person = asker.record(
+        town.rules,
+        &attempt("lantern", Action::QueryAssessments),
+        &known,
     );
+    let person = person.unwrap();
+    let mut record = known.people[&person].record.clone().unwrap();
+    record.tokens.extend(tokens(with_home));
+    record.tokens.sort_unstable();
+    record.tokens.dedup();
+    let of = Aggregate::Person(person);
+    town.put(
+        of,
+        crate::domain::record::singleton("person"),
+        &Record::Person(record),
+    );
+    assert_eq!(
+        shown(&ask(&mut town, "lantern", Subject::Referral(alias))).len(),
+        1
+    );
+}
+
+#[test]
+fn two_women_of_one_name_and_day_hide_each_other_at_the_first_step_too() {
+    let mut town = Town::in_order();
+    let named = ["Amina", "Khan", "1990-05-02", "", "", ""];
+    town.assess(
+        "trust",
+        ["Amina", "Khan", "1990-05-02", "9990000018", "", ""],
+        &draft(start(), &["lantern"]),
+    );
+    town.assess(
+        "council",
+        ["Amina", "Khan", "1990-05-02", "9990000026", "", ""],
+        &draft(start(), &["lantern"]),
+    );
+    let alias = town.accepted("lantern", named);
+    let hers = Some(consent(Opens::Query, &[]));
+    let done = ask_step(
+        &mut town,
+        "lantern",
+        Subject::Referral(alias),
+        hers,
+        Step::Exists,
+    );
+    nothing(&done, "none-held");
+}
+
+#[test]
+fn each_step_tells_its_own_and_says_in_the_log_which_it_was() {
+    let (mut town, alias) = told_once();
+    let mut asks = |step| {
+        let hers = Some(consent(Opens::Query, &[]));
+        let done = ask_step(&mut town, "lantern", Subject::Referral(alias), hers, step);
+        let plain: Vec<Vec<u8>> = shown(&done)
+            .iter()
+            .map(|part| town.plain(part).to_vec())
+            .collect();
+        (done, plain)
+    };
+    let (exists, plain) = asks(Step::Exists);
+    assert!(matches!(
+        exists.answer,
+        Answer::AssessmentExists { is_sure: true }
+    ));
+    assert!(plain.is_empty());
+    assert_eq!(
+        (
+            exists.why.reason.as_deref(),
+            exists.decided.disclosed.as_slice()
+        ),
+        (Some("exists"), ["op".to_owned()].as_slice())
+    );
+    let (cards, plain) = asks(Step::Cards);
+    assert_eq!(cards.why.reason.as_deref(), Some("cards"));
+    let [card] = plain.as_slice() else { panic!() };
+    let card = Card::decode(card).ok().unwrap();
+    assert_eq!((card.ticks, card.grade.code()), (Some(2), "high"));
+    let Answer::Assessments(list, _) = &cards.answer else {
+        panic!()
+    };
+    let names = Rules::for_tests().aliases_of(&org("lantern"));
+    let one = names.outward(AliasKind::Assessment, list[0].id.id());
+    let (answers, plain) = asks(Step::Answers(one));
+    assert_eq!(answers.why.reason.as_deref(), Some("answers"));
+    assert_eq!(plain.len(), 2);
+    let items = plain.iter().find_map(|plain| {
+        Answers::decode(plain)
+            .ok()
+            .filter(|found| !found.items.is_empty())
+    });
+    assert_eq!(items.unwrap().items.len(), 3);
+    let (nobodys, _) = asks(Step::Answers(Id::from_bytes([5; 16])));
+    nothing(&nobodys, "no-such-assessment");
+}
+
+#[test]
+fn a_step_that_either_consent_does_not_reach_is_the_uniform_nothing() {
+    use ConsentDepth::{Answers as All, Cards, Exists};
+    for (share, query, reached) in [
+        (All, All, 3),
+        (All, Cards, 2),
+        (Cards, All, 2),
+        (All, Exists, 1),
+        (Exists, All, 1),
+        (Exists, Exists, 1),
+    ] {
+        let mut town = Town::in_order();
+        let mut given = draft(start(), &["lantern"]);
+        given.consents[0].depth = Some(share);
+        let id = town.assess("trust", AMINA, &given);
+        let alias = town.accepted("lantern", AMINA);
+        let names = town.rules.aliases_of(&org("lantern"));
+        let one = names.outward(AliasKind::Assessment, id);
+        for (place, step) in (1..).zip([Step::Exists, Step::Cards, Step::Answers(one)]) {
+            let mut hers = consent(Opens::Query, &[]);
+            hers.depth = Some(query);
+            let done = ask_step(
+                &mut town,
+                "lantern",
+                Subject::Referral(alias),
+                Some(hers),
+                step,
+            );
+            if place <= reached {
+                assert_ne!(
+                    done.answer.told(),
+                    "nothing-to-show",
+                    "{share:?} {query:?} {step:?}"
+                );
+            } else {
+                let why = if share < step.depth() {
+                    "no-consent-to-share"
+                } else {
+                    "no-consent-to-ask"
+                };
+                nothing(&done, why);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_replaced_is_shown_to_nobody_else() {
+    let (mut town, alias) = told_once();
+    let first = town.known();
+    let first = first
+        .people
+        .values()
+        .flat_map(|person| &person.assessments)
+        .next()
+        .unwrap()
+        .id;
+    let theirs = town.rules.aliases_of(&org("trust"));
+    town.now = town.now.plus_hours(1);
+    let mut again = draft(town.now, &["lantern"]);
+    again.replaces = Some(Replaces {
+        assessment: theirs.outward(AliasKind::Assessment, first.id()),
+        how: ReplaceHow::Reassessment,
+        because: ReplaceReason::RiskChanged,
+    });
+    let second = town.assess("trust", AMINA, &again);
+    let done = ask(&mut town, "lantern", Subject::Referral(alias));
+    let Answer::Assessments(list, _) = &done.answer else {
+        panic!("{:?}", done.decided.notes)
+    };
+    assert_eq!(
+        list.iter().map(|one| one.id.id()).collect::<Vec<_>>(),
+        [second]
+    );
+    assert!(done.noted("replaced-or-withdrawn"));
+    let names = town.rules.aliases_of(&org("lantern"));
+    let old = names.outward(AliasKind::Assessment, first.id());
+    let hers = Some(consent(Opens::Query, &[]));
+    let done = ask_step(
+        &mut town,
+        "lantern",
+        by_name(AMINA),
+        hers,
+        Step::Answers(old),
+    );
+    nothing(&done, "replaced-or-withdrawn");
 }
 
 #[test]
@@ -448,6 +720,7 @@ fn police_are_refused_whatever_is_held() {
         // Nor in a role that others may use.
         let question = Query {
             subject: by_name(names),
+            step: Step::Exists,
             consent: None,
             onward_rule_accepted: true,
             card_code: None,
@@ -518,6 +791,18 @@ fn relying_on_one_is_recorded_at_its_source_and_the_reply_never_tells() {
         all.flat_map(|assessment| assessment.relied_on.clone())
             .collect()
     };
+    // Nobody relies on what only exists to her.
+    let (mut before, other) = told_once();
+    let hers = Some(consent(Opens::Query, &[]));
+    ask_step(
+        &mut before,
+        "lantern",
+        Subject::Referral(other),
+        hers,
+        Step::Exists,
+    );
+    assert!(use_it(&mut before, "lantern", AMINA, None).noted("not-shown"));
+    assert!(relied(&before).is_empty());
     // Of no use to those who may not see it, and they are told the same.
     for (at, names) in [("council", AMINA), ("harbour", BEATA), ("lantern", BEATA)] {
         assert_eq!(

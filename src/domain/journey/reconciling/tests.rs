@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::answering::{self, Response};
 use super::super::consenting;
 use super::super::offering::{self, Offer, OfferGround};
-use super::super::querying::{self, Query};
+use super::super::querying::{self, Query, Step};
 use super::super::restoring::begun;
 use super::super::revoking;
 use super::super::subject::Subject;
@@ -83,6 +83,7 @@ fn all_say_complete(town: &mut Town) {
 fn ask(town: &mut Town, names: Names<'_>) -> &'static str {
     let question = Query {
         subject: Subject::Tokens(tokens(names), None),
+        step: Step::Cards,
         consent: None,
         onward_rule_accepted: true,
         card_code: None,
@@ -108,11 +109,12 @@ fn read(town: &mut Town, alias: Id) -> &'static str {
 /// to ask.
 fn served(town: &mut Town, names: Names<'_>) -> Id {
     let mut draft = draft(town.now, &["lantern"]);
-    draft.answers.assessed_at = town.now;
+    draft.card.assessed_at = town.now;
     town.assess("trust", names, &draft);
     let alias = town.accepted("lantern", names);
     let question = Query {
         subject: Subject::Referral(alias),
+        step: Step::Cards,
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
         card_code: None,
@@ -408,7 +410,7 @@ fn a_consent_taken_back_or_refused_holds_again() {
     }
     // With an assessment too: her refusal to share outweighs what she allowed before.
     let mut again = draft(town.now, &["lantern"]);
-    again.answers.assessed_at = town.now;
+    again.card.assessed_at = town.now;
     again.consents[0].decision = ConsentDecision::Deny;
     town.restore(&copy);
     let subject = Subject::Tokens(tokens(AMINA), None);

@@ -39,6 +39,7 @@ pub fn in_care() -> (Town, Id, Id) {
 pub fn ask(town: &mut Town) -> &'static str {
     let question = Query {
         subject: Subject::Tokens(tokens(AMINA), None),
+        step: Step::Cards,
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
         card_code: None,
@@ -86,6 +87,7 @@ fn accept(town: &mut Town, alias: Id) -> &'static str {
     let how = Response::Accept {
         worker: "worker".to_owned(),
         onward_rule_accepted: true,
+        no_conflict: true,
     };
     respond(town, "harbour", Action::AcceptReferral, alias, how)
 }

@@ -433,6 +433,7 @@ fn everything() -> Wish {
         classes: Vec::new(),
         purposes: Vec::new(),
         channel: "telephone".to_owned(),
+        pause: false,
     }
 }
 

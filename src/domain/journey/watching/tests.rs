@@ -1,7 +1,7 @@
 //! What a pressed police user leaves behind, and what leaves nothing (3.10).
 
 use super::super::answering::{self, Response};
-use super::super::querying::{self, Query};
+use super::super::querying::{self, Query, Step};
 use super::super::reading;
 use super::super::subject::Subject;
 use super::super::trial::*;
@@ -91,6 +91,7 @@ fn a_tainted_team_that_asks_is_an_amber_item_an_hour_whoever_it_asks_about() {
     let ask = |town: &mut Town| {
         let query = Query {
             subject: Subject::Tokens(tokens(AMINA), None),
+            step: Step::Cards,
             consent: None,
             onward_rule_accepted: true,
             card_code: None,
@@ -169,6 +170,7 @@ fn ask(town: &mut Town, at: &str, names: Names<'_>) {
         .unwrap();
     let query = Query {
         subject: Subject::Tokens(person.tokens().to_vec(), person.household()),
+        step: Step::Cards,
         consent: None,
         onward_rule_accepted: true,
         card_code: None,

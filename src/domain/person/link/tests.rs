@@ -462,6 +462,7 @@ fn nobody_is_linked_by_all_that_carries_no_link() {
                         swapped: Swapped::No,
                         birth,
                         corroborated,
+                        home_near: true,
                     };
                     assert_eq!(tier(&evidence), Tier::Never, "{evidence:?}");
                 }

@@ -260,6 +260,12 @@ fn who_may_do_what_for_which_purpose() {
     transfer_referral
       triage, adviser, clinician, ed_senior, social_worker, housing
         for support, safety_planning, onward_referral
+    withdraw_assessment
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning
+    read_own_assessments
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning
     ");
 }
 
@@ -455,6 +461,27 @@ fn consent_cases() {
         ("no relationship", |ask| {
             ask.relationship = Relationship::None
         }),
+        ("she may be asked about less, cards", |ask| {
+            ask.consent = Some(ConsentState {
+                depth: Some(ConsentDepth::Exists),
+                ..LIVE
+            });
+        }),
+        ("she shares less, every answer", |ask| {
+            ask.step = Some(ConsentDepth::Answers);
+            ask.source_consent = Some(ConsentState {
+                depth: Some(ConsentDepth::Cards),
+                ..LIVE
+            });
+        }),
+        ("no step", |ask| ask.step = None),
+        ("name and birth date alone, cards", |ask| {
+            ask.identity_sure = false;
+        }),
+        ("name and birth date alone, exists", |ask| {
+            ask.step = Some(ConsentDepth::Exists);
+            ask.identity_sure = false;
+        }),
     ];
     let policies = shipped();
     let mut text = String::new();
@@ -497,6 +524,11 @@ fn consent_cases() {
     query: relationship that the asker made alone: NothingToShow
     query: only offered, not accepted: NothingToShow
     query: no relationship: NothingToShow
+    query: she may be asked about less, cards: NothingToShow
+    query: she shares less, every answer: NothingToShow
+    query: no step: NothingToShow
+    query: name and birth date alone, cards: NothingToShow
+    query: name and birth date alone, exists: permitted
     ");
 }
 

@@ -44,7 +44,7 @@ async fn record(call: &Call) -> Result<Rendered, Refused> {
     let subject = gateway.subject(named, attempt.when).map_err(wrong)?;
     let answered = gateway.record_assessment(attempt, &subject, &draft).await?;
     let made = match &answered.answer {
-        Answer::Assessed { assessment, ticks } => Some((assessment.id(), Some(*ticks))),
+        Answer::Assessed { assessment, ticks } => Some((assessment.id(), *ticks)),
         Answer::Replayed { told, made, .. } if told == "assessment-recorded" => {
             made.map(|id| (id, None))
         }

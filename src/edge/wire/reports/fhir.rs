@@ -125,13 +125,14 @@ const fn of_action(action: Action) -> Kind {
         | Action::MoveSubjectAccess
         | Action::RedactSubjectAccess
         | Action::Reconcile => Kind::Update,
-        Action::WithdrawConsent | Action::Withdraw => Kind::Delete,
+        Action::WithdrawConsent | Action::Withdraw | Action::WithdrawAssessment => Kind::Delete,
         Action::ReadReferralStatus
         | Action::ReadInbox
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::ScreenText
         | Action::QueryAssessments
+        | Action::ReadOwnAssessments
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ReadConsents

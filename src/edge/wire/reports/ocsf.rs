@@ -95,6 +95,7 @@ const fn activity(action: Action) -> u32 {
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::QueryAssessments
+        | Action::ReadOwnAssessments
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ReadConsents
@@ -124,7 +125,7 @@ const fn activity(action: Action) -> u32 {
         | Action::FlagPerson
         | Action::Approve
         | Action::Narrow => UPDATE,
-        Action::WithdrawConsent | Action::Withdraw => DELETE,
+        Action::WithdrawConsent | Action::Withdraw | Action::WithdrawAssessment => DELETE,
         Action::ScreenText | Action::SecondFactor | Action::Reconcile | Action::Unknown => OTHER,
     }
 }

@@ -246,8 +246,11 @@ fn ask(sender: &OrgId, receiver: &OrgId, team: &TeamId) -> Ask {
             live: true,
             covers: true,
             from_another: false,
+            depth: None,
         }),
         source_consent: None,
+        step: None,
+        identity_sure: false,
         emergency_confirmed: false,
         proposer: None,
     }

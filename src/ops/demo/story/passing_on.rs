@@ -207,11 +207,23 @@ impl<W: Write> Story<'_, W> {
         let mut desk = self.client("larkfield", None).await?;
         self.told
             .does("R. Osei asks, with her consent: has she been assessed before?")?;
-        let body = json!({
-            "person": self.person, "consent": consent_to_ask(self.started),
-            "onward_rule_accepted": true,
-        });
-        let said = desk.post("/v1/assessments/query", &body).await?;
+        let path = "/v1/assessments/query";
+        let ask = |step: &str| json!({ "person": self.person, "step": step, "onward_rule_accepted": true });
+        let mut body = ask("exists");
+        if let Value::Object(map) = &mut body {
+            map.insert("consent".to_owned(), consent_to_ask(self.started));
+        }
+        let (cards, answers) = (ask("cards"), ask("answers"));
+        let said = desk.post(path, &body).await?;
+        self.note("r-osei", "query_assessments", &said);
+        self.told
+            .sees("R. Osei", said.text("/says").unwrap_or_default())?;
+        let whole = String::from_utf8_lossy(&said.bytes).into_owned();
+        self.told.so(
+            said.result() == "assessment-exists" && !whole.contains("grade"),
+            "First only that there is one: not whose, not what it says.",
+        )?;
+        let said = desk.post(path, &cards).await?;
         self.note("r-osei", "query_assessments", &said);
         let whole = String::from_utf8_lossy(&said.bytes).into_owned();
         let cards = said.list("/assessments");
@@ -234,6 +246,16 @@ impl<W: Write> Story<'_, W> {
             "Not whom to keep from her, nor who is safe: that is for an emergency.",
         )?;
         let id = text("id").to_owned();
+        let mut body = answers;
+        if let Value::Object(map) = &mut body {
+            map.insert("assessment".to_owned(), json!(id));
+        }
+        let said = desk.post(path, &body).await?;
+        self.note("r-osei", "query_assessments", &said);
+        self.told.so(
+            said.result() == "assessment-answers" && said.list("/assessment/items").len() == 24,
+            "Then, because she agreed to that too, each answer. Three questions, three entries.",
+        )?;
         let path = format!("/v1/assessments/{id}/relied-on");
         let said = desk.post(&path, &json!({ "person": self.person })).await?;
         self.note("r-osei", "rely_on_assessment", &said);
