@@ -90,10 +90,14 @@ impl Commission {
         let Some(assembled) = &self.assembled else {
             return true;
         };
-        match (deed(entry), &entry.organisation) {
-            (Deed::Work(_), SomeOrganisation::Named(id)) => assembled.has_answered(id),
-            (Deed::Work(_), SomeOrganisation::Hidden) => false,
-            _ => true,
+        match deed(entry) {
+            Deed::Work(_) => match &entry.organisation {
+                SomeOrganisation::Named(id) => assembled.has_answered(id),
+                SomeOrganisation::Hidden => false,
+            },
+            Deed::Emergency | Deed::TurnedDown | Deed::HerWord | Deed::Watching | Deed::Nothing => {
+                true
+            }
         }
     }
 }

@@ -1,0 +1,311 @@
+//! What a request promises of its clock, its handing over and its words.
+
+use super::*;
+
+#[test]
+fn it_is_handed_over_in_person_by_another_than_who_took_it_when_it_is_time() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    assert_eq!(field(&delivered(&mut town, alias)), "id", "too early");
+    town.now = town.now.plus_days(25);
+    let unchecked = Delivering {
+        identity_checked: false,
+        ..delivering()
+    };
+    let by = officer(Action::DeliverSubjectAccess);
+    let done = delivered_by(&mut town, by, alias, &unchecked);
+    nothing(&done, "identity-not-checked");
+    let posted = Delivering {
+        how: Some(Delivery::Posted),
+        ..delivering()
+    };
+    let by = officer(Action::DeliverSubjectAccess);
+    let done = delivered_by(&mut town, by, alias, &posted);
+    assert_eq!(field(&done), "post_is_safe");
+    let mut without = officer(Action::DeliverSubjectAccess);
+    without.second_factor = false;
+    let done = delivered_by(&mut town, without, alias, &delivering());
+    assert_eq!(*refused(&done), Refusal::SecondFactorNeeded);
+    let worker = attempt("lantern", Action::DeliverSubjectAccess);
+    let done = delivered_by(&mut town, worker, alias, &delivering());
+    assert!(matches!(refused(&done), Refusal::RoleNotAllowed { .. }));
+    let done = delivered(&mut town, alias);
+    assert_eq!(done.answer.told(), "subject-access-report");
+
+    // Who took it cannot hand it over.
+    let mut own = officer(Action::TakeSubjectAccess);
+    own.role = Role::IgOfficer;
+    let taking = Taking {
+        tokens: tokens(AMINA),
+        intake: intake(),
+        received_at: town.now.plus_days(-29),
+    };
+    let done = town.run(own, |rules, attempt, known, keys| {
+        take(rules, attempt, known, keys, &taking)
+    });
+    let alias = id(&done);
+    assert_eq!(field(&delivered(&mut town, alias)), "id");
+}
+
+#[test]
+fn what_is_late_takes_an_explanation_and_comes_before_the_officer() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let pressing_now = |town: &mut Town| {
+        let mut seen = Vec::new();
+        town.run(
+            officer(Action::ReadAuditQueue),
+            |rules, attempt, known, keys| {
+                let ruling = Ruling::new(rules, attempt, known, keys);
+                seen = pressing(&ruling, known);
+                ruling.nothing("test")
+            },
+        );
+        seen
+    };
+    assert!(pressing_now(&mut town).is_empty());
+    town.now = town.now.plus_days(40);
+    let late = pressing_now(&mut town);
+    let overdue = late.iter().filter(|seen| seen.overdue && !seen.tells());
+    assert_eq!(overdue.count(), 1);
+    let done = delivered(&mut town, alias);
+    assert_eq!(*refused(&done), Refusal::ExplanationNeeded);
+    let unexplained = Stepping {
+        more_time: Some(MoreTimeReason::Complex),
+        ..stepping(AccessStep::MoreTime)
+    };
+    let done = steps(&mut town, alias, &unexplained);
+    assert_eq!(*refused(&done), Refusal::ExplanationNeeded);
+    let held = Stepping {
+        explanation: because("We asked about her visa."),
+        ..unexplained
+    };
+    let done = steps(&mut town, alias, &held);
+    assert!(matches!(
+        refused(&done),
+        Refusal::ImmigrationContentFound(_)
+    ));
+    let explained = Stepping {
+        explanation: because("Many agencies hold letters of many years."),
+        ..held
+    };
+    let done = steps(&mut town, alias, &explained);
+    assert!(!said(&done).overdue);
+    assert!(pressing_now(&mut town).iter().all(|seen| seen.tells()));
+    // Two months more, once.
+    let done = steps(&mut town, alias, &explained);
+    assert_eq!(*refused(&done), Refusal::AlreadyAnswered);
+    town.now = town.now.plus_days(45);
+    let done = delivered(&mut town, alias);
+    let Answer::AccessReport(commission, release) = &done.answer else {
+        panic!("{}", done.answer.told())
+    };
+    assert_eq!(commission.assembled.as_ref().unwrap().explanations.len(), 1);
+    let plain = town.plain(&release.value().parts[0]);
+    assert_eq!(plain, b"Many agencies hold letters of many years.");
+}
+
+#[test]
+fn the_clock_stands_still_while_she_is_asked_what_she_means() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let done = steps(&mut town, alias, &stepping(AccessStep::Clarified));
+    assert_eq!(*refused(&done), Refusal::AlreadyAnswered);
+    let done = steps(&mut town, alias, &stepping(AccessStep::ClarificationAsked));
+    let due = said(&done).due.unwrap();
+    town.now = town.now.plus_days(50);
+    let done = steps(&mut town, alias, &stepping(AccessStep::Clarified));
+    assert!(!said(&done).overdue);
+    assert!(said(&done).due.unwrap() >= due.plus_days(48));
+}
+
+#[test]
+fn a_request_that_is_refused_says_why_and_asks_nobody_any_more() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let refusing = Stepping {
+        ground: Some(AccessRefusal::SheTookItBack),
+        explanation: because("You told us that you do not want it any more."),
+        ..stepping(AccessStep::Refused)
+    };
+    let done = steps(&mut town, alias, &refusing);
+    assert_eq!(said(&done).state, AccessState::Refused);
+    let alias_there = alias_at(&town, "trust");
+    let done = town.run(
+        attempt("trust", Action::ReplySubjectAccess),
+        |rules, attempt, known, keys| {
+            let none = says(ReplyCode::HoldsNothing);
+            reply(rules, attempt, known, keys, alias_there, &none)
+        },
+    );
+    nothing(&done, "no such request");
+    town.now = town.now.plus_days(25);
+    assert_eq!(
+        *refused(&delivered(&mut town, alias)),
+        Refusal::AlreadyAnswered
+    );
+}
+
+#[test]
+fn words_that_are_held_send_the_whole_reply_back() {
+    let mut town = town();
+    taken(&mut town, "lantern", AMINA, intake());
+    let before = town.facts().len();
+    let mut two = holds(
+        EntryAbout::CaseNotes,
+        Article6::PublicTask,
+        None,
+        "Two calls in March.",
+    );
+    two.entries.extend(
+        holds(
+            EntryAbout::CaseNotes,
+            Article6::PublicTask,
+            None,
+            "Her visa expired.",
+        )
+        .entries,
+    );
+    let done = replies(&mut town, "trust", &two);
+    assert!(matches!(
+        refused(&done),
+        Refusal::ImmigrationContentFound(_)
+    ));
+    assert!(done.decided.subject.is_none());
+    assert!(town.facts().len() <= before + 1);
+    assert!(asks(&town).iter().all(|one| one.reply.is_none()));
+    // A charity has no public task.
+    let done = replies(
+        &mut town,
+        "lantern",
+        &holds(EntryAbout::CaseNotes, Article6::PublicTask, None, "Notes."),
+    );
+    assert_eq!(field(&done), "basis");
+}
+
+#[test]
+fn police_answer_for_theirs_but_are_not_shown_words_again() {
+    let mut town = town();
+    taken(&mut town, "lantern", AMINA, intake());
+    let report = holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.");
+    replies(&mut town, "met", &report);
+    let shown = shows(&mut town, "met");
+    assert!(shown.answer.parts().is_empty());
+    assert_eq!(
+        said(&looks(&mut town, "met", "second", None)).state,
+        AccessState::RepliesIn
+    );
+}
+
+#[test]
+fn it_is_taken_at_voluntary_and_health_services_and_by_no_tainted_team() {
+    let mut town = town();
+    for (at, may) in [
+        ("lantern", true),
+        ("harbour", true),
+        ("trust", true),
+        ("practice", true),
+        ("met", false),
+        ("council", false),
+    ] {
+        let done = taken(&mut town, at, AMINA, intake());
+        let refused = matches!(done.answer, Answer::Refused(Refusal::RoleNotAllowed { .. }));
+        assert_eq!(refused, !may, "{at}");
+    }
+    town.taint("harbour");
+    let done = taken(&mut town, "harbour", AMINA, intake());
+    assert!(matches!(done.answer, Answer::Nothing));
+}
+
+#[test]
+fn what_could_find_nobody_is_not_said_to_be_in_hand() {
+    let mut town = town();
+    let done = taken(
+        &mut town,
+        "lantern",
+        ["Amina", "", "", "", "", ""],
+        intake(),
+    );
+    assert_eq!(field(&done), "identity");
+    let taking = Taking {
+        tokens: tokens(AMINA),
+        intake: intake(),
+        received_at: town.now.plus_days(1),
+    };
+    let done = town.run(
+        attempt("lantern", Action::TakeSubjectAccess),
+        |rules, attempt, known, keys| take(rules, attempt, known, keys, &taking),
+    );
+    assert_eq!(field(&done), "received_at");
+}
+
+#[test]
+fn an_entry_of_hers_that_others_made_is_reason_enough_for_a_report() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", BEATA, intake()));
+    town.now = town.now.plus_days(25);
+    let kinds = vec![TokenKind::Nhs, TokenKind::NhsGiven, TokenKind::NhsBirth];
+    for (reading, told) in [(true, "nothing-to-show"), (false, "subject-access-report")] {
+        let listed = [crate::domain::journey::reporting::ListedEntry {
+            index: 3,
+            kinds: kinds.clone(),
+            reading,
+        }];
+        let looked = Looked {
+            listed: &listed,
+            whole: true,
+        };
+        let done = town.run(
+            officer(Action::DeliverSubjectAccess),
+            |rules, attempt, known, keys| {
+                deliver(rules, attempt, known, keys, alias, (&delivering(), &looked))
+            },
+        );
+        assert_eq!(done.answer.told(), told);
+    }
+}
+
+#[test]
+fn an_entry_is_named_apart_for_each_holder() {
+    let mut town = town();
+    taken(&mut town, "lantern", AMINA, intake());
+    let report = holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.");
+    let done = replies(&mut town, "met", &report);
+    let SeenOf::Asked { entries, .. } = &said(&done).of else {
+        panic!("asked")
+    };
+    let stored = asks(&town).into_iter().find_map(|one| one.reply).unwrap();
+    let inside: &Entry = &stored.entries[0];
+    assert_ne!(entries[0].item, inside.item);
+}
+
+#[test]
+fn whatever_lies_under_an_entry_only_words_come_out_and_to_police_and_tainted_teams_none() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    for holder in ["met", "trust", "lantern"] {
+        let basis = match holder {
+            "lantern" => Article6::Consent,
+            _ => Article6::PublicTask,
+        };
+        let one = holds(EntryAbout::Crime, basis, None, "A page.");
+        let said_so = replies(&mut town, holder, &one);
+        assert_eq!(said_so.answer.told(), "subject-access-replied", "{holder}");
+        looks(&mut town, holder, "second", None);
+    }
+    // The store is spoilt on purpose, as no journey would.
+    town.spoil(|class| format!("class-{}-marker", class.code()));
+    let only_words = |done: &Done| {
+        let parts = done.answer.parts();
+        assert!(parts.iter().all(|part| part.class == DataClass::Ft));
+        parts.len()
+    };
+    assert_eq!(only_words(&shows(&mut town, "trust")), 1);
+    assert_eq!(only_words(&shows(&mut town, "met")), 0);
+    town.now = town.now.plus_days(25);
+    assert_eq!(only_words(&delivered(&mut town, alias)), 3);
+    town.taint("lantern");
+    nothing(&delivered(&mut town, alias), "policy");
+    town.taint("trust");
+    nothing(&shows(&mut town, "trust"), "policy");
+}
