@@ -42,7 +42,8 @@ pub fn any_json(root: &Value, of: &str) -> Vec<Broken> {
     for _ in 0..20 {
         deep = json!({ "x": deep });
     }
-    let twice = format!("{{\"{of}\":{},{}", root[of], &text[1..]);
+    let rest = text.strip_prefix('{').unwrap();
+    let twice = format!("{{\"{of}\":{},{rest}", root[of]);
     let mut latin = text.clone().into_bytes();
     latin.insert(latin.len() - 1, 0xE9);
     vec![

@@ -162,8 +162,8 @@ fn others() -> Vec<Case> {
                 broken,
             });
         } else {
-            let start = text.find("xmlns=\"http://hl7.org/fhir\"").unwrap();
-            let root = text[..start].rsplit('<').next().unwrap().trim().to_owned();
+            let (start, _) = text.split_once("xmlns=\"http://hl7.org/fhir\"").unwrap();
+            let root = start.rsplit('<').next().unwrap().trim().to_owned();
             let status = if root == "Consent" {
                 Some("active")
             } else {

@@ -156,8 +156,8 @@ fn members(value: &Value, out: &mut String) {
 
 /// Whether the element that is open is an extension: its address is an attribute.
 fn is_extension(out: &str) -> bool {
-    out.rfind("<extension url=")
-        .is_some_and(|at| !out[at + 1..].contains('<'))
+    let last = out.rsplit('<').next().unwrap_or_default();
+    last.starts_with("extension url=")
 }
 
 fn member(name: &str, value: &Value, out: &mut String) {
