@@ -388,8 +388,10 @@ impl Gateway {
         let first = self.first_receipt(&logged).await?;
         let (ruled, leaf, inclusion) = logged.into_parts();
         let receipt = first.unwrap_or_else(|| receipt(leaf, inclusion, &ruled.opening));
+        // Whole or nothing: what was destroyed since the decision takes the rest with it.
+        let whole = opened.len() == ruled.answer.parts().len();
         Ok(Answered {
-            answer: ruled.answer,
+            answer: if whole { ruled.answer } else { Answer::Nothing },
             opened,
             entries,
             more,

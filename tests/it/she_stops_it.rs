@@ -132,14 +132,9 @@ fn wish(pause: bool) -> Value {
 /// What both replies say, without what names or dates each.
 fn plain(said: &Said) -> Value {
     let mut body = said.body.clone();
-    for field in [
-        "id",
-        "effective_from",
-        "replay",
-        "date",
-        "support_code",
-        "receipt",
-    ] {
+    // How long a receipt is follows from its place in the log.
+    assert!(body["receipt"].take().is_string());
+    for field in ["id", "effective_from", "replay", "date", "support_code"] {
         let value = body[field].as_str().unwrap();
         body[field] = json!(value.len());
     }
@@ -424,7 +419,10 @@ async fn each_of_sixty_four_readers_gets_whole_or_nothing_and_the_log_says_which
         assert_eq!(said.status, 200, "{}", said.body);
         if said.entry() < stopped {
             before += 1;
-            assert_eq!(said.silent(), whole[kind], "entry {}", said.entry());
+            // Or nothing, if its key was destroyed before its bytes were read; never half.
+            if said.result() != "nothing-to-show" {
+                assert_eq!(said.silent(), whole[kind], "entry {}", said.entry());
+            }
         } else {
             after += 1;
             assert_eq!(said.result(), "nothing-to-show", "{}", said.body);
