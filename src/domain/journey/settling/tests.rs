@@ -39,7 +39,7 @@ pub fn in_care() -> (Town, Id, Id) {
 pub fn ask(town: &mut Town) -> &'static str {
     let question = Query {
         subject: Subject::Tokens(tokens(AMINA), None),
-        step: Step::Cards,
+        step: querying::Step::Cards,
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
         card_code: None,
