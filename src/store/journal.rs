@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::lister::{LISTINGS_MAX, Lister, Readers};
 use self::marks::{Left, Mark};
+use self::names_key::{NamesKey, NamesKeys};
 use self::prepare::frame_bytes_max;
 use self::publisher::Publisher;
 use self::recovery::FrameAt;
@@ -43,6 +44,7 @@ mod frame;
 mod leaving;
 mod lister;
 mod marks;
+mod names_key;
 mod prepare;
 mod publisher;
 mod read;
@@ -118,6 +120,8 @@ struct Shared {
     log: LogKey,
     segments: Arc<Segments>,
     slots: Slots,
+    /// What names are sealed under from now on.
+    names_key: RwLock<Arc<NamesKey>>,
     /// Set once it is open, which no start waits for.
     index: OnceLock<Index>,
     kept_room_bytes: u64,
@@ -246,17 +250,24 @@ impl Journal {
         let segments = Segments::open(&disk, &journal_dir, segment_bytes)
             .map_err(|source| OpenError::io(&journal_dir, source))?;
         let identity = identity(&disk, &data_dir, &names, segments.last() > 0)?;
+        // A change of epoch that was cut may have left it under another name.
+        Slots::bring_back(&disk, &slots).map_err(|source| OpenError::io(&slots, source))?;
         if segments.last() > 0 && disk.length(&slots).is_err() {
             return Err(OpenError::SlotsMissing(slots));
         }
         let slot_file = Slots::open(&disk, &slots, &keys.slot_key, &identity.id)?;
         let mark = Mark::read(&disk, &data_dir);
         let least = mark.as_ref().map_or(0, |mark| mark.leaves);
-        let mut found = recover_restored(&segments, &keys.log, least, restored.as_ref())?;
+        let names_keys = NamesKeys::of(&slot_file);
+        let mut found =
+            recover_restored(&segments, &keys.log, least, restored.as_ref(), &names_keys)?;
+        drop(names_keys);
         let taken_out = match &restored {
             Some(_) => restoring::reconcile(&mut found, &slot_file, &slots)?,
             None => TakenOut::default(),
         };
+        // Only now: they are of no item and no account, and stay for ever.
+        found.names.iter().for_each(|slot| found.live.insert(slot));
         let missing = slot_file
             .reconcile(&found.used, &found.live)
             .map_err(|source| OpenError::io(&slots, source))?;
@@ -267,6 +278,8 @@ impl Journal {
             });
         }
 
+        let names_key =
+            NamesKey::next(&slot_file).map_err(|fault| OpenError::Slots { file: slots, fault })?;
         let boot = disk.boot_id();
         let trusted = mark.is_some_and(|mark| mark.trusts_index(&boot));
         let index_dir = data_dir.join("index");
@@ -296,6 +309,7 @@ impl Journal {
             log: keys.log,
             segments: Arc::new(segments),
             slots: slot_file,
+            names_key: RwLock::new(names_key),
             index: OnceLock::new(),
             kept_room_bytes,
             state: RwLock::new(State {

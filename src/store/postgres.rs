@@ -106,6 +106,12 @@ pub enum OpenError {
     Keys,
     #[error("the slots database does not belong to this main database")]
     NotTwins,
+    #[error(
+        "the key to all names is missing from the slots database, or is another one: without it \
+         everything here would look as if it had never been written; put back the slots database \
+         that belongs to this main database"
+    )]
+    NamesKey,
     #[error("the log's head does not follow from its leaves and the log key")]
     Log,
     #[error(
@@ -228,6 +234,7 @@ impl Postgres {
                 opened => break opened?,
             }
         };
+        let names = named(&pool, &slots, names, size == 0).await?;
         pool.raise_floor(size);
         let shared = Arc::new(Shared {
             names,
@@ -407,6 +414,32 @@ impl Drop for Postgres {
         for task in &self.tasks {
             task.abort();
         }
+    }
+}
+
+/// Names as they are stored here: under one more key, out of the slots database, if this main database
+/// was begun with one. Says no other than what the database was begun with.
+async fn named(
+    pool: &Database,
+    slots: &Slots,
+    names: Names,
+    begin: bool,
+) -> Result<Names, OpenError> {
+    let key = slots.names_key(begin).await?;
+    let check = key.as_deref().map(names::check_outer);
+    let client = pool.get().await.map_err(connect::unreachable)?;
+    if let Some(check) = &check {
+        let sql = "UPDATE firedoor.head SET names_check = $1 \
+                   WHERE one = 1 AND size = 0 AND names_check IS NULL";
+        client.execute(sql, &[&&check[..]]).await?;
+    }
+    let sql = "SELECT names_check FROM firedoor.head WHERE one = 1";
+    let row = client.query_one(sql, &[]).await?;
+    match (row.try_get::<_, Option<&[u8]>>(0)?, key, check) {
+        (Some(found), Some(key), Some(check)) if found == check => Ok(names.under(&key)),
+        (Some(_), _, _) => Err(OpenError::NamesKey),
+        // Begun by an earlier version.
+        (None, _, _) => Ok(names),
     }
 }
 

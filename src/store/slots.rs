@@ -1,4 +1,5 @@
-//! The slot file: one key for each stored item, so that clearing a slot erases its item.
+//! The slot file: one key for each stored item, so that clearing a slot erases its item; and among
+//! them the keys over names (`journal/names_key.rs`), which are never cleared.
 //!
 //! It lies outside the data directory and its backups. Slots are made durable before they are
 //! handed out, and a slot number is never used again. Nothing here may keep an item key in memory
@@ -94,6 +95,11 @@ struct Writing {
 }
 
 impl Slots {
+    /// Puts the file back if a change of epoch was cut just when it had no name.
+    pub fn bring_back(disk: &Disk, path: &Path) -> std::io::Result<()> {
+        bring_back(disk, path)
+    }
+
     /// Opens or creates the file that belongs to the journal with this id, and finishes a change of
     /// epoch that was interrupted. [`Slots::reconcile`] must follow before any key is handed out.
     pub fn open(

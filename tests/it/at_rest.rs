@@ -1,5 +1,6 @@
 //! P6 by trying: whoever has the data folder, the slots and a copy, but not the root key, finds nobody
-//! with a dictionary, and two folders under other keys have nothing in common about the same people.
+//! with a dictionary; nor does whoever gets the root key to an old folder or copy, but not the slots;
+//! and two folders under other keys have nothing in common about the same people.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,9 +11,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
 use aho_corasick::AhoCorasick;
 use borsh::BorshSerialize;
 use firedoor::domain::decision::Aggregate;
@@ -50,10 +53,18 @@ async fn at_rest(town: Town, name: &str) -> (Town, Vec<Vec<u8>>) {
         .restarted_after(|config| {
             let paths = files(&config.data_dir).into_iter().chain([copy]);
             let paths = paths.chain(files(&config.key_path.with_file_name("slots")));
-            paths.map(|path| fs::read(path).unwrap()).collect()
+            paths.map(|path| without_padding(&path)).collect()
         })
         .await;
     (town, read)
+}
+
+/// Most of a segment is zeros that wait to be written.
+fn without_padding(path: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0);
+    bytes.truncate(end.map_or(0, |at| at + 1));
+    bytes
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
@@ -159,11 +170,97 @@ async fn a_dictionary_of_every_number_finds_nobody_without_the_keys() {
         let found = found.map(|found| &words[found.pattern().as_usize()]);
         assert_eq!(found, None);
     }
-    // The same search with the keys finds every one of them: she is in what was searched.
-    for person in &people {
-        let names = AhoCorasick::new(names_with_keys(&town, person)).unwrap();
-        assert!(files.iter().any(|bytes| names.is_match(bytes.as_slice())));
+    town.stop().await;
+}
+
+fn opened(key: &[u8], nonce: &[u8], sealed: &[u8], place: &[&[u8]]) -> Option<Vec<u8>> {
+    let nonce: [u8; 12] = nonce.try_into().ok()?;
+    let (msg, aad) = (sealed, &*place.concat());
+    let cipher = <Aes256Gcm as aes_gcm::KeyInit>::new_from_slice(key).ok()?;
+    cipher
+        .decrypt(&Nonce::from(nonce), Payload { msg, aad })
+        .ok()
+}
+
+fn number(bytes: &[u8], at: usize) -> usize {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
+}
+
+/// The key in a slot: the epoch key out of `header`, the record out of `records`.
+fn slot_key(root: &RootKey, header: &[u8], records: &[u8], slot: &[u8]) -> Option<Vec<u8>> {
+    let outer = root.key(KeyUse::StoreSlots).unwrap();
+    let place: [&[u8]; 2] = [b"firedoor epoch v1", &header[32..36]];
+    let epoch = opened(outer.as_slice(), &header[36..48], &header[48..96], &place)?;
+    let at = u64::from_le_bytes(slot.try_into().unwrap()) - 1;
+    let at = 4096 + usize::try_from(at).unwrap() * 64;
+    let record = records.get(at..at + 64)?;
+    let place: [&[u8]; 3] = [b"firedoor slot v1", &record[..4], slot];
+    opened(&epoch, &record[4..16], &record[16..], &place)
+}
+
+/// What is named in a segment, read as `src/store/README.md` says and by nothing of the store.
+fn named_in(segment: &[u8], root: &RootKey, header: &[u8], records: &[u8]) -> Vec<Vec<u8>> {
+    let (mut found, mut frame) = (Vec::new(), segment);
+    while frame.starts_with(b"FDJ2") {
+        let mut entries = &frame[24..24 + number(frame, 20)];
+        while !entries.is_empty() {
+            let entry = &entries[4..4 + number(entries, 0)];
+            entries = &entries[4 + entry.len()..];
+            // leaf 256 | opening: slot 8, nonce 12, length 4 | names: slot 8, length 4
+            let names = 256 + 24 + number(entry, 276);
+            let (slot, sealed) = (&entry[names..names + 8], names + 12);
+            let sealed = &entry[sealed..sealed + number(entry, names + 8)];
+            let Some(key) = slot_key(root, header, records, slot) else {
+                continue;
+            };
+            let key = hmac(&key, b"firedoor names key v1\0");
+            let place: [&[u8]; 2] = [b"firedoor names v1", &entry[10..26]];
+            found.push(opened(&key, &sealed[..12], &sealed[12..], &place).unwrap());
+        }
+        frame = &frame[number(frame, 4)..];
     }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_copy_and_the_root_key_of_later_find_nobody_without_the_slot_file() {
+    let numbers = [0, 1];
+    let town = Town::start().await;
+    story(&town, &numbers).await;
+    let people: Vec<Person> = numbers.iter().map(|number| Person::new(*number)).collect();
+    let words = people.iter().map(|person| names_with_keys(&town, person));
+    let words: Vec<AhoCorasick> = words.map(|all| AhoCorasick::new(all).unwrap()).collect();
+    let found = |files: &[Vec<u8>]| {
+        let in_any = |names: &&AhoCorasick| files.iter().any(|bytes| names.is_match(bytes));
+        words.iter().filter(in_any).count()
+    };
+    let (town, old) = at_rest(town, "copy").await;
+    town.running.app.gateway.store.rewrap(now()).await.unwrap();
+    let (town, new) = at_rest(town, "later").await;
+    // All that the root key gives is there to search with; in no file is a name as it is.
+    assert_eq!((found(&old), found(&new)), (0, 0));
+
+    let slots = |files: &[Vec<u8>]| {
+        let slots = files
+            .iter()
+            .find(|bytes| bytes.starts_with(b"firedoor slots 1"));
+        slots.unwrap().clone()
+    };
+    let (before, after) = (slots(&old), slots(&new));
+    let root = RootKey::read(&town.config.key_path).unwrap();
+    let search = |files: &[Vec<u8>], header: &[u8], records: &[u8]| {
+        let segments = files.iter().filter(|bytes| bytes.starts_with(b"FDJ2"));
+        let named: Vec<Vec<u8>> = segments
+            .flat_map(|segment| named_in(segment, &root, header, records))
+            .collect();
+        found(&named)
+    };
+    // The records of the old slot file are worth nothing since the epoch key over them was destroyed.
+    assert_eq!(search(&old, &after, &before), 0);
+    // The slot file of now finds everyone, before and after: they are in what was searched, the
+    // gateway can read them, and that is why no copy holds this file.
+    assert_eq!(search(&old, &after, &after), people.len());
+    assert_eq!(search(&new, &after, &after), people.len());
     town.stop().await;
 }
 

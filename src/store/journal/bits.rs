@@ -2,6 +2,7 @@
 
 use super::damage::{Place, crash, frames_of, place, test_segments};
 use super::frame::Frame;
+use super::names_key::NamesKeys;
 use super::recovery::{FrameAt, recover};
 use super::*;
 use crate::domain::leaf::{LEAF_BYTES, Leaf};
@@ -69,18 +70,20 @@ async fn every_flipped_bit_of_a_journal_is_noticed_or_in_padding() {
 async fn a_flipped_bit_stops_the_start_at_its_frame_wherever_it_is() {
     let (place, frames) = journal_of(7).await;
     let whole = std::fs::read(place.segment(1)).unwrap();
+    let slots = place.slot_file();
+    let keys = NamesKeys::of(&slots);
     let refused = |bytes: &[u8]| {
         let segments = test_segments(bytes);
         let verifier = place.config().keys.log;
-        let found = recover(&segments.1, verifier.verifier(), 0);
+        let found = recover(&segments.1, verifier.verifier(), 0, &keys);
         // Nothing is repaired, or cleared away, before someone has looked.
         assert!(std::fs::read(segments.1.path(1)).unwrap() == bytes || found.is_ok());
         found.map(|found| found.tree.size())
     };
     for frame in [&frames[0], &frames[3], &frames[6]] {
         let length = frame.length as usize;
-        // Magic, length, first index, count, length of the entries, of an entry, the leaf, opening
-        // and changes, checkpoint, hash of the frame before, CRC.
+        // Magic, length, first index, count, length of the entries, of an entry, the leaf, opening,
+        // names and contents, checkpoint, hash of the frame before, CRC.
         let mut places = vec![
             0, 3, 4, 5, 6, 7, 8, 15, 16, 18, 20, 22, 24, 28, 100, 300, 400, 500,
         ];
@@ -119,15 +122,29 @@ async fn keys_that_a_flipped_bit_hides_are_told_apart_from_erased_ones() {
     let (place, _) = journal_of(2).await;
     let slots = place.config().slots;
     let whole = std::fs::read(&slots).unwrap();
-    // A record of the first two entries, and the header.
-    for at in [10, 40, 70, 99, 4096 + 2, 4096 + 10, 4096 + 60] {
+    // The header; the key of the names; one of the first entry.
+    for at in [
+        10,
+        40,
+        70,
+        99,
+        4096 + 2,
+        4096 + 60,
+        4160 + 2,
+        4160 + 10,
+        4160 + 60,
+    ] {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
         std::fs::write(&slots, &bytes).unwrap();
         match place.try_open() {
             Err(OpenError::SlotsKey(_)) => assert!(at < 4096),
+            Err(OpenError::NamesKeyMissing { slot: 1, .. }) => {
+                assert!((4096..4160).contains(&at), "byte {at}");
+            }
             Err(other) => panic!("byte {at}: {other}"),
             Ok(store) => {
+                assert!(at >= 4160, "byte {at}");
                 let facts = store.facts(&[of(0)]).await;
                 let entries = super::damage::journal(&store).entries(&[0]).await;
                 assert!(facts.is_err() || entries.is_err(), "byte {at}");

@@ -33,6 +33,9 @@ impl Journal {
                     RewrapError::Abandoned(_) | RewrapError::NotDestroyed(_) => LATER,
                 }
             });
+            if done.is_ok() {
+                shared.renew_names_key();
+            }
             // Before whoever asked goes on and perhaps closes the store.
             drop(shared);
             let _ = answer.send(done);

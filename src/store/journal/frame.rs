@@ -1,26 +1,31 @@
 //! The bytes of one frame: what became durable together.
 //!
 //! Golden: a frame once written must stay readable for ever, so a change of layout is a new magic.
-//! Names of aggregates, lists and counters never appear here, only keyed hashes of them.
+//! Names of aggregates, lists and counters never appear here, only keyed hashes of them, and these
+//! only sealed ([`super::names_key`]): CRC, chain and tree need no key, what changes does.
 //!
 //! ```text
 //! magic 4 | length 4 | first index 8 | count 4 | entries length 4          little-endian
-//! count x ( length 4 | leaf 256 | opening | changes | replay )             borsh
+//! count x ( length 4 | leaf 256 | opening | names | contents )             borsh
 //! signed checkpoint, text | SHA-256 of the previous frame 32 | CRC32C 4
 //! ```
-//! The CRC covers everything before it, and stands last so that a torn frame has none.
+//! The names are the changes without content and the idempotency record, sealed under the leaf's id;
+//! the contents are those of the changes that have one, in their order. The CRC covers everything
+//! before it, and stands last so that a torn frame has none.
 
 use std::ops::Range;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest, Sha256};
 
+use super::names_key::{NamesKey, NamesKeys, SealedNames, Unread};
 use crate::domain::codes::DataClass;
 use crate::domain::id::Id;
 use crate::domain::leaf::{LEAF_BYTES, Leaf};
 use crate::domain::seal::Sealed;
+use crate::store::Fault;
 
-pub const MAGIC: [u8; 4] = *b"FDJ1";
+pub const MAGIC: [u8; 4] = *b"FDJ2";
 /// The largest frame, with its checkpoint.
 pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most decisions in one frame.
@@ -31,24 +36,26 @@ pub const ENTRY_BYTES_MAX: usize = 512 * 1024;
 pub const FRAME_OVERHEAD_BYTES_MAX: usize = HEADER_BYTES + NOTE_BYTES_MAX + TRAILER_BYTES;
 pub const HEADER_BYTES: usize = 24;
 pub const TRAILER_BYTES: usize = 36;
+/// Names, ids, lengths and nonce of one change.
+const CHANGE_BYTES: usize = 64;
 const NOTE_BYTES_MAX: usize = 1024;
 
 /// A keyed hash that stands for an aggregate, a list or a counter.
 pub type Key = [u8; 16];
 
-/// One write, as it is stored.
+/// One write, as it is stored; with `()` as among the names, without its content.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub enum Change {
+pub enum Change<S = Sealed> {
     Fact {
         of: Key,
         item: Id,
-        sealed: Sealed,
+        sealed: S,
     },
     Part {
         of: Key,
         item: Id,
         class: DataClass,
-        sealed: Sealed,
+        sealed: S,
     },
     Remove {
         of: Key,
@@ -85,6 +92,57 @@ pub enum Change {
     },
 }
 
+impl<S> Change<S> {
+    /// The same with another content. `None` if it has one and `content` gives none.
+    fn with<T>(&self, content: impl FnOnce(&S) -> Option<T>) -> Option<Change<T>> {
+        Some(match *self {
+            Self::Fact {
+                of,
+                item,
+                ref sealed,
+            } => Change::Fact {
+                of,
+                item,
+                sealed: content(sealed)?,
+            },
+            Self::Part {
+                of,
+                item,
+                class,
+                ref sealed,
+            } => Change::Part {
+                of,
+                item,
+                class,
+                sealed: content(sealed)?,
+            },
+            Self::Remove { of, item } => Change::Remove { of, item },
+            Self::List { list, at, item } => Change::List { list, at, item },
+            Self::Unlist { list, item } => Change::Unlist { list, item },
+            Self::Count { counter, by } => Change::Count { counter, by },
+            Self::Hold { of, item } => Change::Hold { of, item },
+            Self::Release { of, item } => Change::Release { of, item },
+            Self::Follow { of } => Change::Follow { of },
+            Self::Forget { slot } => Change::Forget { slot },
+        })
+    }
+
+    /// What it stores, if it stores something.
+    pub fn content(&self) -> Option<&S> {
+        match self {
+            Self::Fact { sealed, .. } | Self::Part { sealed, .. } => Some(sealed),
+            Self::Remove { .. }
+            | Self::List { .. }
+            | Self::Unlist { .. }
+            | Self::Count { .. }
+            | Self::Hold { .. }
+            | Self::Release { .. }
+            | Self::Follow { .. }
+            | Self::Forget { .. } => None,
+        }
+    }
+}
+
 /// An idempotency record, as it is stored. `until` is in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct KeptReplay {
@@ -103,31 +161,59 @@ pub struct Entry {
     pub replay: Option<KeptReplay>,
 }
 
-/// The place of one change, or of the idempotency record, within its entry's bytes.
+/// The place of something within its entry's bytes, from the length before them on.
 pub type Span = Range<usize>;
 
+/// What names are bound to: they lie in the entry with this leaf.
+fn names_place(leaf: &Leaf) -> Vec<u8> {
+    [&b"firedoor names v1"[..], leaf.id().bytes()].concat()
+}
+
 impl Entry {
-    /// The bytes with their length before them, and where in these bytes each change lies and, last,
-    /// the idempotency record if there is one.
+    /// The bytes with their length before them, and where in these bytes the content of each change
+    /// lies (nowhere if it has none) and, last, the head with the idempotency record if there is one.
     ///
     /// # Errors
-    /// Writing to memory does not fail; a part longer than 4 GiB would.
-    pub fn encode(&self) -> std::io::Result<(Vec<u8>, Vec<Span>)> {
+    /// There is no randomness, or a part is longer than 4 GiB.
+    pub fn encode(&self, key: &NamesKey) -> Result<(Vec<u8>, Vec<Span>), Fault> {
+        let names = self.names().map_err(|_| Fault::TooLarge)?;
+        let names = key.seal(&names, &names_place(&self.leaf))?;
+        self.lay_out(&names).map_err(|_| Fault::TooLarge)
+    }
+
+    /// The changes without content, and the idempotency record.
+    fn names(&self) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(CHANGE_BYTES * (self.changes.len() + 2));
+        let count = u32::try_from(self.changes.len());
+        count
+            .map_err(std::io::Error::other)?
+            .serialize(&mut bytes)?;
+        for change in &self.changes {
+            // Every change has a form without content.
+            if let Some(bare) = change.with(|_| Some(())) {
+                bare.serialize(&mut bytes)?;
+            }
+        }
+        self.replay.serialize(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn lay_out(&self, names: &SealedNames) -> std::io::Result<(Vec<u8>, Vec<Span>)> {
         let mut bytes = Vec::with_capacity(self.bytes_about());
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(self.leaf.bytes());
         self.opening.serialize(&mut bytes)?;
-        u32::try_from(self.changes.len())
-            .map_err(std::io::Error::other)?
-            .serialize(&mut bytes)?;
-        let mut spans = Vec::with_capacity(self.changes.len());
+        names.serialize(&mut bytes)?;
+        let head = 4..bytes.len();
+        let mut spans = Vec::with_capacity(self.changes.len() + 1);
         for change in &self.changes {
             let start = bytes.len();
-            change.serialize(&mut bytes)?;
+            if let Some(content) = change.content() {
+                content.serialize(&mut bytes)?;
+            }
             spans.push(start..bytes.len());
         }
-        self.replay.serialize(&mut bytes)?;
-        spans.extend(self.replay_span(bytes.len()));
+        spans.extend(self.replay.is_some().then_some(head));
         let length = u32::try_from(bytes.len() - 4).map_err(std::io::Error::other)?;
         for (byte, value) in bytes.iter_mut().zip(length.to_le_bytes()) {
             *byte = value;
@@ -137,31 +223,11 @@ impl Entry {
 
     /// Hardly less than it comes to, encoded.
     fn bytes_about(&self) -> usize {
-        /// Names, ids, lengths and nonce of one change.
-        const CHANGE_BYTES: usize = 64;
-        let sealed = self.changes.iter().map(|change| match change {
-            Change::Fact { sealed, .. } | Change::Part { sealed, .. } => sealed.ciphertext().len(),
-            Change::Remove { .. }
-            | Change::List { .. }
-            | Change::Unlist { .. }
-            | Change::Count { .. }
-            | Change::Hold { .. }
-            | Change::Release { .. }
-            | Change::Follow { .. }
-            | Change::Forget { .. } => 0,
-        });
-        let sealed: usize = sealed.map(|bytes| bytes + CHANGE_BYTES).sum();
+        let sealed = self.changes.iter().filter_map(Change::content);
+        let sealed: usize = sealed.map(|content| content.ciphertext().len()).sum();
         let replay = self.replay.as_ref().map_or(0, |replay| replay.reply.len());
         let opening = self.opening.ciphertext().len();
-        LEAF_BYTES + opening + sealed + replay + 2 * CHANGE_BYTES
-    }
-
-    /// The idempotency record ends an entry of `length` bytes.
-    fn replay_span(&self, length: usize) -> Option<Span> {
-        let replay = self.replay.as_ref()?;
-        // key 16 | request 32 | until 8 | length of the reply 4 | reply
-        let bytes = 60 + replay.reply.len();
-        Some(length.saturating_sub(bytes)..length)
+        LEAF_BYTES + opening + sealed + replay + CHANGE_BYTES * (2 * self.changes.len() + 4)
     }
 }
 
@@ -173,33 +239,92 @@ pub struct RawEntry<'a> {
     bytes: &'a [u8],
 }
 
+/// A whole entry.
+pub struct Decoded {
+    pub entry: Entry,
+    /// As [`Entry::encode`] gives them.
+    pub spans: Vec<Span>,
+    /// Where the key of its names lies.
+    pub names_slot: u64,
+}
+
+/// What of an entry can be read without a key.
+struct Head {
+    leaf: Leaf,
+    opening: Sealed,
+    names: SealedNames,
+}
+
+/// What lies under the key of names.
+type Named = (Vec<Change<()>>, Option<KeptReplay>);
+
+impl Head {
+    /// Reads it from the first of `bytes`.
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let (leaf, rest) = bytes.split_at_checked(LEAF_BYTES)?;
+        *bytes = rest;
+        Some(Self {
+            leaf: Leaf::parse(leaf).ok()?,
+            opening: Sealed::deserialize(bytes).ok()?,
+            names: SealedNames::deserialize(bytes).ok()?,
+        })
+    }
+
+    fn open(&self, keys: &NamesKeys<'_>) -> Result<Named, Unread> {
+        let names = keys.open(&self.names, &names_place(&self.leaf))?;
+        Named::try_from_slice(&names).map_err(|_| Unread::Damaged)
+    }
+}
+
+/// The idempotency record in the head of an entry, which are these bytes.
+pub fn replay_in(mut head: &[u8], keys: &NamesKeys<'_>) -> Result<KeptReplay, Unread> {
+    let head = Head::read(&mut head).ok_or(Unread::Damaged)?;
+    let (_, replay) = head.open(keys)?;
+    replay.ok_or(Unread::Damaged)
+}
+
 impl RawEntry<'_> {
     /// `None` if these are not a leaf's bytes.
     pub fn leaf(&self) -> Option<Leaf> {
         Leaf::parse(self.bytes.get(..LEAF_BYTES)?).ok()
     }
 
-    /// The whole, with places as [`Entry::encode`] gives them, from the length prefix on.
-    pub fn decode(&self) -> Option<(Entry, Vec<Span>)> {
-        let leaf = self.leaf()?;
-        let mut rest = self.bytes.get(LEAF_BYTES..)?;
-        let opening = Sealed::deserialize(&mut rest).ok()?;
-        let count = u32::deserialize(&mut rest).ok()?;
+    /// The leaf and its opening, for which no key of names is needed.
+    pub fn opening(&self) -> Option<(Leaf, Sealed)> {
+        let head = Head::read(&mut &*self.bytes)?;
+        Some((head.leaf, head.opening))
+    }
+
+    /// The whole.
+    pub fn decode(&self, keys: &NamesKeys<'_>) -> Result<Decoded, Unread> {
+        let mut rest = self.bytes;
+        let head = Head::read(&mut rest).ok_or(Unread::Damaged)?;
+        let place = |rest: &[u8]| 4 + self.bytes.len() - rest.len();
+        let end_of_head = place(rest);
+        let (named, replay) = head.open(keys)?;
         let (mut changes, mut spans) = (Vec::new(), Vec::new());
-        for _ in 0..count {
-            let start = 4 + self.bytes.len() - rest.len();
-            changes.push(Change::deserialize(&mut rest).ok()?);
-            spans.push(start..4 + self.bytes.len() - rest.len());
+        for change in named {
+            let start = place(rest);
+            let change = change.with(|()| Sealed::deserialize(&mut rest).ok());
+            changes.push(change.ok_or(Unread::Damaged)?);
+            spans.push(start..place(rest));
         }
-        let replay = Option::<KeptReplay>::deserialize(&mut rest).ok()?;
+        if !rest.is_empty() {
+            return Err(Unread::Damaged);
+        }
+        spans.extend(replay.is_some().then_some(4..end_of_head));
         let entry = Entry {
-            leaf,
-            opening,
+            leaf: head.leaf,
+            opening: head.opening,
             changes,
             replay,
         };
-        spans.extend(entry.replay_span(4 + self.bytes.len()));
-        rest.is_empty().then_some((entry, spans))
+        let names_slot = head.names.slot;
+        Ok(Decoded {
+            entry,
+            spans,
+            names_slot,
+        })
     }
 }
 
@@ -291,152 +416,4 @@ pub fn assemble(
 pub const ENTRIES_AT: usize = HEADER_BYTES;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::seal::{ItemKey, Slot};
-    use proptest::prelude::*;
-
-    fn leaf() -> Leaf {
-        let mut bytes = [7; LEAF_BYTES];
-        bytes[0] = 1;
-        bytes[1] = 1;
-        bytes[2..10].copy_from_slice(&1_767_225_600_000_i64.to_be_bytes());
-        Leaf::parse(&bytes).unwrap()
-    }
-
-    fn sealed(slot: u64) -> Sealed {
-        use crate::domain::decision::Aggregate;
-        let key = ItemKey::new(Slot(slot), [2; 32]);
-        crate::domain::seal::fact(&key, &Aggregate::Settings, Id::ZERO, b"plain", [3; 12])
-            .sealed()
-            .clone()
-    }
-
-    fn entry() -> Entry {
-        let (of, item) = ([5; 16], Id::from_bytes([6; 16]));
-        let class = DataClass::Id;
-        Entry {
-            leaf: leaf(),
-            opening: sealed(1),
-            changes: vec![
-                Change::Fact {
-                    of,
-                    item,
-                    sealed: sealed(2),
-                },
-                Change::Part {
-                    of,
-                    item,
-                    class,
-                    sealed: sealed(3),
-                },
-                Change::Remove { of, item },
-                Change::List {
-                    list: [8; 16],
-                    at: 9,
-                    item,
-                },
-                Change::Unlist {
-                    list: [8; 16],
-                    item,
-                },
-                Change::Count {
-                    counter: [10; 16],
-                    by: 11,
-                },
-            ],
-            replay: Some(KeptReplay {
-                key: [12; 16],
-                request: [13; 32],
-                until: 14,
-                reply: vec![15, 16],
-            }),
-        }
-    }
-
-    fn frame() -> Vec<u8> {
-        let (entry, _) = entry().encode().unwrap();
-        assemble(42, &[&entry, &entry], "note\n", &[17; 32]).unwrap()
-    }
-
-    #[test]
-    fn a_frame_reads_as_it_was_written() {
-        let bytes = frame();
-        let frame = Frame::read(&bytes).unwrap();
-        assert_eq!((frame.first, frame.count, frame.note), (42, 2, "note\n"));
-        assert_eq!(frame.previous, [17; 32]);
-        for raw in frame.entries() {
-            let (found, spans) = raw.decode().unwrap();
-            assert_eq!(found, entry());
-            let replay = &frame.bytes[raw.at..][spans[found.changes.len()].clone()];
-            assert_eq!(KeptReplay::try_from_slice(replay).ok(), found.replay);
-            for (span, change) in spans.into_iter().zip(found.changes) {
-                let at = &frame.bytes[raw.at..][span];
-                assert_eq!(Change::try_from_slice(at).unwrap(), change);
-            }
-        }
-    }
-
-    /// A change of these bytes makes every journal that exists unreadable: never do it without a
-    /// new magic and a reader for the old one.
-    #[test]
-    fn the_bytes_of_a_frame_are_golden() {
-        let bytes = frame();
-        let mut shown = String::new();
-        for line in bytes.chunks(32) {
-            for byte in line {
-                shown.push_str(&format!("{byte:02x}"));
-            }
-            shown.push('\n');
-        }
-        assert_eq!(shown, include_str!("../../../tests/vectors/frame-v1.txt"));
-    }
-
-    /// As golden as the frame: 6 holds, 7 releases, 8 follows, 9 forgets.
-    #[test]
-    fn the_bytes_of_later_changes_are_golden() {
-        let (of, item) = ([5; 16], Id::from_bytes([6; 16]));
-        for (number, change) in [
-            (6, Change::Hold { of, item }),
-            (7, Change::Release { of, item }),
-        ] {
-            let bytes = [&[number][..], &of, item.bytes()].concat();
-            assert_eq!(borsh::to_vec(&change).unwrap(), bytes);
-        }
-        let follow = [&[8][..], &of].concat();
-        assert_eq!(borsh::to_vec(&Change::Follow { of }).unwrap(), follow);
-        let forget = [&[9][..], &7_u64.to_le_bytes()].concat();
-        assert_eq!(borsh::to_vec(&Change::Forget { slot: 7 }).unwrap(), forget);
-    }
-
-    #[test]
-    fn no_cut_and_no_flipped_bit_of_a_frame_is_read() {
-        let bytes = frame();
-        for length in 0..bytes.len() {
-            assert!(Frame::read(&bytes[..length]).is_none(), "cut at {length}");
-        }
-        for at in 0..bytes.len() * 8 {
-            let mut bytes = bytes.clone();
-            bytes[at / 8] ^= 1 << (at % 8);
-            assert!(Frame::read(&bytes).is_none(), "bit {at}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn reading_a_frame_never_panics(mut bytes: Vec<u8>, magic: bool) {
-            if magic && bytes.len() > 4 {
-                bytes[..4].copy_from_slice(&MAGIC);
-            }
-            if let Some(frame) = Frame::read(&bytes) {
-                frame.entries().for_each(|entry| drop(entry.decode()));
-            }
-        }
-
-        #[test]
-        fn decoding_an_entry_never_panics(bytes: Vec<u8>) {
-            let bytes = [leaf().bytes().as_slice(), &bytes].concat();
-            let _ = RawEntry { at: 0, bytes: &bytes }.decode();
-        }
-    }
-}
+mod tests;

@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use borsh::BorshDeserialize;
 use tokio::sync::mpsc::Sender;
 
-use super::frame::{Change, Frame, KeptReplay, Key};
+use super::frame::{Change, Entry, Frame, Key, replay_in};
 use super::marks::Identity;
 use super::table::Item;
 use super::{Journal, JournalConfig, OpenError};
 use crate::domain::id::Id;
+use crate::domain::seal::Sealed;
 use crate::store::disk::Disk;
 use crate::store::evidence::Evidence;
 use crate::store::migrate::{MigrateError, Origin, Rows, Sent};
@@ -168,14 +168,11 @@ impl Leaving {
     /// Keys of everything that exists, and of no more.
     fn send_keys(&self, to: &Sender<Sent>) -> Result<(), MigrateError> {
         let mut live = SlotSet::default();
-        self.each_frame(|frame| {
-            for raw in frame.entries() {
-                let (entry, _) = raw.decode().ok_or(DAMAGED)?;
-                live.insert(entry.opening.slot().0);
-                for change in &entry.changes {
-                    if let Change::Forget { slot } = change {
-                        live.remove(*slot);
-                    }
+        self.each_entry(|_, entry| {
+            live.insert(entry.opening.slot().0);
+            for change in &entry.changes {
+                if let Change::Forget { slot } = change {
+                    live.remove(*slot);
                 }
             }
             Ok(())
@@ -202,30 +199,27 @@ impl Leaving {
         let mut leaves = Table::new(to, "leaves", &["idx", "leaf", "opening"]);
         let mut written = HashMap::new();
         let mut lists: BTreeMap<(Key, Id), Vec<(u64, u64)>> = BTreeMap::new();
-        self.each_frame(|frame| {
-            for (index, raw) in (frame.first..).zip(frame.entries()) {
-                let (entry, _) = raw.decode().ok_or(DAMAGED)?;
-                let opening = borsh::to_vec(&entry.opening).map_err(|_| DAMAGED)?;
-                leaves.add(vec![big(index), bytes(entry.leaf.bytes()), Some(opening)])?;
-                for change in &entry.changes {
-                    match change {
-                        Change::Fact { sealed, .. } | Change::Part { sealed, .. } => {
-                            written.insert(sealed.slot().0, index);
-                        }
-                        Change::List { list, at, item } => {
-                            let entries = lists.entry((*list, *item)).or_default();
-                            if !entries.contains(&(*at, index)) {
-                                entries.push((*at, index));
-                            }
-                        }
-                        Change::Unlist { list, item } => drop(lists.remove(&(*list, *item))),
-                        Change::Remove { .. }
-                        | Change::Count { .. }
-                        | Change::Hold { .. }
-                        | Change::Release { .. }
-                        | Change::Follow { .. }
-                        | Change::Forget { .. } => {}
+        self.each_entry(|index, entry| {
+            let opening = borsh::to_vec(&entry.opening).map_err(|_| DAMAGED)?;
+            leaves.add(vec![big(index), bytes(entry.leaf.bytes()), Some(opening)])?;
+            for change in &entry.changes {
+                match change {
+                    Change::Fact { sealed, .. } | Change::Part { sealed, .. } => {
+                        written.insert(sealed.slot().0, index);
                     }
+                    Change::List { list, at, item } => {
+                        let entries = lists.entry((*list, *item)).or_default();
+                        if !entries.contains(&(*at, index)) {
+                            entries.push((*at, index));
+                        }
+                    }
+                    Change::Unlist { list, item } => drop(lists.remove(&(*list, *item))),
+                    Change::Remove { .. }
+                    | Change::Count { .. }
+                    | Change::Hold { .. }
+                    | Change::Release { .. }
+                    | Change::Follow { .. }
+                    | Change::Forget { .. } => {}
                 }
             }
             Ok(())
@@ -285,23 +279,12 @@ impl Leaving {
     ) -> Result<Vec<Value>, MigrateError> {
         let place = item.place;
         let segments = &self.journal.shared.segments;
-        let change = segments.read(place.segment, place.offset, place.length);
-        let change = change.ok().and_then(|bytes| borsh::from_slice(&bytes).ok());
-        let sealed = match change.ok_or(DAMAGED)? {
-            Change::Fact { sealed, .. } | Change::Part { sealed, .. } => sealed,
-            Change::Remove { .. }
-            | Change::List { .. }
-            | Change::Unlist { .. }
-            | Change::Count { .. }
-            | Change::Hold { .. }
-            | Change::Release { .. }
-            | Change::Follow { .. }
-            | Change::Forget { .. } => return Err(DAMAGED),
-        };
-        if sealed.slot().0 != item.slot {
+        let content = segments.read(place.segment, place.offset, place.length);
+        let sealed = content.map_err(|_| DAMAGED)?;
+        let found: Sealed = borsh::from_slice(&sealed).map_err(|_| DAMAGED)?;
+        if found.slot().0 != item.slot {
             return Err(DAMAGED);
         }
-        let sealed = borsh::to_vec(&sealed).map_err(|_| DAMAGED)?;
         let index = written.get(&item.slot).ok_or(DAMAGED)?;
         Ok(vec![
             bytes(key),
@@ -322,14 +305,13 @@ impl Leaving {
         counters.flush()?;
         let columns = &["key", "request", "until", "idx", "reply"];
         let mut replays = Table::new(to, "replays", columns);
+        let keys = self.journal.shared.names_keys();
         for (key, replayed) in state.table.replays() {
             let place = replayed.place;
             let segments = &self.journal.shared.segments;
             let kept = segments.read(place.segment, place.offset, place.length);
-            let kept = kept
-                .ok()
-                .and_then(|kept| KeptReplay::try_from_slice(&kept).ok());
-            let kept = kept.ok_or(DAMAGED)?;
+            let kept = kept.map_err(|_| DAMAGED)?;
+            let kept = replay_in(&kept, &keys).map_err(|_| DAMAGED)?;
             replays.add(vec![
                 bytes(key),
                 bytes(&replayed.request),
@@ -368,16 +350,21 @@ impl Leaving {
         table.flush()
     }
 
-    fn each_frame(
+    fn each_entry(
         &self,
-        mut tell: impl FnMut(&Frame<'_>) -> Result<(), MigrateError>,
+        mut tell: impl FnMut(u64, &Entry) -> Result<(), MigrateError>,
     ) -> Result<(), MigrateError> {
         let frames = self.journal.shared.state().frames.clone();
+        let keys = self.journal.shared.names_keys();
         for at in frames {
             let segments = &self.journal.shared.segments;
             let bytes = segments.read(at.segment, at.offset, at.length);
             let bytes = bytes.map_err(|_| DAMAGED)?;
-            tell(&Frame::read(&bytes).ok_or(DAMAGED)?)?;
+            let frame = Frame::read(&bytes).ok_or(DAMAGED)?;
+            for (index, raw) in (frame.first..).zip(frame.entries()) {
+                let decoded = raw.decode(&keys).map_err(|_| DAMAGED)?;
+                tell(index, &decoded.entry)?;
+            }
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::frame::Frame;
+use super::names_key::NamesKeys;
 use super::prepare::list_changes;
 use super::recovery::FrameAt;
 use crate::store::Fault;
@@ -130,7 +131,12 @@ impl Lister {
     /// Opens the index if it is trusted and of this journal, otherwise an empty one. Returns the
     /// number of the first frame that it lacks.
     fn open(&self) -> Result<usize, Fault> {
-        let index = Index::open(&self.dir, self.trusted)?;
+        let (new, keys) = (self.shared.names_key().lists(), self.shared.names_keys());
+        let known = |slot| keys.key(slot).map(|key| key.lists());
+        let index = match self.trusted {
+            true => Index::open(&self.dir, known, &new)?,
+            false => Index::create(&self.dir, &new)?,
+        };
         let next = match index.watermark() {
             Some(mark) => self.after(mark),
             None => Some(0),
@@ -139,7 +145,7 @@ impl Lister {
             Some(_) => index,
             None => {
                 drop(index);
-                Index::create(&self.dir)?
+                Index::create(&self.dir, &new)?
             }
         };
         if self.shared.index.set(index).is_err() {
@@ -173,6 +179,7 @@ impl Lister {
         if todo >= PROGRESS_FRAMES_MIN {
             tracing::info!(frames = todo, "bringing the list index up to the journal");
         }
+        let keys = self.shared.names_keys();
         let mut waiting: Option<Listing> = None;
         for number in next..self.frames {
             if self.shared.closing.load(Ordering::Acquire) {
@@ -181,7 +188,7 @@ impl Lister {
             let Some(at) = self.shared.state().frames.get(number).copied() else {
                 return false;
             };
-            let Some(listing) = self.listing_of(at) else {
+            let Some(listing) = self.listing_of(at, &keys) else {
                 let what = "the frame here cannot be read any more";
                 self.shared.stop_damaged(at.segment, at.offset, what);
                 return false;
@@ -206,13 +213,13 @@ impl Lister {
         true
     }
 
-    fn listing_of(&self, at: FrameAt) -> Option<Listing> {
+    fn listing_of(&self, at: FrameAt, keys: &NamesKeys<'_>) -> Option<Listing> {
         let bytes = self.shared.segments.read(at.segment, at.offset, at.length);
         let bytes = bytes.ok()?;
         let frame = Frame::read(&bytes)?;
         let mut changes = Vec::new();
         for (index, raw) in (frame.first..).zip(frame.entries()) {
-            let (entry, _) = raw.decode()?;
+            let entry = raw.decode(keys).ok()?.entry;
             changes.extend(list_changes(&entry).map(|change| (index, change)));
         }
         let watermark = Watermark {

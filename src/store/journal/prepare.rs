@@ -5,11 +5,11 @@
 
 use std::sync::PoisonError;
 
-use borsh::BorshDeserialize;
 use tokio::sync::oneshot;
 
 use super::frame::{
     Change, ENTRY_BYTES_MAX, Entry, FRAME_BYTES_MAX, FRAME_OVERHEAD_BYTES_MAX, KeptReplay, Key,
+    replay_in,
 };
 use super::sidecar::EntryChanges;
 use super::staged::{KeptReply, Verdict};
@@ -32,6 +32,8 @@ pub struct Prepared {
     pub hash: Hash,
     /// Whose trail it is on.
     pub trail: Option<(Key, TrailKey)>,
+    /// The slot of the key that its names lie under.
+    pub names_slot: u64,
     /// What it changes in the table; places are counted from the beginning of `bytes`.
     pub changes: EntryChanges,
     pub lists: Vec<ListChange>,
@@ -95,7 +97,7 @@ impl Journal {
             }) => {
                 let bytes = self.shared.segments.read(segment, offset, length);
                 let bytes = bytes.map_err(|_| BAD)?;
-                let kept = KeptReplay::try_from_slice(&bytes).map_err(|_| BAD)?;
+                let kept = replay_in(&bytes, &self.shared.names_keys()).map_err(|_| BAD)?;
                 if kept.key != *key {
                     return Err(BAD);
                 }
@@ -196,7 +198,8 @@ impl Shared {
             changes,
             replay,
         };
-        let (bytes, spans) = entry.encode().map_err(|_| Fault::TooLarge)?;
+        let names_key = self.names_key();
+        let (bytes, spans) = entry.encode(&names_key)?;
         let room = self.frame_bytes_max() - FRAME_OVERHEAD_BYTES_MAX;
         if bytes.len() > ENTRY_BYTES_MAX.min(room) {
             return Err(Fault::TooLarge);
@@ -205,6 +208,7 @@ impl Shared {
             leaf: entry.leaf,
             hash: leaf_hash(entry.leaf.bytes()),
             trail,
+            names_slot: names_key.slot(),
             changes: EntryChanges {
                 when: entry.leaf.when(),
                 opening: entry.opening.slot().0,

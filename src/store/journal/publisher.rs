@@ -221,7 +221,8 @@ impl Publisher {
             self.write_later(full);
         }
         for decision in accepted {
-            self.part.add_entry(decision.hash, &decision.changes);
+            let (hash, slot) = (decision.hash, decision.names_slot);
+            self.part.add_entry(hash, slot, &decision.changes);
         }
         self.part.add_frame(at, hash);
     }
@@ -237,7 +238,8 @@ impl Publisher {
             .name("journal-sidecar".to_owned())
             .spawn(move || {
                 let (segments, segment) = (&shared.segments, full.segment);
-                if let Err(error) = full.write(segments.disk(), &segments.table_path(segment)) {
+                let (path, keys) = (segments.table_path(segment), shared.names_keys());
+                if let Err(error) = full.write(segments.disk(), &path, &keys) {
                     tracing::warn!(segment, %error, "a table file cannot be written");
                 }
             });

@@ -9,14 +9,15 @@ use std::time::Duration;
 use borsh::BorshDeserialize;
 use zeroize::Zeroizing;
 
-use super::frame::{Change, Entry, Frame, Key};
+use super::frame::{Frame, Key};
 use super::recovery::FrameAt;
-use super::table::{FACT, Item};
+use super::table::Item;
 use super::{Journal, LEAVES_READ_MAX, Shared};
 use crate::domain::decision::{
     Aggregate, Counter, Fact, Facts, List, Listed, PartRef, Version, opening_context, seal_context,
 };
 use crate::domain::leaf::Leaf;
+use crate::domain::seal::Sealed;
 use crate::domain::tiles::{TILE_WIDTH, TileKind, TilePath};
 use crate::store::index::Index;
 use crate::store::{Fault, NO_ENTRY, OpenedItem};
@@ -109,13 +110,13 @@ impl Journal {
             let Some((at, bytes)) = self.shared.frame_of(*index)? else {
                 continue;
             };
-            let entry = entry_of(at, &bytes, *index)?;
-            let Some(key) = self.shared.slots.key(entry.opening.slot())? else {
+            let (leaf, opening) = opening_of(at, &bytes, *index)?;
+            let Some(key) = self.shared.slots.key(opening.slot())? else {
                 continue;
             };
-            let plain = entry.opening.open(&key, &opening_context(entry.leaf.id()));
+            let plain = opening.open(&key, &opening_context(leaf.id()));
             let plain = plain.ok_or(Fault::Unreadable("the opening of a leaf does not open"))?;
-            opened.push((*index, entry.leaf, plain));
+            opened.push((*index, leaf, plain));
         }
         Ok(opened)
     }
@@ -228,24 +229,9 @@ impl Journal {
             .segments
             .read(place.segment, place.offset, place.length)
             .map_err(|_| Fault::Unreadable("the journal cannot be read"))?;
-        let (found, class, sealed) = match Change::try_from_slice(&bytes).map_err(|_| DAMAGED)? {
-            Change::Fact { of, item, sealed } => ((of, item), FACT, sealed),
-            Change::Part {
-                of,
-                item,
-                class,
-                sealed,
-            } => ((of, item), class as u8, sealed),
-            Change::Remove { .. }
-            | Change::List { .. }
-            | Change::Unlist { .. }
-            | Change::Count { .. }
-            | Change::Hold { .. }
-            | Change::Release { .. }
-            | Change::Follow { .. }
-            | Change::Forget { .. } => return Err(DAMAGED),
-        };
-        if found != (*key, item.item) || class != item.class || sealed.slot().0 != item.slot {
+        // Nothing in clear says whose it is: it opens in its own place only.
+        let sealed = Sealed::try_from_slice(&bytes).map_err(|_| DAMAGED)?;
+        if sealed.slot().0 != item.slot {
             return Err(DAMAGED);
         }
         let Some(item_key) = self.shared.slots.key(sealed.slot())? else {
@@ -263,11 +249,10 @@ impl Journal {
     }
 }
 
-fn entry_of(at: FrameAt, frame: &[u8], index: u64) -> Result<Entry, Fault> {
+fn opening_of(at: FrameAt, frame: &[u8], index: u64) -> Result<(Leaf, Sealed), Fault> {
     let frame = Frame::read(frame).ok_or(DAMAGED)?;
     let raw = frame.entries().nth((index - at.first) as usize);
-    let (entry, _) = raw.and_then(|raw| raw.decode()).ok_or(DAMAGED)?;
-    Ok(entry)
+    raw.and_then(|raw| raw.opening()).ok_or(DAMAGED)
 }
 
 impl Shared {
@@ -277,7 +262,8 @@ impl Shared {
     /// There is no such entry.
     pub(super) fn opening_slot(&self, index: u64) -> Result<u64, Fault> {
         let (at, bytes) = self.frame_of(index)?.ok_or(NO_ENTRY)?;
-        Ok(entry_of(at, &bytes, index)?.opening.slot().0)
+        let (_, opening) = opening_of(at, &bytes, index)?;
+        Ok(opening.slot().0)
     }
 
     /// The frame that holds a durable leaf; `None` if there is no such leaf.

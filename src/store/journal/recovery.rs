@@ -12,6 +12,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::OpenError;
 use super::frame::{Frame, MAGIC};
+use super::names_key::{NamesKeys, Unread};
 use super::segment::Segments;
 use super::sidecar::Sidecar;
 use super::table::{At, Op, Table};
@@ -47,6 +48,8 @@ pub struct Recovered {
     pub used: SlotSet,
     /// Slots whose item still exists, or whose opening was not forgotten.
     pub live: SlotSet,
+    /// Slots of the keys that names lie under. All of them were there.
+    pub names: SlotSet,
     /// Segments that were read whole.
     read: u32,
     /// Whether something that is no frame follows the last one.
@@ -59,14 +62,15 @@ pub fn recover(
     segments: &Segments,
     verifier: &LogVerifier,
     least: u64,
+    keys: &NamesKeys<'_>,
 ) -> Result<Recovered, OpenError> {
-    let by_sidecars = Recovered::of(segments, true)?.filter(|found| {
+    let by_sidecars = Recovered::of(segments, keys, true)?.filter(|found| {
         found.read == segments.last() || found.check_head(segments, verifier).is_ok()
     });
     let mut found = match by_sidecars {
         Some(found) => found,
         // A sidecar may be wrong in a way that its CRC does not show; the frames decide.
-        None => Recovered::of(segments, false)?.ok_or_else(|| OpenError::Damaged {
+        None => Recovered::of(segments, keys, false)?.ok_or_else(|| OpenError::Damaged {
             file: segments.path(segments.last()),
             byte: 0,
             what: "an entry does not decode",
@@ -84,7 +88,11 @@ pub fn recover(
 
 impl Recovered {
     /// `None` if what a sidecar says does not decode.
-    fn of(segments: &Segments, by_sidecars: bool) -> Result<Option<Self>, OpenError> {
+    fn of(
+        segments: &Segments,
+        keys: &NamesKeys<'_>,
+        by_sidecars: bool,
+    ) -> Result<Option<Self>, OpenError> {
         let mut found = Self {
             table: Table::default(),
             tree: Tree::new(),
@@ -96,13 +104,14 @@ impl Recovered {
             last_time: When::from_millis(0),
             used: SlotSet::default(),
             live: SlotSet::default(),
+            names: SlotSet::default(),
             read: 0,
             torn: false,
         };
         let full = 1..segments.last();
         let read = |segment| {
             let path = segments.table_path(segment);
-            let wanted = by_sidecars.then(|| Sidecar::read(segments.disk(), &path, segment));
+            let wanted = by_sidecars.then(|| Sidecar::read(segments.disk(), &path, segment, keys));
             wanted.flatten()
         };
         std::thread::scope(|scope| {
@@ -114,7 +123,7 @@ impl Recovered {
                 let sidecar = sidecars.recv().ok().flatten();
                 let (part, note) = match sidecar.and_then(|part| found.bound(segments, part)) {
                     Some(known) => known,
-                    None => found.read_segment(segments, segment)?,
+                    None => found.read_segment(segments, segment, keys)?,
                 };
                 if found.take(part, note).is_none() {
                     return Ok(None);
@@ -142,6 +151,7 @@ impl Recovered {
         &mut self,
         segments: &Segments,
         segment: u32,
+        keys: &NamesKeys<'_>,
     ) -> Result<(Sidecar, Option<String>), OpenError> {
         let path = segments.path(segment);
         let io = |source: io::Error| OpenError::io(&path, source);
@@ -157,8 +167,15 @@ impl Recovered {
         let (mut offset, mut note) = (0, None);
         while let Some(frame) = bytes.get(offset..).and_then(Frame::read) {
             check_next(&part, &frame).map_err(|what| damaged(offset, what))?;
-            let added = part.add(&frame, offset as u32);
-            added.ok_or_else(|| damaged(offset, "a frame was written by another program"))?;
+            let added = part.add(&frame, offset as u32, keys);
+            added.map_err(|unread| match unread {
+                Unread::Damaged => damaged(offset, "a frame was written by another program"),
+                Unread::NoKey(slot) => OpenError::NamesKeyMissing {
+                    file: path.clone(),
+                    byte: offset as u64,
+                    slot,
+                },
+            })?;
             note = Some(frame.note.to_owned());
             offset += frame.bytes.len();
         }
@@ -185,7 +202,7 @@ impl Recovered {
         }
         self.read += 1;
         let place = segments.table_path(segment);
-        if full && let Err(error) = part.write(segments.disk(), &place) {
+        if full && let Err(error) = part.write(segments.disk(), &place, keys) {
             // It only saves time at the next start.
             tracing::warn!(file = %place.display(), %error, "a table file cannot be written");
         }
@@ -197,6 +214,10 @@ impl Recovered {
         part.leaves.iter().for_each(|leaf| {
             self.tree.append_hash(*leaf);
         });
+        for slot in &part.names {
+            self.used.insert(*slot);
+            self.names.insert(*slot);
+        }
         let mut dead = Vec::new();
         for (index, entry) in (part.first..).zip(part.entries()) {
             let entry = entry?;

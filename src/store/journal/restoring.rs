@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::frame::{Change, Key};
+use super::names_key::NamesKeys;
 use super::recovery::{Recovered, recover};
 use super::segment::Segments;
 use super::{Journal, OpenError};
@@ -67,9 +68,10 @@ pub fn recover_restored(
     log: &LogKey,
     least: u64,
     restored: Option<&Restored>,
+    keys: &NamesKeys<'_>,
 ) -> Result<Recovered, OpenError> {
     let Some(mark) = restored else {
-        return recover(segments, log.verifier(), least);
+        return recover(segments, log.verifier(), least, keys);
     };
     if mark.is_proven() && mark.origin == log.verifier().origin() {
         return Err(OpenError::RolledBack {
@@ -80,11 +82,11 @@ pub fn recover_restored(
     }
     // With fewer the restore was not finished.
     let least = least.max(mark.leaves);
-    let found = recover(segments, log.verifier(), least);
+    let found = recover(segments, log.verifier(), least, keys);
     match (found, log.verifier_named(&mark.origin)) {
         // Nothing is signed under the new name yet.
         (Err(_), Ok(before)) if mark.origin != log.verifier().origin() => {
-            recover(segments, &before, least)
+            recover(segments, &before, least, keys)
         }
         (found, _) => found,
     }

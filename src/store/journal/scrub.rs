@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::frame::Frame;
+use super::names_key::{NamesKeys, Unread};
 use super::recovery::{FrameAt, check_next};
 use super::sidecar::Sidecar;
 use super::{Journal, Shared};
@@ -131,6 +132,7 @@ fn verify(shared: &Shared, mut told: impl FnMut(Progress)) -> Result<u64, End> {
         let state = shared.state();
         (state.frames.len(), state.leaves)
     };
+    let keys = shared.names_keys();
     let mut part = Sidecar::new(1, Hash::default(), 0);
     let mut next = 0;
     while next < frames {
@@ -141,12 +143,12 @@ fn verify(shared: &Shared, mut told: impl FnMut(Progress)) -> Result<u64, End> {
         next += run.len();
         for at in &run {
             if at.segment != part.segment {
-                end_segment(shared, &part)?;
+                end_segment(shared, &part, &keys)?;
                 let first = part.first + part.leaves.len() as u64;
                 part = Sidecar::new(at.segment, part.last_frame, first);
             }
         }
-        read_run(shared, &run, &mut part)?;
+        read_run(shared, &run, &mut part, &keys)?;
         let leaves = part.first + part.leaves.len() as u64;
         told(Progress { leaves, of });
     }
@@ -171,7 +173,12 @@ fn next_run(shared: &Shared, next: usize, frames: usize) -> Vec<FrameAt> {
 }
 
 /// Checks frames that lie one behind another, and adds them to the part.
-fn read_run(shared: &Shared, run: &[FrameAt], part: &mut Sidecar) -> Result<(), Damage> {
+fn read_run(
+    shared: &Shared,
+    run: &[FrameAt],
+    part: &mut Sidecar,
+    keys: &NamesKeys<'_>,
+) -> Result<(), Damage> {
     let (Some(first), Some(last)) = (run.first(), run.last()) else {
         return Ok(());
     };
@@ -192,8 +199,13 @@ fn read_run(shared: &Shared, run: &[FrameAt], part: &mut Sidecar) -> Result<(), 
         let frame = frame.ok_or_else(|| damaged("the frame here is damaged"))?;
         check_next(part, &frame).map_err(damaged)?;
         let before = part.leaves.len();
-        let added = part.add(&frame, at.offset);
-        added.ok_or_else(|| damaged("an entry does not decode"))?;
+        let added = part.add(&frame, at.offset, keys);
+        added.map_err(|unread| {
+            damaged(match unread {
+                Unread::Damaged => "an entry does not decode",
+                Unread::NoKey(_) => "the key of its names is gone from the slot file",
+            })
+        })?;
         let leaves = part.leaves.get(before..).unwrap_or_default();
         let tree = shared.tree();
         if tree.row(0, frame.first, u64::from(frame.count)) != Some(leaves) {
@@ -204,7 +216,7 @@ fn read_run(shared: &Shared, run: &[FrameAt], part: &mut Sidecar) -> Result<(), 
 }
 
 /// What follows the last frame of a full segment must be zeros, and its sidecar that of its frames.
-fn end_segment(shared: &Shared, part: &Sidecar) -> Result<(), End> {
+fn end_segment(shared: &Shared, part: &Sidecar, keys: &NamesKeys<'_>) -> Result<(), End> {
     let (segments, segment) = (&shared.segments, part.segment);
     let damaged = |byte, what| Damage {
         segment,
@@ -221,12 +233,12 @@ fn end_segment(shared: &Shared, part: &Sidecar) -> Result<(), End> {
         return Err(damaged(byte, "something follows the last frame").into());
     }
     let path = segments.table_path(segment);
-    match Sidecar::read(segments.disk(), &path, segment) {
+    match Sidecar::read(segments.disk(), &path, segment, keys) {
         Some(found) if found == *part => Ok(()),
         // The next start makes a missing one again.
         None => Ok(()),
         Some(_) => {
-            let _ = part.write(segments.disk(), &path);
+            let _ = part.write(segments.disk(), &path, keys);
             Err(End::OtherTable)
         }
     }

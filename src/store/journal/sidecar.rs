@@ -7,27 +7,29 @@
 //!
 //! ```text
 //! magic 16 | segment 4 | hash of the frame before 32 | hash of the last frame 32 | first index 8
-//! frames | leaf hashes | changes, each with its length before it            borsh
+//! frames | leaf hashes | slots of the keys of its names | changes, sealed    borsh
 //! CRC32C 4                                                                  over everything before
 //! ```
-//! The changes of an entry: time 8 | slot of its opening 8 | count 4 | changes.
+//! The changes of an entry: time 8 | slot of its opening 8 | count 4 | changes. They are sealed under
+//! the last of these keys, in the place "firedoor table v1", segment 4 and hash of the last frame.
 
 use std::io;
 use std::path::Path;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::frame::Frame;
+use super::frame::{Decoded, Frame};
+use super::names_key::{NamesKeys, SealedNames, Unread};
 use super::recovery::FrameAt;
 use super::table::{Op, ops};
 use crate::domain::merkle::{Hash, leaf_hash};
 use crate::domain::time::When;
 use crate::store::disk::Disk;
 
-const MAGIC: &[u8; 16] = b"firedoor table 2";
+const MAGIC: &[u8; 16] = b"firedoor table 3";
 
 /// What the frames of one segment say, but for content.
-#[derive(Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Sidecar {
     pub segment: u32,
     /// Of the last frame in the segment before; zeros for the first.
@@ -38,8 +40,22 @@ pub struct Sidecar {
     pub first: u64,
     pub frames: Vec<FrameAt>,
     pub leaves: Vec<Hash>,
+    /// Slots of the keys that the names in these frames lie under.
+    pub names: Vec<u64>,
     changes: Vec<u8>,
 }
+
+/// What lies in the file in clear.
+type Open = (
+    u32,
+    Hash,
+    Hash,
+    u64,
+    Vec<FrameAt>,
+    Vec<Hash>,
+    Vec<u64>,
+    SealedNames,
+);
 
 /// What one entry says, without content.
 pub struct EntryChanges {
@@ -58,23 +74,36 @@ impl Sidecar {
             first,
             frames: Vec::new(),
             leaves: Vec::new(),
+            names: Vec::new(),
             changes: Vec::new(),
         }
     }
 
-    /// Adds a frame that lies at `offset`. `None` if an entry does not decode although the CRC is
-    /// right: then another program wrote it.
-    pub fn add(&mut self, frame: &Frame<'_>, offset: u32) -> Option<()> {
+    /// Adds a frame that lies at `offset`.
+    ///
+    /// # Errors
+    /// The key of its names is gone, or an entry does not decode although the CRC is right: then
+    /// another program wrote it.
+    pub fn add(
+        &mut self,
+        frame: &Frame<'_>,
+        offset: u32,
+        keys: &NamesKeys<'_>,
+    ) -> Result<(), Unread> {
         for raw in frame.entries() {
-            let (entry, spans) = raw.decode()?;
+            let Decoded {
+                entry,
+                spans,
+                names_slot,
+            } = raw.decode(keys)?;
             let at = offset.saturating_add(raw.at as u32);
             let ops = ops(&entry, &spans).into_iter();
-            let entry = EntryChanges {
+            let changes = EntryChanges {
                 when: entry.leaf.when(),
                 opening: entry.opening.slot().0,
                 ops: ops.map(|op| op.moved_to(self.segment, at)).collect(),
             };
-            self.add_entry(leaf_hash(raw.leaf()?.bytes()), &entry);
+            self.add_entry(leaf_hash(entry.leaf.bytes()), names_slot, &changes);
         }
         let at = FrameAt {
             first: frame.first,
@@ -83,13 +112,16 @@ impl Sidecar {
             length: frame.bytes.len() as u32,
         };
         self.add_frame(at, frame.hash());
-        Some(())
+        Ok(())
     }
 
     /// Adds the next entry; its frame follows when all of its entries are added.
-    pub fn add_entry(&mut self, leaf: Hash, entry: &EntryChanges) {
+    pub fn add_entry(&mut self, leaf: Hash, names_slot: u64, entry: &EntryChanges) {
         let EntryChanges { when, opening, ops } = entry;
         self.leaves.push(leaf);
+        if !self.names.contains(&names_slot) {
+            self.names.push(names_slot);
+        }
         // Writing to memory does not fail.
         let _ = (when.millis(), opening, ops).serialize(&mut self.changes);
     }
@@ -110,22 +142,61 @@ impl Sidecar {
         })
     }
 
-    pub fn write(&self, disk: &Disk, path: &Path) -> io::Result<()> {
+    pub fn write(&self, disk: &Disk, path: &Path, keys: &NamesKeys<'_>) -> io::Result<()> {
+        let key = self.names.last().and_then(|slot| keys.key(*slot));
+        let key = key.ok_or_else(|| io::Error::other("there is no key for its names"))?;
+        let sealed = key.seal(&self.changes, &place(self.segment, &self.last_frame));
+        let sealed = sealed.map_err(io::Error::other)?;
         let mut bytes = MAGIC.to_vec();
-        self.serialize(&mut bytes)?;
+        (self.segment, self.previous, self.last_frame, self.first).serialize(&mut bytes)?;
+        (&self.frames, &self.leaves, &self.names, sealed).serialize(&mut bytes)?;
         bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
         disk.replace(path, &bytes)
     }
 
-    /// `None` if it is not there, is damaged, or is that of another segment.
-    pub fn read(disk: &Disk, path: &Path, segment: u32) -> Option<Self> {
+    /// `None` if it is not there, is damaged, is that of another segment, or does not open.
+    pub fn read(disk: &Disk, path: &Path, segment: u32, keys: &NamesKeys<'_>) -> Option<Self> {
         let bytes = disk.read(path).ok()?;
         let (content, crc) = bytes.split_last_chunk::<4>()?;
         if crc32c::crc32c(content).to_le_bytes() != *crc {
             return None;
         }
-        let found = Self::try_from_slice(content.strip_prefix(MAGIC)?).ok()?;
-        (found.segment == segment).then_some(found)
+        let found = Open::try_from_slice(content.strip_prefix(MAGIC)?).ok()?;
+        let (of, previous, last_frame, first, frames, leaves, names, sealed) = found;
+        if of != segment {
+            return None;
+        }
+        let mut changes = keys.open(&sealed, &place(segment, &last_frame)).ok()?;
+        Some(Self {
+            segment,
+            previous,
+            last_frame,
+            first,
+            frames,
+            leaves,
+            names,
+            changes: std::mem::take(&mut *changes),
+        })
+    }
+}
+
+/// What the changes are bound to.
+fn place(segment: u32, last_frame: &Hash) -> Vec<u8> {
+    [
+        &b"firedoor table v1"[..],
+        &segment.to_le_bytes(),
+        last_frame,
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+impl Sidecar {
+    /// Another value so many bytes before the end of the changes.
+    pub fn forge(&mut self, back: usize, value: u8) {
+        let at = self.changes.len() - back;
+        assert_ne!(self.changes[at], value);
+        self.changes[at] = value;
     }
 }
 
@@ -135,6 +206,10 @@ mod tests {
     use super::*;
     use crate::domain::id::Id;
     use proptest::prelude::*;
+
+    fn keys() -> NamesKeys<'static> {
+        NamesKeys::found_by(|slot| Some([slot as u8; 32].into()))
+    }
 
     fn any_op() -> impl Strategy<Value = Op> {
         let key = (0..3_u8).prop_map(|n| [n; 16]);
@@ -180,10 +255,11 @@ mod tests {
                 let at = At { index: n as u64, when };
                 whole.apply(at, op, &mut Vec::new());
                 let ops = vec![op];
-                part.add_entry([n as u8; 32], &EntryChanges { when, opening: 9, ops });
+                let entry = EntryChanges { when, opening: 9, ops };
+                part.add_entry([n as u8; 32], 1 + n as u64 / 7, &entry);
                 if cut || n + 1 == last {
-                    part.write(&Disk::Real, &path).unwrap();
-                    let back = Sidecar::read(&Disk::Real, &path, 1).unwrap();
+                    part.write(&Disk::Real, &path, &keys()).unwrap();
+                    let back = Sidecar::read(&Disk::Real, &path, 1, &keys()).unwrap();
                     prop_assert_eq!(&back, &part);
                     for (index, entry) in (back.first..).zip(back.entries()) {
                         let entry = entry.unwrap();
@@ -204,22 +280,33 @@ mod tests {
         let mut part = Sidecar::new(3, [1; 32], 5);
         part.add_entry(
             [2; 32],
+            2,
             &EntryChanges {
                 when: When::from_millis(0),
                 opening: 1,
                 ops: vec![],
             },
         );
-        part.write(&Disk::Real, &path).unwrap();
-        assert!(Sidecar::read(&Disk::Real, &path, 4).is_none());
+        let keys = keys();
+        part.write(&Disk::Real, &path, &keys).unwrap();
+        assert!(Sidecar::read(&Disk::Real, &path, 3, &keys).is_some());
+        assert!(Sidecar::read(&Disk::Real, &path, 4, &keys).is_none());
+        let none = NamesKeys::found_by(|_| None);
+        assert!(Sidecar::read(&Disk::Real, &path, 3, &none).is_none());
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             std::fs::write(&path, &bytes).unwrap();
-            assert!(Sidecar::read(&Disk::Real, &path, 3).is_none(), "{at}");
+            assert!(
+                Sidecar::read(&Disk::Real, &path, 3, &keys).is_none(),
+                "{at}"
+            );
             std::fs::write(&path, &whole[..at]).unwrap();
-            assert!(Sidecar::read(&Disk::Real, &path, 3).is_none(), "{at}");
+            assert!(
+                Sidecar::read(&Disk::Real, &path, 3, &keys).is_none(),
+                "{at}"
+            );
         }
     }
 }

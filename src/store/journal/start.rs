@@ -36,6 +36,13 @@ pub enum OpenError {
     )]
     SlotsMissing(PathBuf),
     #[error(
+        "the key to the names in {file} from byte {byte} on is missing from the slot file, or damaged \
+         there (slot {slot}): the slot file is older than the journal, or another one; put back the \
+         newest copy of it. Without that key nobody can say what these entries changed, and a \
+         withdrawal could be among them"
+    )]
+    NamesKeyMissing { file: PathBuf, byte: u64, slot: u64 },
+    #[error(
         "at least {acknowledged} entries of the log {origin} were acknowledged, and this copy had \
          {leaves}: to go on under the same name would fork it for whoever holds the larger one. \
          Set log.origin to a new name (such as {origin}-2), which two people of two organisations \
@@ -72,6 +79,8 @@ pub enum OpenError {
         least: u64,
         found: u64,
     },
+    #[error("{file}: {fault}")]
+    Slots { file: PathBuf, fault: Fault },
     #[error("a segment must have {SEGMENT_BYTES_MIN} bytes to 1 GiB")]
     SegmentBytes,
     #[error("{path}: {source}")]

@@ -18,7 +18,7 @@ use crate::store::COUNTERS_KEPT_HOURS;
 pub const FACT: u8 = 255;
 const SWEEP_EVERY_HOURS: i64 = 1;
 
-/// Where the bytes of a change lie.
+/// Where the content of a change lies, or the head of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Place {
     pub segment: u32,
@@ -59,7 +59,7 @@ pub struct Replayed {
     pub index: u64,
     pub request: [u8; 32],
     pub until: i64,
-    /// Where it lies, with its reply.
+    /// The head of its entry, where it lies among the names, with its reply.
     pub place: Place,
 }
 

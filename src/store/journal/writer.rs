@@ -278,6 +278,8 @@ impl Writer {
             }
         })?;
         (self.segment, self.offset) = (number, 0);
+        // What queued already lies under the last one; a segment may have names under several.
+        self.shared.renew_names_key();
         self.spare = self.shared.segments.make_spare_later().ok();
         Ok(())
     }

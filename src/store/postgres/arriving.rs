@@ -9,14 +9,14 @@ use tokio::sync::mpsc::Receiver;
 use super::copying::{connect, empty, insert};
 use super::epochs::Epoch;
 use super::migrations::{MAIN, SLOTS};
-use super::slots::wrapping_check;
+use super::slots::{Key, NAMES_SLOT, wrapping_check};
 use super::tree::Edge;
 use super::{Postgres, PostgresConfig};
 use crate::domain::leaf::{LEAF_BYTES, Leaf};
 use crate::domain::merkle::leaf_hash;
 use crate::store::backup::CopyError;
 use crate::store::migrate::{MigrateError, Migrated, Origin, Rows, Sent, SlotKey};
-use crate::store::names::Names;
+use crate::store::names::{Name, Names, check_outer, random};
 
 const NO_RANDOMNESS: MigrateError = MigrateError::Unreadable("the system gives no randomness");
 
@@ -69,6 +69,11 @@ pub async fn arrive(
     let keys = slots_client.transaction().await.map_err(database)?;
     let epoch = Epoch::new(1).map_err(|_| NO_RANDOMNESS)?;
     prepare(&keys, origin, &config, &epoch).await?;
+    let names_key: Key = random().map_err(|_| NO_RANDOMNESS)?.into();
+    let before = Names::new(config.keys.index_key.clone());
+    let after = Names::new(config.keys.index_key.clone()).under(&names_key);
+    let slot = NAMES_SLOT.cast_unsigned();
+    put_keys(&keys, &epoch, vec![(slot, names_key.clone())]).await?;
 
     let mut rows = loop {
         match sent.recv().await {
@@ -85,6 +90,7 @@ pub async fn arrive(
             edge = grow(&transaction, &edge, &rows).await?;
             progress(edge.size());
         }
+        rename(&mut rows, &before, &after)?;
         let columns: Vec<String> = rows.columns.iter().map(|name| (*name).to_owned()).collect();
         insert(&transaction, rows.table, &columns, &rows.rows).await?;
         rows = match sent.recv().await {
@@ -101,18 +107,45 @@ pub async fn arrive(
     if !whole {
         return Err(MigrateError::Differs("the entries do not add up to the signed head").into());
     }
-    let sql = "INSERT INTO firedoor.head (one, size, checkpoint, twin, key_check) \
-               VALUES (1, $1, $2, $3, $4)";
-    let check = Names::new(config.keys.index_key.clone()).check();
+    let sql = "INSERT INTO firedoor.head (one, size, checkpoint, twin, key_check, names_check) \
+               VALUES (1, $1, $2, $3, $4, $5)";
+    let (check, names_check) = (before.check(), check_outer(&names_key));
     let size = origin.size.cast_signed();
-    let head: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-        [&size, &origin.note, &&origin.id[..], &&check[..]];
+    let head: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [
+        &size,
+        &origin.note,
+        &&origin.id[..],
+        &&check[..],
+        &&names_check[..],
+    ];
     transaction.execute(sql, &head).await.map_err(database)?;
     if transaction.commit().await.is_err() {
         return Err(NotArrived::Here(MigrateError::Unanswered));
     }
     // What is here now is the store, whatever the look at it says.
     look(config, origin).await.map_err(NotArrived::Here)
+}
+
+/// Gives all names in rows the form that they have here, and seals replies again.
+fn rename(rows: &mut Rows, before: &Names, after: &Names) -> Result<(), MigrateError> {
+    const DAMAGED: MigrateError = MigrateError::Unreadable("a name");
+    let place = |wanted: &[&str]| rows.columns.iter().position(|name| wanted.contains(name));
+    let (name, reply) = (place(&["key", "aggregate", "list"]), place(&["reply"]));
+    let Some(name) = name else {
+        return Ok(());
+    };
+    for row in &mut rows.rows {
+        let at = row.get_mut(name).and_then(Option::as_mut).ok_or(DAMAGED)?;
+        let was = Name::try_from(at.as_slice()).map_err(|_| DAMAGED)?;
+        let is = after.stored(was);
+        *at = is.to_vec();
+        if let Some(reply) = reply {
+            let sealed = row.get_mut(reply).and_then(Option::as_mut).ok_or(DAMAGED)?;
+            let opened = before.open_reply(&was, sealed).ok_or(DAMAGED)?;
+            *sealed = after.seal_reply(&is, &opened).map_err(|_| NO_RANDOMNESS)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether an earlier try got to its end.
@@ -239,7 +272,8 @@ impl Postgres {
         let damaged = |_| MigrateError::Unlike("the new store cannot be read");
         let sql = "SELECT slot FROM firedoor.items UNION ALL SELECT slot FROM firedoor.kept";
         let items = query(&self.shared.pool, sql, &[]).await.map_err(damaged)?;
-        let sql = "SELECT slot FROM firedoor_slots.slots";
+        // Of items and accounts, not that of names.
+        let sql = "SELECT slot FROM firedoor_slots.slots WHERE slot > 0";
         let keys = query(self.shared.slots.database(), sql, &[])
             .await
             .map_err(damaged)?;

@@ -123,9 +123,10 @@ impl Keyed {
             urgent,
         } = draft;
         let replay = replay.map(|replay| {
-            let sealed = names.seal_reply(&replay.key, &replay.reply)?;
+            let key = names.stored(replay.key);
+            let sealed = names.seal_reply(&key, &replay.reply)?;
             Ok(KeyedReplay {
-                key: replay.key,
+                key,
                 request: replay.request,
                 until: replay.until.millis(),
                 reply: replay.reply,

@@ -20,6 +20,7 @@ use tokio_postgres::{IsolationLevel, Row};
 use super::PostgresConfig;
 use super::connect::Database;
 use super::migrations::{MAIN, SLOTS, Tables};
+use super::slots::NAMES_SLOT;
 use crate::domain::leaf::Leaf;
 use crate::domain::merkle::Tree;
 use crate::domain::seal::Sealed;
@@ -482,7 +483,10 @@ async fn compare_slots(
     }
     let missing = contents.items.iter().filter(|slot| !there.contains(*slot));
     let missing = missing.copied().collect();
-    let named = |slot: &i64| contents.items.contains(slot) || contents.openings.contains(slot);
+    let named = |slot: &i64| {
+        let ours = contents.items.contains(slot) || contents.openings.contains(slot);
+        ours || *slot == NAMES_SLOT
+    };
     Ok((
         missing,
         there.into_iter().filter(|slot| !named(slot)).collect(),

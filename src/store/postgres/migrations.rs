@@ -20,6 +20,7 @@ const MAIN_STEPS: &[&str] = &[
     include_str!("migrations/0002_restored.sql"),
     include_str!("migrations/0003_holds.sql"),
     include_str!("migrations/0004_witnessed.sql"),
+    include_str!("migrations/0005_names.sql"),
 ];
 
 /// The same of the slots database.

@@ -3,7 +3,8 @@
 //! Nothing is cached, so every node sees what any node has acknowledged. Lists, counters and log
 //! pages rest on no lock and hold no decision up.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use borsh::BorshDeserialize;
 use tokio_postgres::Row;
@@ -124,11 +125,17 @@ impl Postgres {
                 });
             }
         }
-        let mut asked = HashSet::new();
-        for of in of.iter().filter(|of| asked.insert(*of)) {
-            let version = versions.get(of).copied().unwrap_or_default();
-            facts.read.push((of.clone(), version));
+        let mut places = HashMap::new();
+        for (place, of) in of.iter().enumerate() {
+            if let Entry::Vacant(first) = places.entry(of) {
+                first.insert(place);
+                let version = versions.get(of).copied().unwrap_or_default();
+                facts.read.push((of.clone(), version));
+            }
         }
+        // In the order in which they were asked for: that of names is another in each database.
+        facts.facts.sort_by_key(|fact| places.get(&fact.of));
+        facts.parts.sort_by_key(|part| places.get(&part.of));
         Ok((facts, missing))
     }
 

@@ -28,6 +28,9 @@ pub(super) const RESERVE_SLOTS_MAX: usize = 1024;
 /// A key that was handed out and not committed within this time is handed out again.
 const LEASE: Duration = Duration::from_secs(120);
 
+/// No block takes this number: the key that names in the main database lie under.
+pub(super) const NAMES_SLOT: i64 = 0;
+
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
 pub(super) struct Slots {
@@ -152,6 +155,41 @@ impl Slots {
 
     /// The keys of these slots that still exist.
     pub(super) async fn keys(&self, slots: &[i64]) -> Result<HashMap<u64, ItemKey>, Fault> {
+        let keys = self.raw_keys(slots).await?.into_iter();
+        Ok(keys
+            .map(|(slot, key)| (slot, ItemKey::new(Slot(slot), *key)))
+            .collect())
+    }
+
+    /// The key that names lie under, wrapped anew with all others by each change of epoch. Made, if
+    /// there is none, for a database that is to `begin`.
+    pub(super) async fn names_key(&self, begin: bool) -> Result<Option<Key>, OpenError> {
+        const FAILED: OpenError = OpenError::Keys;
+        if begin {
+            let mut client = self.pool.get().await.map_err(unreachable)?;
+            let transaction = client.transaction().await?;
+            // Holds the epoch as a block does.
+            let sql = "UPDATE firedoor_slots.twin SET next = next RETURNING epoch";
+            let number: i64 = transaction.query_one(sql, &[]).await?.try_get(0)?;
+            let sql = "SELECT wrapped FROM firedoor_slots.epochs WHERE epoch = $1";
+            let row = transaction.query_one(sql, &[&number]).await?;
+            let epoch = self.epoch(number, row.try_get(0)?).ok_or(FAILED)?;
+            let key = Zeroizing::new(random().map_err(|_| OpenError::NoRandomness)?);
+            let wrapped = epoch.wrap(NAMES_SLOT.cast_unsigned(), &key);
+            let wrapped = wrapped.map_err(|_| OpenError::NoRandomness)?;
+            // Whoever came first has made it.
+            let sql = "INSERT INTO firedoor_slots.slots (slot, wrapped, epoch) \
+                       VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+            transaction
+                .execute(sql, &[&NAMES_SLOT, &wrapped, &number])
+                .await?;
+            transaction.commit().await?;
+        }
+        let found = self.raw_keys(&[NAMES_SLOT]).await.map_err(|_| FAILED)?;
+        Ok(found.into_values().next())
+    }
+
+    async fn raw_keys(&self, slots: &[i64]) -> Result<HashMap<u64, Key>, Fault> {
         if slots.is_empty() {
             return Ok(HashMap::new());
         }
@@ -172,10 +210,7 @@ impl Slots {
                     new.insert(opened)
                 }
             };
-            Some((
-                slot,
-                ItemKey::new(Slot(slot), *epoch.unwrap(slot, wrapped)?),
-            ))
+            Some((slot, epoch.unwrap(slot, wrapped)?))
         };
         rows.iter()
             .map(|row| unwrap(row).ok_or(Fault::Unreadable("an item key is damaged")))

@@ -439,10 +439,10 @@ async fn what_is_removed_is_gone_for_good() {
     store.close().await.unwrap();
     let after: i64 = slots.query_one(left, &[&used]).await.unwrap().get(0);
     assert_eq!(after, 0);
-    // Only the new fact and the three openings still have a key.
+    // Only the new fact and the three openings still have a key, and the names.
     let all = "SELECT count(*) FROM firedoor_slots.slots";
     let kept: i64 = slots.query_one(all, &[]).await.unwrap().get(0);
-    assert_eq!(kept, 4 + unused_of_three_commits());
+    assert_eq!(kept, 5 + unused_of_three_commits());
     assert!(
         main.query("SELECT slot FROM firedoor.erasures", &[])
             .await

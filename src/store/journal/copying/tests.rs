@@ -436,7 +436,8 @@ async fn an_account_that_was_forgotten_after_the_copy_stays_forgotten() {
     place.restore("copy", "third", &[]).unwrap();
     let file = fs::OpenOptions::new().write(true).open(&slots).unwrap();
     use std::os::unix::fs::FileExt;
-    file.write_all_at(&vec![0; length - 4096], 4096).unwrap();
+    // All but the first, which is that of the names.
+    file.write_all_at(&vec![0; length - 4160], 4160).unwrap();
     drop(file);
     let refused = place.refused("third");
     assert!(matches!(
@@ -459,8 +460,8 @@ async fn a_key_that_a_lost_entry_used_is_never_used_again() {
     let after = fs::read(place.path("slots")).unwrap();
     let kept = before[4096..].chunks(64).zip(after[4096..].chunks(64));
     let kept = kept.filter(|(before, after)| before == after).count();
-    // An opening, a fact and a part for each entry of the copy.
-    assert_eq!(kept, 15);
+    // An opening, a fact and a part for each entry of the copy, and the key of their names.
+    assert_eq!(kept, 16);
 }
 
 #[tokio::test]
@@ -476,10 +477,16 @@ async fn a_slot_file_that_is_missing_or_too_old_stops_the_start() {
     fs::rename(place.path("slots"), place.path("kept")).unwrap();
     assert!(matches!(place.refused("again"), OpenError::SlotsMissing(_)));
     assert!(!place.path("slots").exists());
-    // Older than the copy: made before the first key.
+    // Older than the copy: made before the first key, and after that of the names.
     fs::write(place.path("slots"), &old[..4096]).unwrap();
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(place.path("slots"), fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = place.refused("again");
+    assert!(matches!(
+        refused,
+        OpenError::NamesKeyMissing { slot: 1, .. }
+    ));
+    fs::write(place.path("slots"), &old[..4160]).unwrap();
     let refused = place.refused("again");
     assert!(matches!(
         refused,

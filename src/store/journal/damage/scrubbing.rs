@@ -79,19 +79,25 @@ async fn what_follows_the_frames_of_a_full_segment_must_be_zeros() {
     );
 }
 
+/// Writes the table file of the first segment again, with another value so many bytes before the end
+/// of its changes, under the right key and with the right CRC.
+fn forge(place: &Place, back: usize, value: u8) {
+    let path = place.data().join("journal/0000000001.table");
+    let mut table = place.table(1).unwrap();
+    table.forge(back, value);
+    let slots = place.slot_file();
+    let written = table.write(&Disk::Real, &path, &NamesKeys::of(&slots));
+    written.unwrap();
+}
+
 #[tokio::test]
 async fn a_table_file_that_is_not_of_its_frames_is_made_anew() {
     let place = place(SEGMENT_BYTES_MIN);
     written(&place).await;
-    let table = place.data().join("journal/0000000001.table");
-    let before = std::fs::read(&table).unwrap();
-    // The end of the last change, with a CRC that is right.
-    let mut other = before.clone();
-    let crc_at = other.len() - 4;
-    other[crc_at - 1] ^= 1;
-    let crc = crc32c::crc32c(&other[..crc_at]).to_le_bytes();
-    other[crc_at..].copy_from_slice(&crc);
-    std::fs::write(&table, other).unwrap();
+    let before = place.table(1).unwrap();
+    // The end of the last change.
+    forge(&place, 1, 0xee);
+    assert_ne!(place.table(1).unwrap(), before);
     let store = place.store();
     let fault = journal(&store).verify(|_| {}).await.unwrap_err();
     let said = fault.to_string();
@@ -101,7 +107,7 @@ async fn a_table_file_that_is_not_of_its_frames_is_made_anew() {
     );
     assert!(!said.contains("backup"), "{said}");
     drop(store);
-    assert_eq!(std::fs::read(&table).unwrap(), before);
+    assert_eq!(place.table(1).unwrap(), before);
     let store = place.store();
     assert_eq!(journal(&store).verify(|_| {}).await.unwrap(), 60);
     expect_facts(&store, 0..60).await;
@@ -112,17 +118,61 @@ async fn a_table_file_that_is_not_of_its_frames_is_made_anew() {
 async fn a_table_file_that_does_not_decode_is_left_for_the_frames_and_made_anew() {
     let place = place(SEGMENT_BYTES_MIN);
     written(&place).await;
-    let table = place.data().join("journal/0000000001.table");
-    let before = std::fs::read(&table).unwrap();
-    let mut other = before.clone();
-    let crc_at = other.len() - 4;
+    let before = place.table(1).unwrap();
     // The kind of the last change, which is a fact put in its place: 53 bytes follow.
-    other[crc_at - 54] = 0xee;
-    let crc = crc32c::crc32c(&other[..crc_at]).to_le_bytes();
-    other[crc_at..].copy_from_slice(&crc);
-    std::fs::write(&table, &other).unwrap();
+    forge(&place, 54, 0xee);
     let store = place.store();
     expect_facts(&store, 0..60).await;
-    assert_eq!(std::fs::read(&table).unwrap(), before);
     assert_eq!(journal(&store).verify(|_| {}).await.unwrap(), 60);
+    drop(store);
+    assert_eq!(place.table(1).unwrap(), before);
+}
+
+/// Sealed, so that a change of it does not even open.
+#[tokio::test]
+async fn a_table_file_that_was_changed_with_a_right_crc_is_left_for_the_frames() {
+    let place = place(SEGMENT_BYTES_MIN);
+    written(&place).await;
+    let before = place.table(1).unwrap();
+    let path = place.data().join("journal/0000000001.table");
+    let mut other = std::fs::read(&path).unwrap();
+    let crc_at = other.len() - 4;
+    other[crc_at - 40] ^= 1;
+    let crc = crc32c::crc32c(&other[..crc_at]).to_le_bytes();
+    other[crc_at..].copy_from_slice(&crc);
+    std::fs::write(&path, other).unwrap();
+    let store = place.store();
+    expect_facts(&store, 0..60).await;
+    assert_eq!(journal(&store).verify(|_| {}).await.unwrap(), 60);
+    drop(store);
+    assert_eq!(place.table(1).unwrap(), before);
+}
+
+#[tokio::test]
+async fn tables_beside_full_segments_are_used_and_made_again_if_lost_or_damaged() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..60).await;
+    let removing = Attempt::new(&store, 1).await.remove(&of(3), id(3));
+    removing.fact(&of(3), id(4), b"fact 3").logged(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    let table = |n: u32| place.data().join(format!("journal/{n:010}.table"));
+    let said = |n: u32| place.table(n);
+    let before = [said(1).unwrap(), said(2).unwrap()];
+    let store = place.store();
+    expect_facts(&store, 0..60).await;
+    crash(store);
+    std::fs::remove_file(table(1)).unwrap();
+    let mut second = std::fs::read(table(2)).unwrap();
+    let middle = second.len() / 2;
+    second[middle] ^= 1;
+    std::fs::write(table(2), second).unwrap();
+    let store = place.store();
+    expect_facts(&store, 0..60).await;
+    crash(store);
+    assert_eq!([said(1).unwrap(), said(2).unwrap()], before);
+    // The table of other frames does not pass for this one's.
+    std::fs::copy(table(2), table(1)).unwrap();
+    expect_facts(&place.store(), 0..60).await;
 }

@@ -7,6 +7,8 @@ use super::*;
 use crate::store::contract::erasure::KeysPlace;
 use crate::store::{Erasure, names};
 
+mod stored_names;
+
 /// For the contract: item keys from rows, by the epoch keys of other rows.
 pub(crate) fn recovered(
     slot_key: &[u8; 32],
