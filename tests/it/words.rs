@@ -62,7 +62,8 @@ fn nobody_is_shown_a_word_that_only_we_understand() {
             sentences += 1;
             for banned in OURS.iter().chain(&AVOIDED) {
                 if holds(&said.words, banned) {
-                    wrong.push(format!("{}: '{banned}' in: {}", said.file, said.words));
+                    let (who, file) = (audience.who, &said.file);
+                    wrong.push(format!("{who} ({file}): '{banned}' in: {}", said.words));
                 }
             }
         }
