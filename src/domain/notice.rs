@@ -233,7 +233,7 @@ mod tests {
         assert!(refused(&two).contains("end one"));
         let unnamed = one("Referral", "1", "");
         assert!(refused(&unnamed).contains("a-z"));
-        let foreign = one("referral", "1", "").replace("en =", "cy =");
+        let foreign = one("referral", "1", "").replace("\nen =", "\ncy =");
         assert!(refused(&foreign).contains("English"));
         let empty = one("referral", "1", "").replace("We ask you first.", " ");
         assert!(refused(&empty).contains("empty"));

@@ -394,8 +394,8 @@ mod tests {
         whole: 
         banner: 
         no-widening: propose approve open_seal
-        no-reads: query_assessments propose approve open_seal
-        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents read_own_assessments
+        no-reads: query_assessments propose approve open_seal deliver_subject_access
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents read_subject_access deliver_subject_access read_own_assessments
         ");
     }
 

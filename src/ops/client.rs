@@ -555,9 +555,10 @@ mod tests {
         assert_eq!(body, br#"{"person":"ABC","step":"exists"}"#);
         let line = "query --person ABC --step answers --assessment DEF";
         let body = request(line).unwrap().body.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
             body,
-            br#"{"assessment":"DEF","person":"ABC","step":"answers"}"#
+            json!({ "assessment": "DEF", "person": "ABC", "step": "answers" })
         );
     }
 }

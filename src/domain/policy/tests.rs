@@ -200,6 +200,7 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::IssueCard,
         Action::SettleWithdrawal,
         Action::AnswerStopUse,
+        Action::WithdrawAssessment,
         Action::ScreenText,
     ];
     let governs = [

@@ -9,45 +9,11 @@ use super::bundle::{ConnectionArgs, totp_code};
 use super::caller::BodyKind;
 use super::input::{document, given, typed};
 use super::reconciling::ReconcileArgs;
-use super::sealed_items::{CollectArgs, SealArgs, Sealing};
+use super::sealed_items::{CollectArgs, SEAL_HELP, SealArgs, Sealing};
 use super::subject_access::AccessCommand;
 use super::{ClientFault, Request, id};
 use crate::domain::rulebook::built_in_pages;
 use crate::ops::rules;
-
-const SEAL_HELP: &str = "\
-Example: firedoor client seal item.toml --bundle bundles/larkfield --pin 7QF4-2KD0-...
-
-FILE, in TOML or the same in JSON; delete it when the item is sealed:
-
-  to = \"quayside\"                         # the adviser's organisation
-
-  [[items]]                               # each with a code of the list below
-  code = \"leave_ends\"
-  text = \"31 March 2027\"
-
-  [consent]                               # hers, to each item
-  decision = \"permit\"
-  strength = \"explicit\"
-  purpose = \"immigration_legal_advice\"
-  to = \"quayside\"
-  items = [\"leave_ends\"]                 # what she agreed to, each ticked with her
-  given_by = \"self\"                      # or parent_guardian, lpa_deputy
-  competence = \"adult\"                   # or gillick_competent, child, adult_without_capacity
-  # parent_is_other_party = \"no\"         # where a parent agrees for a child
-  how = \"spoken\"                         # or written, bsl, digital
-  language = \"en\"
-  interpreter = \"none\"                   # or professional; never family
-  other_party_present = \"no\"             # anything else is refused
-  in_the_room = [\"worker\"]               # other_professional, professional_interpreter, friend,
-                                          # relative, child
-  no_copies_onward = true                 # you told her
-  given_at = \"2026-11-22T10:00:00Z\"
-  # until = \"2027-02-20T10:00:00Z\"       # 90 days if absent, twelve months at most
-
-Codes: visa_type, leave_ends, date_of_entry, previous_applications, mvdac_needed,
-no_recourse_to_public_funds, asylum_claim, nrm_reference, home_office_reference, nationality,
-country_of_birth, documents_held, children.";
 
 /// What an agency does from its shell.
 #[derive(Subcommand, Debug)]
@@ -279,6 +245,9 @@ pub enum ClientCommand {
     )]
     Reconcile(ReconcileArgs),
     /// She asks what is held about her: taken, answered, looked at, handed over
+    #[command(
+        after_help = "Example: firedoor client subject-access list --bundle bundles/larkfield"
+    )]
     SubjectAccess {
         #[command(subcommand)]
         command: AccessCommand,

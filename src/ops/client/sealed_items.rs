@@ -28,6 +28,41 @@ use crate::ops::clock;
 use crate::ops::pki::write_secret;
 use content::{Content, Unfit};
 
+/// How the file looks that is sealed.
+pub(super) const SEAL_HELP: &str = "\
+Example: firedoor client seal item.toml --bundle bundles/larkfield --pin 7QF4-2KD0-...
+
+FILE, in TOML or the same in JSON; delete it when the item is sealed:
+
+  to = \"quayside\"                         # the adviser's organisation
+
+  [[items]]                               # each with a code of the list below
+  code = \"leave_ends\"
+  text = \"31 March 2027\"
+
+  [consent]                               # hers, to each item
+  decision = \"permit\"
+  strength = \"explicit\"
+  purpose = \"immigration_legal_advice\"
+  to = \"quayside\"
+  items = [\"leave_ends\"]                 # what she agreed to, each ticked with her
+  given_by = \"self\"                      # or parent_guardian, lpa_deputy
+  competence = \"adult\"                   # or gillick_competent, child, adult_without_capacity
+  # parent_is_other_party = \"no\"         # where a parent agrees for a child
+  how = \"spoken\"                         # or written, bsl, digital
+  language = \"en\"
+  interpreter = \"none\"                   # or professional; never family
+  other_party_present = \"no\"             # anything else is refused
+  in_the_room = [\"worker\"]               # other_professional, professional_interpreter, friend,
+                                          # relative, child
+  no_copies_onward = true                 # you told her
+  given_at = \"2026-11-22T10:00:00Z\"
+  # until = \"2027-02-20T10:00:00Z\"       # 90 days if absent, twelve months at most
+
+Codes: visa_type, leave_ends, date_of_entry, previous_applications, mvdac_needed,
+no_recourse_to_public_funds, asylum_claim, nrm_reference, home_office_reference, nationality,
+country_of_birth, documents_held, children.";
+
 /// Why an item was not sealed or not opened. Says nothing of what is in it.
 #[derive(Debug, thiserror::Error)]
 pub enum SealFault {

@@ -84,6 +84,11 @@ fn no_kind_of_attempt_gets_past_but_those_that_say_nothing_of_a_person() {
     read_links
     confirm_link
     read_consents
+    read_subject_access
+    reply_subject_access
+    redact_subject_access
+    deliver_subject_access
+    transfer_referral
     read_own_assessments
     ");
     for action in Action::ALL.iter().filter(|action| goes_on(**action)) {

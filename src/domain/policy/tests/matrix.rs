@@ -224,7 +224,7 @@ fn who_may_do_what_for_which_purpose() {
       triage, adviser, clinician, ed_senior, social_worker, housing, legal_adviser
         for support, safety_planning, prior_assessment, legal_advice
     take_subject_access
-      triage, adviser, clinician, ed_senior, social_worker, housing
+      triage, adviser, clinician, ed_senior
         for support, safety_planning, onward_referral, court_support
       ig_officer, caldicott, dpo
         for audit
@@ -236,7 +236,7 @@ fn who_may_do_what_for_which_purpose() {
       ig_officer, caldicott, dpo
         for audit
     move_subject_access
-      triage, adviser, clinician, ed_senior, social_worker, housing
+      triage, adviser, clinician, ed_senior
         for support, safety_planning, onward_referral, court_support
       ig_officer, caldicott, dpo
         for audit
