@@ -76,7 +76,8 @@ pub enum Message {
     Respond(Responded),
 }
 
-/// Something about a referral sent before has changed. What it is travels as closed codes.
+/// Something about a referral sent before has changed. What it is travels as closed codes, and how
+/// she is reached under seal.
 pub struct Update {
     pub message_id: Option<String>,
     pub reply_to: Option<String>,
@@ -85,6 +86,8 @@ pub struct Update {
     pub external_refs: Vec<String>,
     /// Each is told to the service that has the referral.
     pub codes: Vec<UpdateCode>,
+    /// With `safe_contact_changed`: how she is reached from now on.
+    pub contact: Option<RawSafeContact>,
     pub left_behind: Vec<String>,
 }
 

@@ -98,13 +98,15 @@ impl Play {
                 at,
                 her,
                 shares_with,
-            } => self.assess(at, her, shares_with),
+                depth,
+            } => self.assess(at, her, shares_with, depth),
             Act::Share {
                 at,
                 her,
                 with,
                 permit,
-            } => self.share(at, her, with, permit),
+                depth,
+            } => self.share(at, her, with, permit.then_some(depth)),
             Act::TakeBack { consent } => self.take_back(consent),
             Act::Withdraw {
                 at,
@@ -119,9 +121,11 @@ impl Play {
             Act::Ask {
                 by,
                 her,
-                with_consent,
+                consent,
+                step,
+                which,
             } => {
-                self.ask(of(&ASKERS, by), her, with_consent)?;
+                self.ask(of(&ASKERS, by), her, consent, step, which)?;
             }
             Act::BreakGlass { her } => self.break_glass(her)?,
         }
@@ -220,10 +224,12 @@ impl Play {
         Ok(())
     }
 
-    fn assess(&mut self, at: usize, her: usize, shares_with: usize) {
+    fn assess(&mut self, at: usize, her: usize, shares_with: usize, depth: ConsentDepth) {
         let (at, to) = (of(&SOURCES, at), of(&ASKERS, shares_with));
         let now = self.town.now;
-        let id = self.town.assess(at, WOMEN[her], &draft(now, &[to]));
+        let mut draft = draft(now, &[to]);
+        draft.consents[0].depth = Some(depth);
+        let id = self.town.assess(at, WOMEN[her], &draft);
         self.model.assessments.push(Assessed {
             at,
             her,
@@ -237,6 +243,7 @@ impl Play {
             opens: Opens::Share,
             to,
             permits: true,
+            depth,
             with: Some(id),
             alias: None,
             taken_back: false,
@@ -253,13 +260,15 @@ impl Play {
         Some(aliases.outward(AliasKind::Person, own.0))
     }
 
-    fn share(&mut self, at: usize, her: usize, with: usize, permit: bool) {
+    /// A permit that reaches so far, or a refusal.
+    fn share(&mut self, at: usize, her: usize, with: usize, permit: Option<ConsentDepth>) {
         let (by, to) = (of(&SOURCES, at), of(&ASKERS, with));
         let Some(person) = self.own_name(by, her) else {
             return;
         };
         let mut said = consent(Opens::Share, &[to]);
-        if !permit {
+        said.depth = permit;
+        if permit.is_none() {
             said.decision = ConsentDecision::Deny;
         }
         self.said_now(&mut said);
@@ -276,7 +285,8 @@ impl Play {
                 when: self.town.now,
                 opens: Opens::Share,
                 to,
-                permits: permit,
+                permits: permit.is_some(),
+                depth: permit.unwrap_or(ConsentDepth::Answers),
                 with: None,
                 alias: Some(consent.id()),
                 taken_back: false,
@@ -354,17 +364,28 @@ impl Play {
         &mut self,
         by: &'static str,
         her: usize,
-        with_consent: bool,
+        consented: Option<ConsentDepth>,
+        step: ConsentDepth,
+        which: usize,
     ) -> Result<(), TestCaseError> {
         let has_record = self.own_name(by, her).is_some();
+        let known: Vec<Id> = self.model.assessments.iter().map(|held| held.id).collect();
+        let asked_for = (!known.is_empty()).then(|| of(&known, which));
+        let aliases = self.town.rules.aliases_of(&org(by));
+        let one = asked_for.unwrap_or(Id::ZERO);
         let mut said = consent(Opens::Query, &[]);
+        said.depth = consented;
         self.said_now(&mut said);
         let question = Query {
             subject: Subject::Tokens(tokens(WOMEN[her]), None),
-            consent: with_consent.then_some(said),
+            step: match step {
+                ConsentDepth::Exists => Step::Exists,
+                ConsentDepth::Cards => Step::Cards,
+                ConsentDepth::Answers => Step::Answers(aliases.outward(AliasKind::Assessment, one)),
+            },
+            consent: consented.map(|_| said),
             onward_rule_accepted: true,
             card_code: None,
-            step: Step::Cards,
         };
         let done = self.town.run(
             attempt(by, Action::QueryAssessments),
@@ -373,7 +394,7 @@ impl Play {
         if done.limited {
             return Ok(());
         }
-        if with_consent && has_record && by != "met" {
+        if let Some(depth) = consented.filter(|_| has_record && by != "met") {
             self.model.said.push(Said {
                 by,
                 her,
@@ -381,6 +402,7 @@ impl Play {
                 opens: Opens::Query,
                 to: by,
                 permits: true,
+                depth,
                 with: None,
                 alias: None,
                 taken_back: false,
@@ -389,14 +411,24 @@ impl Play {
         let now = self.town.now;
         let all = self.model.assessments.iter();
         let mut covered: Vec<Id> = all
-            .filter(|held| held.her == her && self.model.may_show(held, by, now))
+            .filter(|held| held.her == her && self.model.may_show(held, by, step, now))
             .map(|held| held.id)
             .collect();
         let mut shown: Vec<Id> = match &done.answer {
+            // That there is something, and nothing of it.
+            Answer::AssessmentExists { is_sure } => {
+                prop_assert!(*is_sure && step == ConsentDepth::Exists && !covered.is_empty());
+                self.shown += 1;
+                return Ok(());
+            }
             Answer::Assessments(list, _) => list.iter().map(|held| held.id.id()).collect(),
+            Answer::ItemAnswers(held, _) => vec![held.id.id()],
             Answer::Nothing | Answer::Refused(_) => Vec::new(),
             other => return Err(TestCaseError::fail(other.told())),
         };
+        if step == ConsentDepth::Answers {
+            covered.retain(|held| Some(*held) == asked_for);
+        }
         covered.sort_unstable();
         shown.sort_unstable();
         prop_assert_eq!(&shown, &covered, "{} asks about {}", by, her);
@@ -467,9 +499,16 @@ impl Play {
                 at: 0,
                 her,
                 shares_with: 0,
+                depth: ConsentDepth::Answers,
             })?;
             let before = self.shown;
-            self.ask("lantern", her, true)?;
+            self.ask(
+                "lantern",
+                her,
+                Some(ConsentDepth::Cards),
+                ConsentDepth::Cards,
+                0,
+            )?;
             prop_assert!(
                 self.shown > before,
                 "she consented anew, and nothing is shown"
@@ -511,6 +550,7 @@ fn the_play_shows_and_opens_something() {
             at: 0,
             her: 0,
             shares_with: 0,
+            depth: ConsentDepth::Cards,
         },
         Act::Offer {
             from: 0,
@@ -522,7 +562,9 @@ fn the_play_shows_and_opens_something() {
         Act::Ask {
             by: 0,
             her: 0,
-            with_consent: true,
+            consent: Some(ConsentDepth::Cards),
+            step: ConsentDepth::Cards,
+            which: 0,
         },
         Act::BreakGlass { her: 0 },
     ] {
@@ -540,7 +582,9 @@ fn the_play_shows_and_opens_something() {
     play.act(Act::Ask {
         by: 0,
         her: 0,
-        with_consent: true,
+        consent: Some(ConsentDepth::Cards),
+        step: ConsentDepth::Cards,
+        which: 0,
     })
     .unwrap();
     assert_eq!(play.shown, 1);

@@ -51,6 +51,20 @@ pub(super) fn read(node: &Node, left: &mut LeftBehind) -> Result<Patient, Proble
     })
 }
 
+/// How she can be reached, and nothing else of her: `None` if that is not said.
+pub(super) fn reached(
+    node: &Node,
+    left: &mut LeftBehind,
+) -> Result<Option<RawSafeContact>, Problem> {
+    // Who she is was read when the referral was made: not read again, and not named.
+    let patient = Fields::open(node, "Patient", &PATIENT, &mut LeftBehind::default())?;
+    let telecoms = telecoms(&patient, left)?;
+    if telecoms.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(contact(telecoms, &mut RawFields::default(), left)))
+}
+
 fn names(
     patient: &Fields<'_>,
     identity: &mut RawFields,

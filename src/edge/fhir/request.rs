@@ -137,8 +137,8 @@ fn revocation(
     }))
 }
 
-/// What has changed about a referral sent before. Of her nothing is read but whether a way to reach
-/// her stands there: that there is another one is told at once, so that nobody rings the old one.
+/// What has changed about a referral sent before. Of her nothing is read but how she is reached: whoever
+/// has the old way gets the new one.
 fn update(
     bundle: &Bundle<'_>,
     header: Header,
@@ -150,10 +150,9 @@ fn update(
     check_meaning(request, left)?;
     let her = subject(bundle, request, left)?;
     let mut codes = update_codes(request)?;
-    if her.resource.first("telecom").is_some() || her.resource.first("contact").is_some() {
+    let contact = patient::reached(her.resource, left)?;
+    if contact.is_some() {
         codes.push(UpdateCode::SafeContactChanged);
-        // The words of the reply say what to do about it.
-        left.add("Patient.telecom");
     }
     // The period is that of the first message; only a priority that is said counts.
     match request.text("priority", left)? {
@@ -183,6 +182,7 @@ fn update(
         destination_dos: header.destination,
         external_refs,
         codes,
+        contact,
         left_behind: std::mem::take(left).into_paths(),
     }))
 }

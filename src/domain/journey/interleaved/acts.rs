@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::domain::codes::WithdrawalScope;
+use crate::domain::codes::{ConsentDepth, WithdrawalScope};
 use crate::domain::journey::trial::{AMINA, BEATA, Names};
 
 pub const WOMEN: [Names<'static>; 2] = [AMINA, BEATA];
@@ -34,6 +34,7 @@ pub enum Act {
         at: usize,
         her: usize,
         shares_with: usize,
+        depth: ConsentDepth,
     },
     /// At the source, apart from any assessment.
     Share {
@@ -41,6 +42,7 @@ pub enum Act {
         her: usize,
         with: usize,
         permit: bool,
+        depth: ConsentDepth,
     },
     TakeBack {
         consent: usize,
@@ -57,7 +59,11 @@ pub enum Act {
     Ask {
         by: usize,
         her: usize,
-        with_consent: bool,
+        /// Her consent, recorded with the question, and how far it reaches.
+        consent: Option<ConsentDepth>,
+        step: ConsentDepth,
+        /// Of which assessment the answers are asked for.
+        which: usize,
     },
     BreakGlass {
         her: usize,
@@ -67,22 +73,23 @@ pub enum Act {
 pub fn acts() -> impl Strategy<Value = Act> {
     let pick = 0..12_usize;
     let her = 0..2_usize;
+    let depth = prop::sample::select(ConsentDepth::ALL.to_vec());
     prop_oneof![
         4 => (pick.clone(), pick.clone(), her.clone(), 0..3_u8)
             .prop_map(|(from, to, her, days_old)| Act::Offer { from, to, her, days_old }),
         5 => pick.clone().prop_map(|offer| Act::Accept { offer }),
         1 => pick.clone().prop_map(|offer| Act::Decline { offer }),
         1 => pick.clone().prop_map(|offer| Act::Close { offer }),
-        4 => (pick.clone(), her.clone(), pick.clone())
-            .prop_map(|(at, her, shares_with)| Act::Assess { at, her, shares_with }),
-        2 => (pick.clone(), her.clone(), pick.clone(), any::<bool>())
-            .prop_map(|(at, her, with, permit)| Act::Share { at, her, with, permit }),
+        4 => (pick.clone(), her.clone(), pick.clone(), depth.clone())
+            .prop_map(|(at, her, shares_with, depth)| Act::Assess { at, her, shares_with, depth }),
+        2 => (pick.clone(), her.clone(), pick.clone(), any::<bool>(), depth.clone())
+            .prop_map(|(at, her, with, permit, depth)| Act::Share { at, her, with, permit, depth }),
         1 => pick.clone().prop_map(|consent| Act::TakeBack { consent }),
         2 => (pick.clone(), her.clone(), prop::sample::select(WithdrawalScope::ALL.to_vec()), pick.clone())
             .prop_map(|(at, her, scope, service)| Act::Withdraw { at, her, scope, service }),
         2 => prop::sample::select(vec![1_u8, 1, 30, 91]).prop_map(|days| Act::Wait { days }),
-        6 => (pick, her.clone(), any::<bool>())
-            .prop_map(|(by, her, with_consent)| Act::Ask { by, her, with_consent }),
+        6 => (pick.clone(), her.clone(), prop::option::of(depth.clone()), depth, pick)
+            .prop_map(|(by, her, consent, step, which)| Act::Ask { by, her, consent, step, which }),
         2 => her.prop_map(|her| Act::BreakGlass { her }),
     ]
 }

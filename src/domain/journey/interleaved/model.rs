@@ -1,6 +1,6 @@
 //! What may be told, worked out from what was said and done, by none of the code that is tested.
 
-use crate::domain::codes::{DataClass, Purpose, WithdrawalScope};
+use crate::domain::codes::{ConsentDepth, DataClass, Purpose, WithdrawalScope};
 use crate::domain::consent::Opens;
 use crate::domain::id::Id;
 use crate::domain::time::When;
@@ -38,6 +38,8 @@ pub struct Said {
     /// Whom a source may tell.
     pub to: &'static str,
     pub permits: bool,
+    /// Which step of the question a permit reaches.
+    pub depth: ConsentDepth,
     /// The assessment that it was recorded with, if it was.
     pub with: Option<Id>,
     /// As `by` calls it, if it can be taken back alone.
@@ -105,8 +107,8 @@ impl Model {
             )
     }
 
-    /// P11, consent on both sides, and a date: what `asker` is to be shown.
-    pub fn may_show(&self, asked: &Assessed, asker: &str, now: When) -> bool {
+    /// P11, consent on both sides that reaches the step, and a date: what `asker` is to be shown.
+    pub fn may_show(&self, asked: &Assessed, asker: &str, step: ConsentDepth, now: When) -> bool {
         let works_with_her = self.offers.iter().any(|offer| {
             offer.to == asker
                 && offer.her == asked.her
@@ -115,6 +117,7 @@ impl Model {
         });
         let she_lets_it_ask = self.said.iter().any(|said| {
             (said.by, said.her, said.opens) == (asker, asked.her, Opens::Query)
+                && said.depth >= step
                 && self.permits(said, asked.at, asker, now)
         });
         let she_lets_it_tell = self.said.iter().any(|said| {
@@ -123,6 +126,7 @@ impl Model {
                     Some(assessment) => assessment == asked.id,
                     None => said.when >= asked.when,
                 }
+                && said.depth >= step
                 && self.permits(said, asked.at, asker, now)
         });
         asked.at != asker

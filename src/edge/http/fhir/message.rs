@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use zeroize::Zeroizing;
 
 use super::{
     Ids, Refused, Stop, answered, body_key, external_names, fields, formats, instead, rendered,
@@ -23,23 +24,20 @@ use crate::domain::firewall::hold::Unread;
 use crate::domain::id::{ConsentId, Id};
 use crate::domain::journey::answering;
 use crate::domain::journey::offering::Offer;
-use crate::domain::journey::updating::News;
+use crate::domain::journey::updating::{NewContact, News};
 use crate::domain::organisation::Service;
-use crate::domain::person::RawIdentifier;
+use crate::domain::person::{FieldError, RawIdentifier, RawSafeContact, SafeContact};
 use crate::domain::referral::{ConsentGiven, Draft, Ground, Operational, UrgencyCode};
 use crate::domain::refusal::Refusal;
+use crate::domain::time::When;
 use crate::edge::fhir::{
     Acceptance, ConsentCode, Format, Message, NewReferral, Problem, Received, Responded,
     Revocation, Update, Urgency, Word, accepted, element_of,
 };
 use crate::edge::http::App;
 use crate::edge::http::call::{Call, Route, handle};
-use crate::edge::http::reply::Rendered;
+use crate::edge::http::reply::{Rendered, contact_json};
 use crate::pipeline::Answered;
-
-/// What a sender is told of a number that it put into an update.
-const NUMBER_STAYS: &str = "told to the service: it stops using the way to reach her that it has, and \
-     asks you for the new one; a number in an update is not passed on";
 
 /// Takes an NHS BaRS referral message, FHIR R4, JSON or XML: `servicerequest-request` (a new
 /// referral, an update, a revocation) or `servicerequest-response` (the service answers).
@@ -78,7 +76,7 @@ async fn process(call: &Call) -> Result<Rendered, Refused> {
     };
     match received.read().map_err(stop)? {
         Message::New(new) => offer(call, *new, &service, format).await,
-        Message::Update(changed) => update(call, &changed, format).await,
+        Message::Update(changed) => update(call, changed, format).await,
         Message::Revoke(revocation) => revoke(call, &revocation, format).await,
         Message::Respond(responded) => respond(call, &responded, format).await,
     }
@@ -167,7 +165,7 @@ async fn revoke(call: &Call, revocation: &Revocation, format: Format) -> Result<
 }
 
 /// Each code is an attempt of its own, as in the JSON.
-async fn update(call: &Call, changed: &Update, format: Format) -> Result<Rendered, Refused> {
+async fn update(call: &Call, changed: Update, format: Format) -> Result<Rendered, Refused> {
     let mut attempt = call.attempt()?;
     attempt.action = Action::UpdateReferral;
     let names = external_names(&changed.destination_dos, &changed.external_refs);
@@ -175,28 +173,32 @@ async fn update(call: &Call, changed: &Update, format: Format) -> Result<Rendere
     let named = gateway.named_by_sender(&attempt, &names).await?;
     // Where there is none of the caller's own, the attempt is made all the same, and logged.
     let alias = named.unwrap_or_else(|| gateway.entropy().id("no referral"));
-    let answered = tell(call, alias, &changed.codes).await?;
+    let contact = new_contact(changed.contact, attempt.when).map_err(|wrong| {
+        let problem = fields(&wrong, Problem::of_field);
+        Refused::from(Stop(problem, format))
+    })?;
+    let answered = tell(call, alias, &changed.codes, contact).await?;
     if !was_told(&answered) {
         return Ok(instead(call, &answered, Problem::of_field, format));
     }
-    let says = if changed.codes.contains(&UpdateCode::SafeContactChanged) {
-        NUMBER_STAYS
-    } else {
-        "told to the service"
-    };
     let taken = Taken {
         message_id: changed.message_id.as_deref(),
         reply_to: changed.reply_to.as_deref(),
         source: dos(&changed.destination_dos),
         referral: Some(alias.to_string()),
         left_behind: &changed.left_behind,
-        says,
+        says: "told to the service",
     };
     Ok(taken.rendered(call, &answered, format))
 }
 
 /// Tells the other side of a referral each code; stops at the first that is not taken.
-async fn tell(call: &Call, alias: Id, codes: &[UpdateCode]) -> Result<Answered, Refused> {
+async fn tell(
+    call: &Call,
+    alias: Id,
+    codes: &[UpdateCode],
+    mut contact: Option<NewContact>,
+) -> Result<Answered, Refused> {
     let mut last = None;
     for (number, code) in codes.iter().enumerate() {
         let mut attempt = call.attempt()?;
@@ -208,7 +210,7 @@ async fn tell(call: &Call, alias: Id, codes: &[UpdateCode]) -> Result<Answered, 
             code: *code,
             life_at_risk: false,
             consent: None,
-            contact: None,
+            contact: contact.take_if(|_| *code == UpdateCode::SafeContactChanged),
         };
         let answered = call.app.gateway.update(attempt, alias, &news).await?;
         let told = was_told(&answered);
@@ -219,6 +221,20 @@ async fn tell(call: &Call, alias: Id, codes: &[UpdateCode]) -> Result<Answered, 
     }
     // The reader gives at least one code.
     last.ok_or_else(|| Refused::from(Refusal::CheckYourAnswers(Vec::new())))
+}
+
+/// As the domain takes it; a language, if one was said, is told with a referral only.
+fn new_contact(
+    raw: Option<RawSafeContact>,
+    when: When,
+) -> Result<Option<NewContact>, Vec<FieldError>> {
+    let Some(raw) = raw else {
+        return Ok(None);
+    };
+    let mut contact = SafeContact::parse(raw, when)?;
+    contact.take_language_need();
+    let shown = Zeroizing::new(contact_json(&contact).to_string().into_bytes());
+    Ok(Some(NewContact { contact, shown }))
 }
 
 fn was_told(answered: &Answered) -> bool {
@@ -256,7 +272,7 @@ async fn respond(call: &Call, responded: &Responded, format: Format) -> Result<R
             (Action::CloseReferral, close)
         }
         Word::Told(codes) => {
-            let answered = tell(call, responded.referral, codes).await?;
+            let answered = tell(call, responded.referral, codes, None).await?;
             return Ok(if was_told(&answered) {
                 responded_taken(call, responded, &answered, format)
             } else {
