@@ -4,6 +4,7 @@
 //! missing from the page; `tests/it/words.rs` holds them to plain words.
 
 use std::error::Error;
+use std::io::{Write, stdout};
 use std::path::Path;
 
 #[path = "words/sentences.rs"]
@@ -13,18 +14,19 @@ use sentences::{AUDIENCES, said_to};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    println!("# What Firedoor says\n");
+    let mut page = stdout().lock();
+    writeln!(page, "# What Firedoor says\n")?;
     for audience in &AUDIENCES {
-        println!("## {}\n", audience.who);
+        writeln!(page, "## {}\n", audience.who)?;
         let mut of = String::new();
         for said in said_to(root, audience)? {
             if said.file != of {
-                println!("\n{}\n", said.file);
+                writeln!(page, "\n{}\n", said.file)?;
                 of.clone_from(&said.file);
             }
-            println!("- {}", said.words);
+            writeln!(page, "- {}", said.words)?;
         }
-        println!();
+        writeln!(page)?;
     }
     Ok(())
 }

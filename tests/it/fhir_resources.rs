@@ -212,10 +212,10 @@ async fn a_referral_is_answered_changed_and_followed_in_bars() {
     assert!(!opened.to_string().contains("900777"));
     let mut back = response(&offered, "in-progress");
     resource(&mut back, "Encounter")["extension"] =
-        json!([extension("update", "valueCode", "wrong_person")]);
+        json!([extension("update", "valueCode", "new_incident")]);
     taken(&service.message(&back, JSON).await);
     let task = status(("active", "accepted")).await;
-    assert_eq!(task["output"][0]["valueCoding"]["code"], "wrong_person");
+    assert_eq!(task["output"][0]["valueCoding"]["code"], "new_incident");
 
     taken(&service.message(&response(&offered, "finished"), JSON).await);
     status(("completed", "completed")).await;

@@ -1,8 +1,9 @@
 //! What an answer comes to in one word, and what of it is opened or goes back to its author.
 
-use super::Answer;
+use super::{Answer, Offered};
 use crate::domain::decision::PartRef;
 use crate::domain::firewall::hold::Hold;
+use crate::domain::refusal::Refusal;
 use crate::domain::stop_use::Settling;
 
 impl Answer {
