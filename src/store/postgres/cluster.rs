@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const MISSING: &str = "no PostgreSQL server found: apt-get install postgresql openssl";
 
+/// Ports tried for one server.
+const PORTS_TRIED: u32 = 8;
+
 pub(crate) struct Cluster {
     server: Server,
     /// The server's certificate, for `localhost`; it is its own root.
@@ -54,7 +57,7 @@ impl Cluster {
 
     fn start() -> Self {
         let home = Home::new();
-        let server = Server::new(&home, "data");
+        let mut server = Server::new(&home, "data");
         server.init();
         let certificate = home.path.join("cert.pem");
         run(as_postgres("openssl")
@@ -65,7 +68,7 @@ impl Cluster {
             .arg("-out")
             .arg(&certificate));
         let at = home.path.display();
-        server.start(&format!(
+        server.begin(&format!(
             "-c ssl=on -c ssl_cert_file={at}/cert.pem -c ssl_key_file={at}/key.pem"
         ));
         Self {
@@ -86,15 +89,15 @@ pub(crate) struct Pair {
 impl Pair {
     pub(crate) async fn start() -> Self {
         let home = Home::new();
-        let primary = Server::new(&home, "primary");
+        let mut primary = Server::new(&home, "primary");
         primary.init();
-        primary.start("");
-        let standby = Server::new(&home, "standby");
+        primary.begin("");
+        let mut standby = Server::new(&home, "standby");
         run(as_postgres(standby.programs.join("pg_basebackup"))
             .args(["-R", "-X", "stream", "-c", "fast", "-h", "127.0.0.1"])
             .args(["-U", "postgres", "-p", &primary.port.to_string(), "-D"])
             .arg(&standby.data));
-        standby.start("");
+        standby.begin("");
         let admin = look(&primary.url("postgres")).await;
         for sql in [
             "ALTER SYSTEM SET synchronous_standby_names = '*'",
@@ -140,15 +143,26 @@ pub(crate) struct Server {
 
 impl Server {
     fn new(home: &Home, name: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .unwrap()
-            .port();
         Self {
             programs: home.programs.clone(),
             data: home.path.join(name),
-            port,
+            port: 0,
         }
+    }
+
+    /// The first start, on a free port. Before the server has it somebody else may take it; then another
+    /// is tried.
+    fn begin(&mut self, more: &str) {
+        for _ in 0..PORTS_TRIED {
+            self.port = TcpListener::bind("127.0.0.1:0")
+                .and_then(|listener| listener.local_addr())
+                .unwrap()
+                .port();
+            if succeeds(&mut self.starting(more)) {
+                return;
+            }
+        }
+        panic!("the server does not start: {}", self.data.display());
     }
 
     fn init(&self) {
@@ -160,6 +174,10 @@ impl Server {
 
     /// Starts it, again after a kill too, and waits until it answers.
     pub(crate) fn start(&self, more: &str) {
+        run(&mut self.starting(more));
+    }
+
+    fn starting(&self, more: &str) -> Command {
         let home = self.data.parent().unwrap();
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} \
@@ -167,12 +185,14 @@ impl Server {
             self.port,
             home.display()
         );
-        run(as_postgres(self.programs.join("pg_ctl"))
+        let mut command = as_postgres(self.programs.join("pg_ctl"));
+        command
             .args(["-w", "-t", "60", "-l"])
             .arg(self.data.with_extension("log"))
             .args(["-o", &options, "-D"])
             .arg(&self.data)
-            .arg("start"));
+            .arg("start");
+        command
     }
 
     /// SIGKILL to the server and every process of it, as when the machine is lost.
@@ -285,6 +305,10 @@ fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 fn run(command: &mut Command) {
+    assert!(succeeds(command), "{command:?} failed");
+}
+
+fn succeeds(command: &mut Command) -> bool {
     // Not `output`: the server would keep the pipes open.
     let status = command
         .stdin(Stdio::null())
@@ -292,5 +316,5 @@ fn run(command: &mut Command) {
         .stderr(Stdio::null())
         .status()
         .expect(MISSING);
-    assert!(status.success(), "{command:?} failed");
+    status.success()
 }
