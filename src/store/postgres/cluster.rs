@@ -153,16 +153,18 @@ impl Server {
     /// The first start, on a free port. Before the server has it somebody else may take it; then another
     /// is tried.
     fn begin(&mut self, more: &str) {
-        for _ in 0..PORTS_TRIED {
+        let started = (0..PORTS_TRIED).any(|_| {
             self.port = TcpListener::bind("127.0.0.1:0")
                 .and_then(|listener| listener.local_addr())
                 .unwrap()
                 .port();
-            if succeeds(&mut self.starting(more)) {
-                return;
-            }
-        }
-        panic!("the server does not start: {}", self.data.display());
+            succeeds(&mut self.starting(more))
+        });
+        assert!(
+            started,
+            "the server does not start: {}",
+            self.data.display()
+        );
     }
 
     fn init(&self) {
