@@ -186,6 +186,18 @@ pub(super) const CARRYING: KindSet = KindSet(
         | bit(TokenKind::Starts),
 );
 
+/// Two records with a full date of birth each and without a token of one of these kinds in common
+/// have different dates: whoever shares the date itself shares these too. Then nothing but an
+/// official number ([`NUMBERS`]) brings them together.
+pub(super) const DATING: KindSet = KindSet(bit(TokenKind::BirthSwap) | bit(TokenKind::BirthSlip));
+
+/// Whatever [`Evidence`] is made of: numbers and comparisons. The tokens of other kinds only find a
+/// record, or name her in the log.
+pub(super) const COMPARED: KindSet = KindSet(NUMBERS.0 | u64::MAX << TokenKind::Given as u8);
+
+/// Official numbers.
+pub(super) const NUMBERS: KindSet = KindSet(bit(TokenKind::Nhs) | bit(TokenKind::Pnc));
+
 /// The tier of a pair.
 pub fn tier(evidence: &Evidence) -> Tier {
     match evidence.number {
@@ -381,11 +393,6 @@ impl Kinds {
         kinds.only_one |= all(one.get(place..).unwrap_or_default());
         kinds.only_other |= all(other.get(place_other..).unwrap_or_default());
         kinds
-    }
-
-    /// Whether a token of one of a set of kinds is in both.
-    pub(super) const fn share_any(&self, of: KindSet) -> bool {
-        self.shared & of.0 != 0
     }
 
     fn share(&self, kind: TokenKind) -> bool {
