@@ -266,8 +266,8 @@ fn assessed(town: &mut Town, at: &str, alias: Id, to: &str) -> Assessment {
     );
     let id = done.decided.object.unwrap();
     let known = town.known();
-    let all = known.people.values().flat_map(|person| &person.assessments);
-    all.cloned().find(|one| one.id.id() == id).unwrap()
+    let mut all = known.people.values().flat_map(|person| &person.assessments);
+    all.find(|one| one.id.id() == id).cloned().unwrap()
 }
 
 fn asks(town: &mut Town, at: &str, alias: Id) -> Done {
