@@ -15,6 +15,7 @@
 
 mod assessing;
 mod auditing;
+mod beside;
 mod forgetting;
 mod governing;
 mod holding;
@@ -185,14 +186,8 @@ impl Gateway {
         raw: RawIdentifier,
         when: When,
     ) -> Result<(Person, Identity), Vec<FieldError>> {
-        let rules = self.rules.load();
-        let today = rules.clock.date(when).map_err(|_| {
-            vec![FieldError {
-                field: "birth_date",
-                message: "today's date cannot be reckoned",
-            }]
-        })?;
-        resolve(raw, &rules.tokens, today)
+        let today = self.today(when)?;
+        resolve(raw, &self.rules.load().tokens, today)
     }
 
     /// Whom a caller means, without anything that could be read.

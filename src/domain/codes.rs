@@ -547,6 +547,7 @@ mod tests {
 mod assessment;
 mod consent;
 mod governance;
+mod other_party;
 mod subject_access;
 mod transfer;
 pub use assessment::{
@@ -559,6 +560,7 @@ pub use consent::{
 pub use governance::{
     Custody, EmergencyReason, HandedTo, HoldReason, SealReason, StaffNamesReason, WrongHold,
 };
+pub use other_party::{OtherPartyRisk, Relation};
 pub use subject_access::{
     AccessRefusal, AccessState, AccessStep, Authority, Capacity, Delivery, EntryAbout,
     IdentityProof, MoreTimeReason, PauseReason, ReplyCode, Requester, Withheld,

@@ -15,7 +15,7 @@ use super::id::{
 };
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
-use super::person::{Evidence, TaggedToken, Tier, Token, contradicts, keys_of, tier};
+use super::person::{Beside, Evidence, TaggedToken, Tier, Token, contradicts, keys_of, tier};
 use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
@@ -364,13 +364,23 @@ impl Known {
         let there = self.links.get(&LinkId::of(held, other));
         let back = self.links.get(&LinkId::of(other, held));
         let parted = [there, back].into_iter().flatten().any(Linkage::is_parted);
-        if parted {
+        if parted || self.under_other_parents(held, other) {
             Tier::Never
         } else if there.is_some_and(Linkage::is_confirmed) && !evidence.two_numbers() {
             Tier::Automatic
         } else {
             tier(evidence)
         }
+    }
+
+    /// One child, or two, recorded under two parents: what is under one is never shown under the other.
+    fn under_other_parents(&self, one: PersonId, other: PersonId) -> bool {
+        let parent = |id| {
+            let record = self.people.get(&id)?.record.as_ref()?;
+            record.parent.as_ref()
+        };
+        let both = parent(one).zip(parent(other));
+        both.is_some_and(|(one, other)| !one.may_be(other))
     }
 
     /// What was decided about pairs of the records read so far, and is still to be read.
@@ -380,14 +390,30 @@ impl Known {
         of.filter(|of| !self.has(of)).collect()
     }
 
-    /// An organisation's own record of the person that `tokens` speak of, if it is certain.
+    /// An organisation's own record of the person that `tokens` speak of, if it is certain. A child's
+    /// record under a parent is not found by who the child is.
     pub fn own_record(&self, organisation: &OrgId, tokens: &[TaggedToken]) -> Option<PersonId> {
+        self.own_record_under(organisation, tokens, None)
+    }
+
+    /// The same of a child under one parent: its record under another, or under none, is another.
+    pub fn own_record_under(
+        &self,
+        organisation: &OrgId,
+        tokens: &[TaggedToken],
+        parent: Option<&Beside>,
+    ) -> Option<PersonId> {
         self.certain(None, tokens).into_iter().find(|id| {
-            let record = self
-                .people
-                .get(id)
-                .and_then(|person| person.record.as_ref());
-            record.is_some_and(|record| record.organisation == *organisation)
+            let person = self.people.get(id);
+            let record = person.and_then(|person| person.record.as_ref());
+            record.is_some_and(|record| {
+                let same_parent = match (record.parent.as_ref(), parent) {
+                    (None, None) => true,
+                    (Some(one), Some(other)) => one.may_be(other),
+                    (Some(_), None) | (None, Some(_)) => false,
+                };
+                same_parent && record.organisation == *organisation
+            })
         })
     }
 

@@ -8,6 +8,7 @@ pub mod time;
 pub mod attempt;
 pub mod clock;
 pub mod organisation;
+pub mod other_party;
 pub mod person;
 
 pub mod alias;

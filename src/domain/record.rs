@@ -13,7 +13,7 @@ use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, LinkId, OrgId, PersonId, ReferralId};
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
-use super::person::TaggedToken;
+use super::person::{Beside, TaggedToken};
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
@@ -31,6 +31,9 @@ pub struct PersonRecord {
     pub organisation: OrgId,
     pub tokens: Vec<TaggedToken>,
     pub created_at: When,
+    /// Of a child: the parent under whom it was recorded. Nothing links it with its record under
+    /// another.
+    pub parent: Option<Beside>,
 }
 
 /// A person's part in a referral, on the record of the sending or the receiving organisation.

@@ -11,7 +11,8 @@ use super::codes::{
 use super::consent::{Consent, Recipients};
 use super::firewall::hold::Unread;
 use super::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId, TeamId, WithdrawalId};
-use super::person::{RawIdentifier, RawSafeContact, TaggedToken};
+use super::other_party::OtherPartyGiven;
+use super::person::{Beside, RawBeside, RawIdentifier, RawSafeContact, TaggedToken};
 use super::time::When;
 use super::transfer::{Handover, Route};
 
@@ -115,6 +116,9 @@ pub struct Draft {
     pub operational: Operational,
     pub identity: RawIdentifier,
     pub safe_contact: Option<RawSafeContact>,
+    pub other_party: Option<OtherPartyGiven>,
+    /// Of a child: the parent under whom it is recorded.
+    pub parent: Option<RawBeside>,
     pub note: Option<Unread>,
     /// Words beside the codes: read by the screen, then dropped. Nobody needs them.
     pub asides: Vec<Unread>,
@@ -175,6 +179,12 @@ pub struct Referral {
     pub contact_stopped: bool,
     /// The item of what a transfer carries: earlier gradings of risk, adjustments.
     pub carried_item: Option<Id>,
+    /// Who the other party is, as tokens of a lane of its own; and the item of what is told of it.
+    pub other_party: Option<Beside>,
+    pub other_party_item: Option<Id>,
+    /// Of a child: the parent under whom it is recorded. Another parent's referral of the same child
+    /// is of another record.
+    pub parent: Option<Beside>,
     /// Its service hands her over to another area.
     pub handover: Option<Handover>,
     /// It was made by a transfer.

@@ -19,6 +19,7 @@ use super::codes::{
     PauseReason, Requester, YesNoUnknown,
 };
 use super::id::{Id, OrgId, SubjectAccessId, TeamId};
+use super::other_party::Asking;
 use super::person::{FieldError, TaggedToken};
 use super::time::When;
 
@@ -50,6 +51,8 @@ pub struct SubjectAccess {
     pub taker: String,
     pub tokens: Vec<TaggedToken>,
     pub intake: Intake,
+    /// Who asks for her.
+    pub asking: Option<Asking>,
     pub clock: AccessClock,
     /// When those who hold something were asked.
     pub asked_at: Option<When>,

@@ -4,6 +4,7 @@
 
 pub mod assessment;
 pub mod audit;
+mod beside;
 mod competence;
 mod depth;
 pub mod governance;
@@ -17,6 +18,7 @@ pub mod withdrawal;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+pub use beside::{BesideIn, OtherPartyIn};
 pub use text::Secret;
 use text::{CODE_CHARS_MAX, FreeText, code_like, language, taken};
 
@@ -242,6 +244,10 @@ pub struct ReferralIn {
     pub area: Option<String>,
     pub identity: IdentityIn,
     pub safe_contact: Option<SafeContactIn>,
+    pub other_party: Option<OtherPartyIn>,
+    /// Of a child: the parent whose referral this is. What another parent says of the child is kept
+    /// apart.
+    pub child_of: Option<BesideIn>,
     pub note: Option<FreeText>,
     pub consent: Option<ConsentIn>,
     pub legal_basis: Option<LegalBasisIn>,
@@ -511,6 +517,7 @@ impl ReferralIn {
         if let Some(reference) = &self.your_reference {
             code_like(&mut wrong, "your_reference", reference, CODE_CHARS_MAX);
         }
+        let other_party = self.other_party.and_then(|party| party.parse(&mut wrong));
         let safe_contact = self.safe_contact.map(SafeContactIn::raw);
         let note = self.note.map(|note| note.unread("note"));
         let note = note.filter(|note| note.chars() > 0);
@@ -520,6 +527,8 @@ impl ReferralIn {
                 operational,
                 identity: self.identity.raw(),
                 safe_contact,
+                other_party,
+                parent: self.child_of.map(BesideIn::raw),
                 note,
                 asides,
                 ground,

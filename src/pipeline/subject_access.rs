@@ -24,7 +24,7 @@ impl Gateway {
     pub async fn take_access(&self, attempt: Attempt, taking: &Taking) -> Result<Answered, Fault> {
         self.run(
             attempt,
-            &[Read::Tokens(&taking.tokens)],
+            &[Read::Tokens(&taking.tokens), Read::ReferralsOfPeople],
             |rules, attempt, known, keys| take(rules, attempt, known, keys, taking),
         )
         .await
@@ -39,7 +39,7 @@ impl Gateway {
     ) -> Result<Answered, Fault> {
         self.run(
             attempt,
-            &[Read::Access(alias)],
+            &[Read::Access(alias), Read::ReferralsOfPeople],
             |rules, attempt, known, keys| step(rules, attempt, known, keys, alias, stepping),
         )
         .await
@@ -126,7 +126,7 @@ impl Gateway {
         let answered = self
             .run(
                 attempt,
-                &[Read::Access(alias)],
+                &[Read::Access(alias), Read::ReferralsOfPeople],
                 |rules, attempt, known, keys| {
                     deliver(rules, attempt, known, keys, alias, (delivering, &looked))
                 },

@@ -256,6 +256,10 @@ fn referral(said: &mut Said) -> Value {
             "code_word": said.word("code word"),
         },
         "note": format!("Ask for {}.", said.word("note")),
+        "other_party": {
+            "given_name": said.word("his given"), "family_name": said.word("his family"),
+            "relation": "partner", "risks": ["strangled"],
+        },
         "consent": {
             "decision": "permit", "how": "spoken", "other_party_present": "no",
             "language": said.tag("language"),

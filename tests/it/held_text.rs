@@ -83,7 +83,15 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 30] = [
+const IDENTITY: [&str; 37] = [
+    // Of whom she is to be kept safe from, a parent and who asks for her: kept as keyed tokens.
+    "BesideIn.given_name",
+    "BesideIn.family_name",
+    "BesideIn.birth_date",
+    "OtherPartyIn.given_name",
+    "OtherPartyIn.family_name",
+    "OtherPartyIn.birth_date",
+    "OtherPartyIn.pnc_id",
     "MovedIdentityIn.given_name",
     "MovedIdentityIn.family_name",
     "MovedIdentityIn.other_names",
@@ -286,7 +294,8 @@ const CLOSED: [(&str, &[&str]); 33] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 19] = [
+const CLOSED_TOO: [(&str, &[&str]); 20] = [
+    ("OtherPartyIn", &["relation", "shares_address", "risks"]),
     ("AccessDeliverIn", &["how"]),
     ("AccessEntryIn", &["about", "basis", "withhold"]),
     ("AccessRedactIn", &["entry", "withhold"]),

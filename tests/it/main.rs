@@ -40,6 +40,7 @@ mod links;
 mod no_joining;
 mod no_place;
 mod nodes;
+mod other_party;
 mod outside;
 mod outside_witness;
 mod people;

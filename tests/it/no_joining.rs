@@ -46,6 +46,11 @@ fn done(said: &Said) {
 fn referral(service: &str, direction: &str, identity: &Value) -> Value {
     let mut body = people::referral(service, identity, ago(2), None);
     body["direction"] = json!(direction);
+    // One man, in everything that everybody sends.
+    body["other_party"] = json!({
+        "given_name": "Ignatius", "family_name": "Velderman", "birth_date": "1979-08-30",
+        "relation": "partner", "risks": ["has_weapons"],
+    });
     body
 }
 

@@ -318,6 +318,7 @@ async fn who_may_not_be_given_anything_is_answered_as_anybody() {
     father["requester"] = json!("parent_guardian");
     father["capacity"] = json!("not_competent");
     father["authority"] = json!("parental_responsibility_seen");
+    father["requester_identity"] = json!({ "given_name": "Imran", "family_name": "Karim" });
     let husband = asking(
         &json!({
             "given_name": "Imran", "family_name": "Karim", "birth_date": "1988-01-20",

@@ -323,6 +323,7 @@ fn release(
         referral.language_item,
         referral.resealed_item,
         referral.carried_item,
+        referral.other_party_item,
     ]
     .into_iter()
     .flatten()
@@ -336,6 +337,9 @@ fn release(
     ];
     if referral.carried_item.is_some() {
         ask.classes.push(DataClass::Sp);
+    }
+    if referral.other_party_item.is_some() {
+        ask.classes.push(DataClass::Perp);
     }
     let permitted = permit(ruling, ask, parts(known, &items))?;
     let screened = screen(permitted, ACCEPTED);
@@ -363,7 +367,8 @@ fn release(
 /// Code's clock stops.
 pub fn take(ruling: &mut Ruling<'_>, known: &Known, referral: &mut Referral, worker: &str) {
     let attempt = ruling.attempt();
-    let own = known.own_record(&referral.recipient, &referral.tokens);
+    let parent = referral.parent.as_ref();
+    let own = known.own_record_under(&referral.recipient, &referral.tokens, parent);
     let new = PersonId(attempt.entropy.id("recipient person"));
     let person = own.unwrap_or(new);
     referral.status = ReferralStatus::Accepted;
@@ -381,13 +386,14 @@ pub fn take(ruling: &mut Ruling<'_>, known: &Known, referral: &mut Referral, wor
         known,
         &referral.recipient.clone(),
         &referral.tokens,
-        own,
-        new,
+        (own, new),
+        referral.parent.as_ref(),
     );
     let meeting = Meeting {
         person,
         organisation: &referral.recipient,
         tokens: &referral.tokens,
+        parent: referral.parent.as_ref(),
         asks: relationship(referral, attempt.when) == Relationship::AcceptedFromAnother,
         holds: false,
     };

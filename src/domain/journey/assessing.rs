@@ -282,12 +282,13 @@ fn own_record(ruling: &mut Ruling<'_>, known: &Known, found: &Found) -> PersonId
     let attempt = ruling.attempt();
     let new = PersonId(attempt.entropy.id("person"));
     let own = attempt.organisation();
-    write_person(ruling, known, own, &found.tokens, found.person, new);
+    write_person(ruling, known, own, &found.tokens, (found.person, new), None);
     let person = found.person.unwrap_or(new);
     let meeting = Meeting {
         person,
         organisation: own,
         tokens: &found.tokens,
+        parent: None,
         asks: false,
         holds: true,
     };

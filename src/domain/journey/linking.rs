@@ -12,7 +12,7 @@ use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
 use crate::domain::id::{Id, LinkId, OrgId, PersonId};
 use crate::domain::known::{Known, Person};
 use crate::domain::linkage::{Judgement, LinkState, Linkage, SeenLink, Verdict, evidence_digest};
-use crate::domain::person::{Evidence, FieldError, TaggedToken, Tier, contradicts, tier};
+use crate::domain::person::{Beside, Evidence, FieldError, TaggedToken, Tier, contradicts, tier};
 use crate::domain::record::{PersonRecord, Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -35,6 +35,8 @@ pub struct Meeting<'a> {
     pub organisation: &'a OrgId,
     /// What is added to it; with what it has already.
     pub tokens: &'a [TaggedToken],
+    /// Of a child that is recorded under a parent, where the record is new.
+    pub parent: Option<&'a Beside>,
     /// Its organisation works with her on another's referral, and so may ask.
     pub asks: bool,
     /// Its organisation records an assessment under it.
@@ -52,12 +54,18 @@ pub fn meet(ruling: &mut Ruling<'_>, known: &Known, meeting: &Meeting<'_>) {
     tokens.dedup();
     let asks = meeting.asks;
     let holds = meeting.holds || before.is_some_and(has_assessments);
+    let parent = has.map_or(meeting.parent, |record| record.parent.as_ref());
     let mut made = 0_usize;
     for (id, person) in &known.people {
         let Some(record) = person.record.as_ref() else {
             continue;
         };
         if record.organisation == *meeting.organisation || made == PAIRS_AT_ONCE {
+            continue;
+        }
+        // Two parents' records of a child are no pair: nobody is to put them together.
+        let parents = parent.zip(record.parent.as_ref());
+        if parents.is_some_and(|(one, other)| !one.may_be(other)) {
             continue;
         }
         let this = (meeting.person, meeting.organisation, tokens.as_slice());

@@ -1,7 +1,9 @@
 //! A referral is offered: no identity in it, and the same reply wherever it went (3.1).
 
+mod beside;
 mod texts;
 
+pub use beside::Besides;
 use texts::Texts;
 
 use super::{
@@ -21,7 +23,8 @@ use crate::domain::firewall::screen;
 use crate::domain::id::{ConsentId, Id, OrgId, PersonId, ReferralId, ServiceId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{Organisation, Service};
-use crate::domain::person::{FieldError, Identity, Person, SafeContact, TaggedToken};
+use crate::domain::other_party::OtherParty;
+use crate::domain::person::{Beside, FieldError, Identity, Person, SafeContact, TaggedToken};
 use crate::domain::record::{Holder, PersonRecord, PersonReferral, Record, singleton};
 use crate::domain::referral::{AgreedTiming, Draft, Ground, Operational, PassOnBy, Referral};
 use crate::domain::refusal::Refusal;
@@ -58,6 +61,9 @@ pub struct Offer {
     pub person: Person,
     pub identity: Identity,
     pub safe_contact: Option<SafeContact>,
+    /// What is told of the other party.
+    pub other_party: Option<OtherParty>,
+    pub beside: Besides,
     pub note: Option<Unread>,
     /// Words beside the codes: read by the screen, then dropped.
     pub asides: Vec<Unread>,
@@ -77,6 +83,7 @@ impl Offer {
     pub fn of(
         draft: Draft,
         resolved: (Person, Identity),
+        beside: Besides,
         now: When,
     ) -> Result<Self, Vec<FieldError>> {
         let contact = draft
@@ -108,6 +115,8 @@ impl Offer {
             person,
             identity,
             safe_contact: contact,
+            other_party: draft.other_party.map(|given| given.told),
+            beside,
             note: draft.note,
             asides: draft.asides,
             language: language.map(|tag| tag.as_str().to_owned()),
@@ -153,6 +162,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     }
     let (service, receiver) = find_service(known, offer)?;
     check_fields(offer, attempt.when)?;
+    beside::check(offer, caller.kind())?;
     let consent = consent_of(offer).map(|consent| addressed(consent, attempt, receiver));
     let consent = consent.as_ref();
     let families = known.families(&receiver.id);
@@ -166,13 +176,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         now: attempt.when,
     };
     let mut ask = caller.ask(attempt, recipient(receiver, &service.team, attempt));
-    ask.classes = vec![
-        DataClass::Op,
-        DataClass::Id,
-        DataClass::Loc,
-        DataClass::Ip,
-        DataClass::Ft,
-    ];
+    ask.classes = beside::flowing(offer);
     ask.offence = Some(offer.operational.offence_group);
     // The caller's own input only: a withdrawal elsewhere must not show here (F8).
     ask.consent = consent.map(|consent| consent.state(&flow, &[], attempt.organisation()));
@@ -198,7 +202,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         .map(|tombstone| tombstone.at)
         .max();
     let standing = standing(receiver, service, offer, attempt.when);
-    let own = known.own_record(attempt.organisation(), offer.person.tokens());
+    let parent = offer.beside.parent.as_ref();
+    let own = known.own_record_under(attempt.organisation(), offer.person.tokens(), parent);
     for earlier in rereferred(known, own, offer, attempt) {
         ruling.concerns(&earlier.recipient);
         ruling.signal("probe.rereferral");
@@ -248,6 +253,9 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         contact_mark: ruling.rules().contact_mark(offer.safe_contact.as_ref()),
         contact_stopped: false,
         carried_item: None,
+        other_party: offer.beside.other_party.clone(),
+        other_party_item: offer.other_party.as_ref().map(|_| made.other_party),
+        parent: parent.cloned(),
         handover: None,
         route: None,
     };
@@ -256,8 +264,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         known,
         attempt.organisation(),
         offer.person.tokens(),
-        own,
-        made.person,
+        (own, made.person),
+        parent,
     );
     if let Some(consent) = consent {
         let consent = Consent {
@@ -322,6 +330,7 @@ struct Made {
     contact: Id,
     note: Id,
     language: Id,
+    other_party: Id,
 }
 
 impl Made {
@@ -336,6 +345,7 @@ impl Made {
             contact: entropy.id("contact item"),
             note: entropy.id("note item"),
             language: entropy.id("language item"),
+            other_party: entropy.id("other party item"),
         }
     }
 }
@@ -417,6 +427,10 @@ fn payload(offer: &Offer, texts: &Texts<'_>, made: &Made) -> Payload {
             Zeroizing::new(language.clone().into_bytes()),
         );
     }
+    if let Some(told) = &offer.other_party {
+        let plain = Zeroizing::new(told.to_bytes());
+        payload.add(DataClass::Perp, made.other_party, plain);
+    }
     payload
 }
 
@@ -463,14 +477,15 @@ fn standing(receiver: &Organisation, service: &Service, offer: &Offer, now: When
         })
 }
 
-/// Makes the organisation's own record of the person, unless it has one, and its tokens.
+/// Makes the organisation's own record of the person, unless it has one, and its tokens. Of a child:
+/// under the parent whose referral it is.
 pub fn write_person(
     ruling: &mut Ruling<'_>,
     known: &Known,
     organisation: &OrgId,
     tokens: &[TaggedToken],
-    own: Option<PersonId>,
-    new: PersonId,
+    (own, new): (Option<PersonId>, PersonId),
+    parent: Option<&Beside>,
 ) {
     let person = own.unwrap_or(new);
     let before = known
@@ -502,6 +517,10 @@ pub fn write_person(
             organisation: organisation.clone(),
             tokens: all,
             created_at,
+            parent: match before {
+                Some(record) => record.parent.clone(),
+                None => parent.cloned(),
+            },
         };
         ruling.fact(
             Aggregate::Person(person),

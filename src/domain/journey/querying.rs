@@ -137,6 +137,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
             person,
             organisation: attempt.organisation(),
             tokens: &[],
+            parent: None,
             asks: ask.relationship == Relationship::AcceptedFromAnother,
             holds: false,
         };

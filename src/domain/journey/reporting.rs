@@ -63,7 +63,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, asked: &Asked<'_>) -> Result<A
     if !asked.terms.identity_checked {
         return Err(Stop::Nothing("identity-not-checked"));
     }
-    let held = Held::about(known, &viewer, asked.tokens);
+    let held = Held::about(known, &viewer, asked.tokens, |_| true);
     let about: Vec<&ListedEntry> = asked
         .listed
         .iter()

@@ -15,15 +15,17 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
     AccessRefusal, AccessState, AccessStep, DataClass, IdentityProof, MoreTimeReason, PauseReason,
+    Requester,
 };
 use crate::domain::decision::{Aggregate, Decision, List, Listed, PartRef, Write};
 use crate::domain::firewall::hold::{Unread, read};
 use crate::domain::firewall::{Screening, Stage, Supplied, Text, screen};
 use crate::domain::id::{Id, OrgId, PersonId, SubjectAccessId};
 use crate::domain::known::Known;
+use crate::domain::other_party::{Asking, may_be_asking};
 use crate::domain::person::{FieldError, TaggedToken, keys_of};
 use crate::domain::policy::Ask;
-use crate::domain::record::{Record, singleton};
+use crate::domain::record::{PersonRecord, Record, singleton};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
@@ -48,6 +50,8 @@ pub const EXPLANATION_CHARS_MAX: usize = 1_000;
 pub struct Taking {
     pub tokens: Vec<TaggedToken>,
     pub intake: Intake,
+    /// Who asks for her, if a parent or a deputy does.
+    pub asking: Option<Asking>,
     /// When she asked; earlier than now if she asked on paper.
     pub received_at: When,
 }
@@ -78,6 +82,18 @@ fn decide_take(ruling: &mut Ruling<'_>, known: &Known, taking: &Taking) -> Resul
             message: "give the time at which she asked: within the last 90 days",
         });
     }
+    match (taking.intake.requester, &taking.asking) {
+        (Requester::ParentGuardian | Requester::Deputy, None) => wrong.push(FieldError {
+            field: "requester_identity",
+            message: "say who asks for her, as you saw it proved",
+        }),
+        (Requester::Herself, Some(_)) => wrong.push(FieldError {
+            field: "requester_identity",
+            message: "who asks for herself is named once; leave it out",
+        }),
+        (Requester::Herself | Requester::Solicitor, None)
+        | (Requester::ParentGuardian | Requester::Deputy | Requester::Solicitor, Some(_)) => {}
+    }
     // "In hand" must never be said of what could find nobody. It tells of what was asked, not of her.
     if keys_of(&taking.tokens).next().is_none() {
         wrong.push(FieldError {
@@ -100,6 +116,7 @@ fn decide_take(ruling: &mut Ruling<'_>, known: &Known, taking: &Taking) -> Resul
         taker: attempt.user.as_str().to_owned(),
         tokens: taking.tokens.clone(),
         intake: taking.intake.clone(),
+        asking: taking.asking.clone(),
         clock: AccessClock {
             received_at: taking.received_at,
             proved_at: None,
@@ -338,7 +355,7 @@ fn may(ruling: &mut Ruling<'_>, known: &Known) -> Result<Ask, Stop> {
 fn ask_holders(ruling: &mut Ruling<'_>, known: &Known, request: &mut SubjectAccess) {
     let now = ruling.attempt().when;
     request.asked_at = Some(now);
-    if !request.intake.may_be_given() {
+    if !may_be_given(known, request) {
         ruling.note("nothing-may-be-given");
         return;
     }
@@ -348,7 +365,7 @@ fn ask_holders(ruling: &mut Ruling<'_>, known: &Known, request: &mut SubjectAcce
         let Some(record) = found.and_then(|found| found.record.as_ref()) else {
             continue;
         };
-        if !request.intake.not_asked.contains(&record.organisation) {
+        if is_open_to(request, record) && !request.intake.not_asked.contains(&record.organisation) {
             let of = holders.entry(record.organisation.clone()).or_default();
             of.0.push(person);
             of.1.extend(record.tokens.iter().copied());
@@ -367,6 +384,26 @@ fn ask_holders(ruling: &mut Ruling<'_>, known: &Known, request: &mut SubjectAcce
         ruling.list(List::SubjectAccess(holder.clone()), OPEN, ask.id.id());
         save_ask(ruling, &ask);
         request.asked.push(holder);
+    }
+}
+
+/// Whether anything may be handed out at all: by what was written down of who asks, and by what any
+/// referral of hers says of the other party. Whoever took the request never learns which.
+fn may_be_given(known: &Known, request: &SubjectAccess) -> bool {
+    let asking = request.asking.as_ref();
+    let is_other_party = asking.is_some_and(|who| may_be_asking(known, &request.tokens, who));
+    request.intake.may_be_given() && !is_other_party
+}
+
+/// Whether a record is open to who asks: a parent is given nothing of what was said of the child under
+/// another parent.
+fn is_open_to(request: &SubjectAccess, record: &PersonRecord) -> bool {
+    let of_parent = record.parent.as_ref();
+    match (request.intake.requester, of_parent, &request.asking) {
+        (Requester::ParentGuardian, Some(parent), Some(asking)) => parent.may_be(&asking.parent),
+        (Requester::ParentGuardian, Some(_), None) => false,
+        (Requester::ParentGuardian, None, _)
+        | (Requester::Herself | Requester::Solicitor | Requester::Deputy, _, _) => true,
     }
 }
 

@@ -21,8 +21,7 @@ use crate::domain::codes::{
 };
 use crate::domain::consent::{Consent, Flow, Opens, Recipients};
 use crate::domain::decision::{Aggregate, Counter, Decision, List, Write};
-use crate::domain::firewall::hold::read;
-use crate::domain::firewall::{Screened, screen};
+use crate::domain::firewall::{Screened, hold, screen};
 use crate::domain::id::{ConsentId, Id, PersonId, ReferralId, ServiceId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{Organisation, Service};
@@ -110,7 +109,7 @@ fn decide(
     about_caller(ruling, &ask)?;
     check(moving, attempt.when)?;
     let candidates = candidates(known, attempt, moving)?;
-    let contact = read(ruling.rules(), attempt, &moving.contact);
+    let contact = hold::read(ruling.rules(), attempt, &moving.contact);
     let contact = contact.map_err(Refusal::ImmigrationContentFound)?;
 
     let found = known.referrals.get(&id).filter(|referral| {
@@ -208,6 +207,9 @@ fn decide(
         contact_mark: ruling.rules().contact_mark(Some(&moving.contact)),
         contact_stopped: false,
         carried_item: (!carried.is_empty()).then_some(made.carried),
+        other_party: origin.other_party.clone(),
+        other_party_item: None,
+        parent: origin.parent.clone(),
         handover: None,
         route: Some(Route {
             origin: origin.id,

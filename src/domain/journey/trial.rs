@@ -22,9 +22,11 @@ use crate::domain::known::Known;
 use crate::domain::notice::{BUILT_IN_NOTICES, Notices};
 use crate::domain::opening::{Decided, Why};
 use crate::domain::organisation::*;
+use crate::domain::other_party::OTHER_PARTY_FIELDS;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::domain::person::{
-    RawFields, RawIdentifier, RawSafeContact, SafeContact, TaggedToken, TokenKeys, resolve,
+    Beside, Lane, RawBeside, RawFields, RawIdentifier, RawSafeContact, SafeContact, TaggedToken,
+    TokenKeys, resolve,
 };
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::{Operational, UrgencyCode};
@@ -171,6 +173,18 @@ pub fn identity(names: Names<'_>) -> RawIdentifier {
     fields.postcode = postcode;
     fields.phone = phone.into_iter().collect();
     RawIdentifier::new(fields)
+}
+
+/// Somebody beside her, in each of `lanes`.
+pub fn beside(lanes: &[Lane], given: &str, family: &str, birth: &str) -> Vec<Beside> {
+    let mut raw = RawBeside::default();
+    raw.given_name = Some(given.to_owned());
+    raw.family_name = Some(family.to_owned());
+    raw.birth_date = Some(birth.to_owned());
+    let rules = Rules::for_tests();
+    let today = rules.clock.date(start()).unwrap();
+    let made = raw.resolve(lanes, &OTHER_PARTY_FIELDS, &rules.tokens, today);
+    made.ok().unwrap()
 }
 
 pub fn tokens(names: Names<'_>) -> Vec<TaggedToken> {
@@ -540,6 +554,8 @@ impl Town {
             person,
             identity,
             safe_contact: SafeContact::parse(contact, self.now).ok(),
+            other_party: None,
+            beside: offering::Besides::default(),
             note: None,
             asides: Vec::new(),
             language: None,
@@ -554,9 +570,14 @@ impl Town {
     /// `from` refers her to a service with her consent; its alias at the receiving side.
     pub fn refer(&mut self, from: &str, to: &str, names: Names<'_>, direction: Direction) -> Id {
         let offer = self.offer(to, names, direction);
+        self.send(from, to, &offer)
+    }
+
+    /// `from` makes an offer; its alias at the receiving side.
+    pub fn send(&mut self, from: &str, to: &str, offer: &Offer) -> Id {
         let done = self.run(
             attempt(from, Action::OfferReferral),
-            |rules, attempt, known, keys| offering::offer(rules, attempt, known, keys, &offer),
+            |rules, attempt, known, keys| offering::offer(rules, attempt, known, keys, offer),
         );
         assert!(
             matches!(done.answer, Answer::Offered(_)),

@@ -170,7 +170,7 @@ pub fn stop_sharing(
     // The service that took it keeps a record of her, so that what it stops can be its task.
     let own = known.own_record(&tombstone.taken_by, tokens);
     let new = PersonId(ruling.attempt().entropy.id("person"));
-    write_person(ruling, known, &tombstone.taken_by, tokens, own, new);
+    write_person(ruling, known, &tombstone.taken_by, tokens, (own, new), None);
     let linked = reached(known, own, tokens);
     for person in &linked {
         let mut with_record = tombstone.clone();

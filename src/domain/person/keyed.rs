@@ -6,7 +6,7 @@ use super::birth::BirthDate;
 use super::identity::Identity;
 use super::name::Known;
 use super::police::PncId;
-use super::token::{TaggedToken, Token, TokenKeys, TokenKind};
+use super::token::{Lane, TaggedToken, Token, TokenKeys, TokenKind};
 use super::{address, sound, variants};
 
 /// Shortest given name that counts: an initial would make twins equal.
@@ -45,6 +45,11 @@ impl Person {
     }
 
     pub(super) fn of(identity: &Identity, keys: &TokenKeys) -> Self {
+        Self::in_lane(Lane::Hers, identity, keys)
+    }
+
+    /// The same of somebody else than her: [`super::beside`] alone keeps these.
+    pub(super) fn in_lane(lane: Lane, identity: &Identity, keys: &TokenKeys) -> Self {
         let Identity { who, whereabouts } = identity;
         let given = who.given_name().and_then(|name| name.folded().known());
         let given = given.filter(|name| name.whole().len() >= GIVEN_LETTERS_MIN);
@@ -53,6 +58,7 @@ impl Person {
         let full = birth.filter(|date| !date.year_only());
 
         let mut making = Making {
+            lane,
             keys,
             tokens: Vec::with_capacity(64),
         };
@@ -146,11 +152,15 @@ impl Person {
         }
     }
 
-    /// The same person with a police number, which no record of a victim may hold: for the lane of
-    /// the other party, and for measuring.
-    pub fn with_police_number(mut self, number: &PncId, keys: &TokenKeys) -> Self {
+    /// The same person with a police number, for measuring: no record of a victim may hold one.
+    pub fn with_police_number(self, number: &PncId, keys: &TokenKeys) -> Self {
+        self.numbered(Lane::Hers, number, keys)
+    }
+
+    /// With a police number in a lane.
+    pub(super) fn numbered(mut self, lane: Lane, number: &PncId, keys: &TokenKeys) -> Self {
         self.tokens
-            .push(keys.token(TokenKind::Pnc, &[number.as_str()]));
+            .push(keys.token(lane, TokenKind::Pnc, &[number.as_str()]));
         self.tokens.sort_unstable();
         self.tokens.dedup();
         self
@@ -186,13 +196,14 @@ const FAMILY: NameKinds = NameKinds {
 };
 
 struct Making<'k> {
+    lane: Lane,
     keys: &'k TokenKeys,
     tokens: Vec<TaggedToken>,
 }
 
 impl Making<'_> {
     fn add(&mut self, kind: TokenKind, parts: &[&str]) {
-        self.tokens.push(self.keys.token(kind, parts));
+        self.tokens.push(self.keys.token(self.lane, kind, parts));
     }
 
     fn name(&mut self, name: &Known, kinds: &NameKinds) {

@@ -6,6 +6,7 @@
 //! error carries one.
 
 mod address;
+pub mod beside;
 pub mod birth;
 pub mod cluster;
 pub mod codec;
@@ -31,6 +32,7 @@ mod vectors;
 
 use jiff::civil::Date;
 
+pub use beside::{Beside, FieldNames, RawBeside};
 pub use birth::{BirthDate, Sex};
 pub use cluster::settle;
 pub use contact::{Email, Phone};
@@ -45,7 +47,7 @@ pub use police::{CrimeRef, PncId, looks_like_pnc};
 pub use postcode::Postcode;
 pub use reason::Reason;
 pub use safe_contact::{ContactMode, RawSafeContact, SafeContact};
-pub use token::{NORMALISER_VERSION, TaggedToken, Token, TokenKeys, TokenKind, keys_of};
+pub use token::{Lane, NORMALISER_VERSION, TaggedToken, Token, TokenKeys, TokenKind, keys_of};
 
 /// Parses what the partner sent and makes the keyed tokens of it.
 ///

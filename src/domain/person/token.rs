@@ -299,13 +299,42 @@ pub fn keys_of(tokens: &[TaggedToken]) -> impl Iterator<Item = Token> {
         .map(|tagged| tagged.token)
 }
 
-/// One HMAC key for each kind of token.
+/// Whose tokens they are. Each lane has keys of its own, so that no token of one ever equals a token
+/// of another, whatever both are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Lane {
+    /// Of those for whom all of this is.
+    Hers = 1,
+    /// Of whom they are to be kept safe from ([`super::beside`]).
+    OtherParty = 2,
+    /// Of the parent under whom a child is recorded.
+    Parent = 3,
+}
+
+impl Lane {
+    pub const ALL: [Self; 3] = [Self::Hers, Self::OtherParty, Self::Parent];
+
+    /// The name in key derivation. Never change one: every stored token would be lost.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Hers => "link-token",
+            Self::OtherParty => "other-party-token",
+            Self::Parent => "parent-token",
+        }
+    }
+}
+
+/// One HMAC key for each lane and kind of token.
 ///
-/// `HKDF-SHA256(link_key, info = "firedoor/link-token/v2/<kind>")`, 64 bytes: the block size of
+/// `HKDF-SHA256(link_key, info = "firedoor/<lane>/v2/<kind>")`, 64 bytes: the block size of
 /// SHA-256, so that HMAC takes it as it is. Kept as begun HMACs, which wipe themselves (the
 /// `zeroize` feature of `hmac` and `sha2`), so that a token costs two blocks of SHA-256.
 pub struct TokenKeys {
     kinds: Vec<Hmac<Sha256>>,
+    other_party: Vec<Hmac<Sha256>>,
+    parent: Vec<Hmac<Sha256>>,
     household: Hmac<Sha256>,
 }
 
@@ -313,10 +342,12 @@ impl TokenKeys {
     pub fn derive(link_key: &[u8; 32]) -> Self {
         let root = Hkdf::<Sha256>::new(None, link_key);
         let version = NORMALISER_VERSION.to_string();
-        let labelled = |label: &str| {
+        let labelled = |lane: Lane, label: &str| {
             let mut out = Zeroizing::new([0; 64]);
             let info = [
-                b"firedoor/link-token/v",
+                b"firedoor/",
+                lane.label().as_bytes(),
+                b"/v",
                 version.as_bytes(),
                 b"/",
                 label.as_bytes(),
@@ -326,15 +357,23 @@ impl TokenKeys {
             assert!(filled, "HKDF gives 64 bytes");
             Hmac::new((&*out).into())
         };
+        let of = |lane| TokenKind::ALL.map(|kind| labelled(lane, kind.label()));
         Self {
-            kinds: TokenKind::ALL.map(|kind| labelled(kind.label())).into(),
-            household: labelled("household"),
+            kinds: of(Lane::Hers).into(),
+            other_party: of(Lane::OtherParty).into(),
+            parent: of(Lane::Parent).into(),
+            household: labelled(Lane::Hers, "household"),
         }
     }
 
     /// Each part is preceded by its length, so that no two lists of parts look alike.
-    pub(super) fn token(&self, kind: TokenKind, parts: &[&str]) -> TaggedToken {
-        let mut begun = TokenKind::ALL.iter().zip(&self.kinds);
+    pub(super) fn token(&self, lane: Lane, kind: TokenKind, parts: &[&str]) -> TaggedToken {
+        let kinds = match lane {
+            Lane::Hers => &self.kinds,
+            Lane::OtherParty => &self.other_party,
+            Lane::Parent => &self.parent,
+        };
+        let mut begun = TokenKind::ALL.iter().zip(kinds);
         let begun = begun.find(|(known, _)| **known == kind);
         // Every kind is among them: a test sees to it that no two kinds share a key.
         let begun = begun.map_or(&self.household, |(_, begun)| begun);
@@ -371,19 +410,25 @@ mod tests {
     }
 
     #[test]
-    fn another_key_or_kind_gives_another_token() {
+    fn another_key_lane_or_kind_gives_another_token() {
         let other = TokenKeys::derive(&[8; 32]);
         let mut seen = std::collections::BTreeSet::new();
-        for kind in TokenKind::ALL {
-            assert!(seen.insert(keys().token(kind, &["x"]).token), "{kind:?}");
-            assert!(seen.insert(other.token(kind, &["x"]).token), "{kind:?}");
+        for lane in Lane::ALL {
+            for kind in TokenKind::ALL {
+                let token = |keys: TokenKeys| keys.token(lane, kind, &["x"]).token;
+                assert!(seen.insert(token(keys())), "{lane:?} {kind:?}");
+                assert!(
+                    seen.insert(other.token(lane, kind, &["x"]).token),
+                    "{lane:?} {kind:?}"
+                );
+            }
         }
         assert!(seen.insert(keys().household(&["x"])));
     }
 
     #[test]
     fn where_a_part_ends_changes_a_token() {
-        let token = |parts: &[&str]| keys().token(TokenKind::NameBirth, parts).token;
+        let token = |parts: &[&str]| keys().token(Lane::Hers, TokenKind::NameBirth, parts).token;
         assert_ne!(token(&["ann", "abell"]), token(&["anna", "bell"]));
         assert_ne!(token(&["ann"]), token(&["ann", ""]));
     }
@@ -431,7 +476,7 @@ mod tests {
 
     #[test]
     fn a_token_prints_nothing_of_itself() {
-        let tagged = keys().token(TokenKind::Nhs, &["x"]);
+        let tagged = keys().token(Lane::Hers, TokenKind::Nhs, &["x"]);
         assert_eq!(
             format!("{tagged:?}"),
             "TaggedToken { kind: Nhs, token: Token(..) }"

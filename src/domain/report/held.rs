@@ -8,6 +8,7 @@ use crate::domain::consent::{Consent, Tombstone};
 use crate::domain::id::OrgId;
 use crate::domain::known::Known;
 use crate::domain::person::{Evidence, TaggedToken, Tier, TokenKind, tier};
+use crate::domain::record::PersonRecord;
 use crate::domain::time::When;
 
 /// What the reader's organisation keeps about her; of the independent reviewer: what any keeps.
@@ -21,8 +22,14 @@ pub struct Held {
 }
 
 impl Held {
-    /// From the records that link to her automatically, as far as `viewer` answers for them.
-    pub fn about(known: &Known, viewer: &Viewer, tokens: &[TaggedToken]) -> Self {
+    /// From the records that link to her automatically, as far as `viewer` answers for them and they
+    /// are open to who asks.
+    pub fn about(
+        known: &Known,
+        viewer: &Viewer,
+        tokens: &[TaggedToken],
+        is_open: impl Fn(&PersonRecord) -> bool,
+    ) -> Self {
         let answers_for = |id: &OrgId| viewer.reach() == Reach::All || *id == viewer.organisation;
         let mut held = Self::default();
         for id in known.certain(None, tokens) {
@@ -31,7 +38,7 @@ impl Held {
             let (Some(person), Some(record)) = (person, record) else {
                 continue;
             };
-            if !answers_for(&record.organisation) {
+            if !answers_for(&record.organisation) || !is_open(record) {
                 continue;
             }
             let keeper = &record.organisation;

@@ -50,6 +50,7 @@ fn request(received: &str) -> SubjectAccess {
         taker: "worker".to_owned(),
         tokens: Vec::new(),
         intake: intake(),
+        asking: None,
         clock: clock(received),
         asked_at: Some(at(received)),
         asked: Vec::new(),

@@ -84,7 +84,8 @@ async fn offer_one(call: Arc<Call>, attempt: Attempt, input: ReferralIn) -> Resu
     let gateway = &call.app.gateway;
     let raw = std::mem::replace(&mut draft.identity, empty_identifier());
     let resolved = gateway.resolve(raw, attempt.when)?;
-    let offer = Offer::of(draft, resolved, attempt.when)?;
+    let beside = gateway.beside(&mut draft, attempt.when)?;
+    let offer = Offer::of(draft, resolved, beside, attempt.when)?;
     Ok(gateway.offer(attempt, offer).await?)
 }
 

@@ -447,6 +447,8 @@ pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
             ("safe_contact", Some(value))
         } else if name == referral.carried_item {
             ("carried", Some(transfers::carried_json(item)))
+        } else if name == referral.other_party_item {
+            ("other_party", transfers::other_party_json(&item.plain))
         } else if name == referral.note_item {
             (
                 "note",

@@ -31,14 +31,17 @@ const PAGE_MAX: u16 = 50;
 pub async fn take(State(app): State<Arc<App>>, request: Request) -> Response {
     let route = Route::create(Action::TakeSubjectAccess);
     handle(app, request, route, async |call| {
-        let input: SubjectAccessIn = call.json()?;
+        let mut input: SubjectAccessIn = call.json()?;
+        let who = input.asking();
         let attempt = call.attempt()?;
         let gateway = &call.app.gateway;
         let (identity, intake, received_at) = input.parse(attempt.when)?;
         let (person, _) = gateway.resolve(identity.raw(), attempt.when)?;
+        let asking = who.map(|who| gateway.asking(who, attempt.when));
         let taking = Taking {
             tokens: person.tokens().to_vec(),
             intake,
+            asking: asking.transpose()?,
             received_at,
         };
         Ok(render(call, gateway.take_access(attempt, &taking).await?))

@@ -15,6 +15,7 @@ use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::codes::Action;
 use crate::domain::journey::transferring::Move;
 use crate::domain::journey::updating::{NewContact, News};
+use crate::domain::other_party::OtherParty;
 use crate::domain::person::SafeContact;
 use crate::domain::referral::Referral;
 use crate::domain::time::When;
@@ -170,6 +171,17 @@ pub fn contact_value(referral: &Referral, plain: &[u8]) -> Value {
             contact.map_or(Value::Null, |contact| contact_json(&contact))
         }
     }
+}
+
+/// What makes the other party dangerous to her, in codes.
+pub fn other_party_json(plain: &[u8]) -> Option<Value> {
+    let told = OtherParty::parse(plain)?;
+    let risks: Vec<&str> = told.risks.iter().map(|risk| risk.code()).collect();
+    Some(json!({
+        "relation": told.relation.code(),
+        "shares_address": told.shares_address.code(),
+        "risks": risks,
+    }))
 }
 
 /// What a transfer carried: earlier gradings and adjustments.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::text::FreeText;
-use super::{IdentityIn, Wrong};
+use super::{BesideIn, IdentityIn, Wrong};
 use crate::domain::codes::{
     AccessRefusal, AccessStep, Article6, Authority, Capacity, Delivery, EntryAbout, IdentityProof,
     MoreTimeReason, ReplyCode, Requester, Withheld, YesNoUnknown,
@@ -14,6 +14,7 @@ use crate::domain::journey::subject_access::Stepping;
 use crate::domain::journey::subject_access::delivering::Delivering;
 use crate::domain::journey::subject_access::replying::{ENTRIES_MAX, Replying, Said};
 use crate::domain::person::FieldError;
+use crate::domain::person::RawBeside;
 use crate::domain::subject_access::{Intake, NOT_ASKED_MAX, Words};
 use crate::domain::time::When;
 
@@ -28,6 +29,8 @@ pub struct SubjectAccessIn {
     pub capacity: Option<String>,
     /// What you saw of the right of somebody who asks for her.
     pub authority: Option<String>,
+    /// Who asks for her: needed of a parent or a deputy. It is kept as a keyed trace.
+    pub requester_identity: Option<BesideIn>,
     /// Whether who asks for her is the other party: `no`, `yes` or `unknown` (the default). Unless
     /// it is `no`, nothing is handed out.
     pub other_party: Option<String>,
@@ -50,6 +53,11 @@ pub struct SubjectAccessIn {
 }
 
 impl SubjectAccessIn {
+    /// Takes out who asks for her.
+    pub fn asking(&mut self) -> Option<RawBeside> {
+        self.requester_identity.take().map(BesideIn::raw)
+    }
+
     /// Who it is about, what was written down, and when she asked.
     ///
     /// # Errors

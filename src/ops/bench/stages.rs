@@ -20,7 +20,7 @@ use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::firewall::hold::{Unread, Written};
 use crate::domain::firewall::screen;
 use crate::domain::id::{Id, OrgId};
-use crate::domain::journey::offering::{self, Offer};
+use crate::domain::journey::offering::{self, Besides, Offer};
 use crate::domain::journey::{ACCEPTED, caller, recipient};
 use crate::domain::known::Known;
 use crate::domain::peer::Peer;
@@ -333,7 +333,7 @@ impl Bench {
         let raw = std::mem::replace(&mut draft.identity, nobody);
         let resolved = self.app.gateway.resolve(raw, attempt.when);
         let resolved = resolved.map_err(|_| BenchError::Denied)?;
-        Offer::of(draft, resolved, attempt.when).map_err(|_| BenchError::Denied)
+        Offer::of(draft, resolved, Besides::default(), attempt.when).map_err(|_| BenchError::Denied)
     }
 
     /// What `pipeline` reads for the offer of a person whom nobody knows.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::bundle::{ConnectionArgs, totp_code};
 use super::caller::BodyKind;
-use super::input::{document, given, typed};
+use super::input::{OFFER_HELP, document, given, typed};
 use super::reconciling::ReconcileArgs;
 use super::sealed_items::{CollectArgs, SEAL_HELP, SealArgs, Sealing};
 use super::subject_access::AccessCommand;
@@ -25,7 +25,7 @@ pub enum ClientCommand {
     #[command(after_help = "Example: firedoor client codes --json --bundle bundles/met-system")]
     Codes,
     /// Offer a referral
-    #[command(after_help = "Example: firedoor client offer referral.json --bundle bundles/met")]
+    #[command(after_help = OFFER_HELP)]
     Offer {
         file: String,
         /// Say what would happen; store nothing

@@ -11,6 +11,25 @@ use serde_json::Value;
 
 use super::ClientFault;
 
+pub const OFFER_HELP: &str = "\
+Example: firedoor client offer referral.json --bundle bundles/met
+
+FILE is JSON: service, direction, offence_group, identity, safe_contact, consent or legal_basis, and
+more (see /v1/openapi.json). Whom she is to be kept safe from, if you know:
+
+    \"other_party\": { \"given_name\": \"...\", \"family_name\": \"...\", \"birth_date\": \"1988-01-20\",
+                     \"relation\": \"former_partner\", \"shares_address\": \"no\",
+                     \"risks\": [\"knows_where_she_is\"] }   the codes: firedoor client codes
+
+The name and date keep that person away from what is hers; they are told to nobody and not kept, so
+put them into your own record too. The codes are told to the voluntary service that accepts her.
+Police may add pnc_id. Of a child for whom a parent speaks, name that parent:
+
+    \"party_role\": \"child_victim\",
+    \"child_of\": { \"given_name\": \"...\", \"family_name\": \"...\", \"birth_date\": \"...\" }
+
+What another parent says of the child is kept apart.";
+
 /// Larger is taken by no route (1,000 lines of 16 KiB).
 pub const INPUT_BYTES_MAX: u64 = 17 * 1024 * 1024;
 

@@ -19,7 +19,9 @@ FILE is JSON:
     \"delivery\": \"collected_in_person\",     never post it home
     \"not_asked\": [\"met\"] }                 whom she does not want to know of it
 
-For somebody who asks for her: requester, authority, capacity, other_party (see /v1/openapi.json).
+For somebody who asks for her: requester, authority, capacity, other_party, and of a parent or deputy
+requester_identity, by given_name, family_name and birth_date (see /v1/openapi.json). Whoever may be
+the other party is answered as anybody, and given nothing.
 Who holds something is asked at once, and has fourteen days; you see state and days left, the same
 whatever is held.";
 

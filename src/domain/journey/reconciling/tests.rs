@@ -326,6 +326,8 @@ fn decline(town: &mut Town, names: Names<'_>) -> Done {
         person,
         identity,
         safe_contact: SafeContact::parse(contact, town.now).ok(),
+        other_party: None,
+        beside: offering::Besides::default(),
         note: None,
         asides: Vec::new(),
         language: None,

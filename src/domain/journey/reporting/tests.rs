@@ -61,6 +61,7 @@ fn holds(scene: &mut Scene, organisation: &str, number: u8, tokens: &[TaggedToke
             organisation: org(organisation),
             tokens: tokens.to_vec(),
             created_at: start(),
+            parent: None,
         }),
         referrals: vec![PersonReferral {
             referral: ReferralId(Id::from_bytes([number; 16])),

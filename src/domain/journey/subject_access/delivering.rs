@@ -26,7 +26,7 @@ use crate::domain::seal::Keys;
 use crate::domain::subject_access::{AccessAsk, Ended, SubjectAccess};
 
 use super::super::{ACCEPTED, Stop, mark, permit};
-use super::{explain, may, own_request, save, settle, wrong};
+use super::{explain, is_open_to, may, may_be_given, own_request, save, settle, wrong};
 
 /// How it is handed over.
 pub struct Delivering {
@@ -94,7 +94,7 @@ fn decide(
     }
     done.stepped(now, ruling.attempt().user.as_str(), AccessStep::Delivered);
     save(ruling, &done);
-    if !request.intake.may_be_given() {
+    if !may_be_given(known, request) {
         return Err(Stop::Nothing("the-other-party-may-be-asking"));
     }
     let asks = asks(known, request);
@@ -104,6 +104,8 @@ fn decide(
     let about: Vec<&ListedEntry> = looked
         .listed
         .iter()
+        // A parent is not told who did what about the child: another parent may have been there too.
+        .filter(|_| request.intake.requester != Requester::ParentGuardian)
         .filter(|entry| hers(known, &request.tokens, &entry.kinds))
         .collect();
     if asks.is_empty() && about.iter().all(|entry| entry.reading) {
@@ -212,7 +214,7 @@ fn open(
         kind: OrgKind::Reviewer,
         tainted: false,
     };
-    let mut held = Held::about(known, &viewer, tokens);
+    let mut held = Held::about(known, &viewer, tokens, |record| is_open_to(request, record));
     held.keep(|organisation| answered_by.contains(organisation));
     let commission = Commission {
         reading: Reading {

@@ -1,5 +1,6 @@
 //! What a request for what is held about her promises (3.11, P5, P11).
 
+mod asked_for_her;
 mod in_time;
 
 use super::super::trial::*;
@@ -13,7 +14,7 @@ use crate::domain::codes::{
 use crate::domain::id::{TeamId, UserId};
 use crate::domain::organisation::Certificate;
 use crate::domain::peer::{Peer, SpiffeName};
-use crate::domain::person::TokenKind;
+use crate::domain::person::{Lane, TokenKind};
 use crate::domain::subject_access::{Entry, SeenOf, Words};
 
 fn intake() -> Intake {
@@ -45,9 +46,27 @@ fn town() -> Town {
     town
 }
 
+fn who_asks(given: &str, family: &str, birth: &str) -> Asking {
+    let mut made = beside(&[Lane::OtherParty, Lane::Parent], given, family, birth).into_iter();
+    Asking {
+        other_party: made.next().unwrap(),
+        parent: made.next().unwrap(),
+    }
+}
+
+/// A woman who is nobody's other party.
+fn asking(intake: &Intake) -> Option<Asking> {
+    let needed = matches!(
+        intake.requester,
+        Requester::ParentGuardian | Requester::Deputy
+    );
+    needed.then(|| who_asks("Grace", "Adeyemi", "1984-11-30"))
+}
+
 fn taken(town: &mut Town, at: &str, names: Names<'_>, intake: Intake) -> Done {
     let taking = Taking {
         tokens: tokens(names),
+        asking: asking(&intake),
         intake,
         received_at: town.now,
     };

@@ -23,7 +23,7 @@ use crate::domain::counterfoil::Counterfoil;
 use crate::domain::firewall::hold::Unread;
 use crate::domain::id::{ConsentId, Id};
 use crate::domain::journey::answering;
-use crate::domain::journey::offering::Offer;
+use crate::domain::journey::offering::{Besides, Offer};
 use crate::domain::journey::updating::{NewContact, News};
 use crate::domain::organisation::Service;
 use crate::domain::person::{FieldError, RawIdentifier, RawSafeContact, SafeContact};
@@ -105,7 +105,7 @@ async fn offer(
     let wrong = |wrong: Vec<_>| stop(fields(&wrong, Problem::of_field));
     let resolved = gateway.resolve(RawIdentifier::new(identity), attempt.when);
     let resolved = resolved.map_err(wrong)?;
-    let offer = Offer::of(draft, resolved, attempt.when).map_err(wrong)?;
+    let offer = Offer::of(draft, resolved, Besides::default(), attempt.when).map_err(wrong)?;
     let answered = gateway.offer(attempt, offer).await?;
     let made = match &answered.answer {
         Answer::Offered(offered) => {
@@ -433,6 +433,8 @@ fn draft(new: &mut NewReferral, service: &Service, ground: Ground) -> Draft {
         // The identity goes to `resolve` apart from the draft.
         identity: RawIdentifier::new(Default::default()),
         safe_contact: Some(std::mem::take(&mut new.safe_contact)),
+        other_party: None,
+        parent: None,
         note: new
             .note
             .take()

@@ -167,6 +167,7 @@ impl Maker {
             organisation: self.sender.clone(),
             tokens: (0..TOKENS).map(token).collect(),
             created_at: when,
+            parent: None,
         })
     }
 

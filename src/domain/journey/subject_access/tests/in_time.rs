@@ -38,6 +38,7 @@ fn it_is_handed_over_in_person_by_another_than_who_took_it_when_it_is_time() {
     let taking = Taking {
         tokens: tokens(AMINA),
         intake: intake(),
+        asking: None,
         received_at: town.now.plus_days(-29),
     };
     let done = town.run(own, |rules, attempt, known, keys| {
@@ -230,6 +231,7 @@ fn what_could_find_nobody_is_not_said_to_be_in_hand() {
     let taking = Taking {
         tokens: tokens(AMINA),
         intake: intake(),
+        asking: None,
         received_at: town.now.plus_days(1),
     };
     let done = town.run(
