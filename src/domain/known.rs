@@ -74,6 +74,8 @@ pub struct Known {
     pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
     pub sealed_items: BTreeMap<SealedItemId, SealedItem>,
+    /// Items that rest on the word of somebody with a token that was read.
+    pub sealed_of: Vec<SealedItemId>,
     pub accesses: BTreeMap<SubjectAccessId, SubjectAccess>,
     pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
     /// What was decided about pairs of the records that were read.
@@ -162,6 +164,7 @@ impl Known {
             (Aggregate::SealedItem(id), Record::SealedItem(sealed)) => {
                 self.sealed_items.insert(id, sealed);
             }
+            (Aggregate::Token(_), Record::SealedOf(sealed)) => self.sealed_of.push(sealed),
             (Aggregate::SubjectAccess(id), Record::SubjectAccess(request)) => {
                 self.accesses.insert(id, request);
             }
@@ -246,7 +249,7 @@ impl Known {
             | Record::Withdrawal(_)
             | Record::StopUse(_)
             | Record::CardCode(_) => {}
-            Record::SubjectAccess(_) | Record::AccessAsk(_) => {}
+            Record::SubjectAccess(_) | Record::AccessAsk(_) | Record::SealedOf(_) => {}
         }
     }
 

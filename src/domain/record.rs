@@ -10,7 +10,7 @@ use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::consent::{Consent, Tombstone};
 use super::governance::{Approvers, InForce, Proposal};
-use super::id::{Id, LinkId, OrgId, PersonId, ReferralId};
+use super::id::{Id, LinkId, OrgId, PersonId, ReferralId, SealedItemId};
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::TaggedToken;
@@ -101,6 +101,8 @@ pub enum Record {
     Card(Card),
     SubjectAccess(SubjectAccess),
     AccessAsk(AccessAsk),
+    /// On a token of hers: an item that rests on her word.
+    SealedOf(SealedItemId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

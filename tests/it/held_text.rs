@@ -315,7 +315,17 @@ const CLOSED_TOO: [(&str, &[&str]); 19] = [
     // Policies and lists of words, which are about nobody.
     ("PageIn", &["name", "text"]),
     // Sealed by a client for a client.
-    ("SealedItemIn", &["commitment", "sealed", "sealed_to", "to"]),
+    (
+        "SealedItemIn",
+        &[
+            "commitment",
+            "sealed",
+            "sealed_to",
+            "to",
+            "person",
+            "consented_at",
+        ],
+    ),
     (
         "TransferIn",
         &[

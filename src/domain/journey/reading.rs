@@ -27,6 +27,9 @@ use crate::domain::transfer::Route;
 use super::answering::{relationship, save};
 use super::{ACCEPTED, Stop, about_caller, caller, keeping, mark, permit, recipient};
 
+/// Something was sent on a consent older than a withdrawal: a task of the service that took that.
+const MESSAGE_STOPPED: &str = "message_stopped";
+
 /// What is read or said of one referral.
 pub enum Ask<'a> {
     Status,
@@ -337,7 +340,7 @@ fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
         ReferralStatus::Expired.code()
     } else {
         // A withdrawal that this service took stopped a message: it becomes its task.
-        "message_stopped"
+        MESSAGE_STOPPED
     };
     let outward = ruling.aliases().outward(AliasKind::Referral, entry.item);
     Event {
@@ -395,13 +398,25 @@ fn pause_event(ruling: &Ruling<'_>, taken: &Withdrawal) -> Option<(Happened, &'s
     ))
 }
 
-/// What a legal adviser is told of an item that was sealed to it. One that was stopped or became
-/// too old before it was collected never was.
+/// What a legal adviser is told of an item that was sealed to it. One that was stopped, is paused or
+/// became too old before it was collected never was. Who took the withdrawal that stopped it on its
+/// way has it as a task, under a name like that of any message.
 fn item_event(ruling: &Ruling<'_>, entry: &Listed, item: &SealedItem) -> Option<Event> {
     let attempt = ruling.attempt();
     let own = attempt.organisation();
+    if item.stopped_for.as_ref() == Some(own) {
+        let message = ruling.aliases().outward(AliasKind::Referral, entry.item);
+        return Some(Event {
+            at: entry.at,
+            index: entry.index,
+            on: Happened::Referral(message),
+            code: MESSAGE_STOPPED.to_owned(),
+        });
+    }
     let code = match (item.collected_at, item.stopped_at) {
         (Some(_), Some(_)) => "stop_use",
+        (Some(_), None) if item.is_paused(attempt.when) => "stop_use",
+        (Some(_), None) if !item.pauses.is_empty() => "stop_use_ended",
         (Some(_), None) => "item_collected",
         (None, _) if item.waits(attempt.when) => "item_waiting",
         (None, _) => return None,
