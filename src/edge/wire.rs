@@ -197,7 +197,8 @@ pub struct ConsentIn {
     pub language: Option<String>,
     pub interpreter: Option<String>,
     pub other_party_present: String,
-    /// Your own code of the words that were read to her.
+    /// The words that were read to her, by their name in `GET /v1/notices`; an earlier version if she was
+    /// read that.
     pub notice_version: Option<String>,
     /// RFC 3339; now if absent.
     pub given_at: Option<String>,

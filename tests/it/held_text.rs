@@ -390,7 +390,7 @@ fn whole() -> Value {
     });
     let map = body.as_object_mut().unwrap();
     map.extend(more.as_object().unwrap().clone());
-    map["consent"]["notice_version"] = json!("2026-1");
+    map["consent"]["notice_version"] = json!("referral-2026-11");
     map["consent"]["language"] = json!("ur");
     map["safe_contact"]["last_checked_at"] = json!(now().plus_days(-1).rfc3339());
     body

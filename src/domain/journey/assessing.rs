@@ -28,6 +28,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
+use super::consenting::names_a_notice;
 use super::linking::{self, Meeting};
 use super::offering::write_person;
 use super::subject::{Found, Subject};
@@ -107,6 +108,7 @@ fn decide(
     let tool = ruling.rules().instruments.tool(draft.card.instrument);
     let tool = tool.ok_or(Stop::Nothing("no-such-tool"))?;
     check_fields(tool, draft, attempt.when)?;
+    names_a_notice(ruling, &draft.consents)?;
     let mut card = draft.card.clone();
     card.ticks = tool.ticks(&draft.answers.items);
     card.assessor_role = attempt.role;

@@ -4,6 +4,7 @@ mod texts;
 
 use texts::Texts;
 
+use super::consenting::names_a_notice;
 use super::{
     ACCEPTED, ONWARD_RULE_BY_AGREEMENT, REFERRAL_PURPOSE, Stop, caller, keeping, mark, permit,
     recipient, withdrawing,
@@ -141,18 +142,21 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     let caller = caller(known, attempt)?;
     ruling.subject(offer.person.tokens());
     if let OfferGround::Declined {
-        stop_future_offers, ..
+        consent,
+        stop_future_offers,
     } = &offer.ground
     {
         // A record of her refusal: nothing is offered to anyone.
         let mut ask = caller.ask(attempt, caller.as_recipient());
         ask.action = Action::RecordConsent;
         permit(ruling, &ask, ())?;
+        names_a_notice(ruling, [consent])?;
         declined(ruling, offer, *stop_future_offers);
         return Ok(Answer::DeclinedByVictim);
     }
     let (service, receiver) = find_service(known, offer)?;
     check_fields(offer, attempt.when)?;
+    names_a_notice(ruling, consent_of(offer))?;
     let consent = consent_of(offer).map(|consent| addressed(consent, attempt, receiver));
     let consent = consent.as_ref();
     let families = known.families(&receiver.id);

@@ -26,6 +26,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 
 use super::carding::vouches;
+use super::consenting::names_a_notice;
 use super::linking::{self, Meeting};
 use super::subject::Subject;
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
@@ -111,6 +112,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
     ask.step = Some(query.step.depth());
     about_caller(ruling, &ask)?;
     onward_rule(query.onward_rule_accepted)?;
+    names_a_notice(ruling, &query.consent)?;
     ruling.note(ONWARD_RULE_ACCEPTED);
     let people_a_day = caller.organisation.people_a_day(attempt.when);
     query

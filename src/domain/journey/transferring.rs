@@ -41,6 +41,7 @@ use crate::domain::transfer::{
 };
 
 use super::answering::{erase_parts, relationship, save, unlist};
+use super::consenting::names_a_notice;
 use super::watching::day;
 use super::withdrawing::stopped_by;
 use super::{
@@ -109,6 +110,7 @@ fn decide(
     // What is wrong with the caller and with what it sent comes first, and the same of everybody.
     about_caller(ruling, &ask)?;
     check(moving, attempt.when)?;
+    names_a_notice(ruling, [&moving.consent])?;
     let candidates = candidates(known, attempt, moving)?;
     let contact = read(ruling.rules(), attempt, &moving.contact);
     let contact = contact.map_err(Refusal::ImmigrationContentFound)?;

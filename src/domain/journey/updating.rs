@@ -32,6 +32,7 @@ use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
 use super::answering::{erase_parts, relationship, save, unlist};
+use super::consenting::names_a_notice;
 use super::offering::REFERRAL_CLASSES;
 use super::{
     ACCEPTED, Caller, REFERRAL_PURPOSE, Stop, about_caller, caller, keeping, mark, permit,
@@ -93,6 +94,7 @@ fn decide(
     // What is wrong with the caller is said first, and the same for every referral.
     about_caller(ruling, &ask)?;
     check(news)?;
+    names_a_notice(ruling, &news.consent)?;
     let contact = match &news.contact {
         Some(new) => Some(
             read(ruling.rules(), attempt, &new.contact)
