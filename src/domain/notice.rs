@@ -182,7 +182,13 @@ mod tests {
             assert_eq!(notices.is_read_before(&notice.name()), before);
         }
         assert!(notices.is_read_before("referral-2026-11"));
-        for never in ["referral", "referral-2026-12", "2026-11", "", "stopped-2026-11"] {
+        for never in [
+            "referral",
+            "referral-2026-12",
+            "2026-11",
+            "",
+            "stopped-2026-11",
+        ] {
             assert!(!notices.is_read_before(never), "{never}");
         }
         let file = one("referral", "2026-10", "ended = true\n");

@@ -28,7 +28,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
-use super::consenting::names_a_notice;
+use super::consenting::{keep_consent, names_a_notice};
 use super::linking::{self, Meeting};
 use super::offering::write_person;
 use super::subject::{Found, Subject};
@@ -310,11 +310,7 @@ fn share_consents(ruling: &mut Ruling<'_>, person: PersonId, stated: &[Consent])
             ..stated.clone()
         };
         ruling.consent(id.id());
-        ruling.fact(
-            Aggregate::Person(person),
-            id.id(),
-            &Record::Consent(consent.clone()),
-        );
+        keep_consent(ruling, person, &consent);
         recorded.push(consent);
     }
     let ids = recorded.iter().map(|consent| consent.id).collect();

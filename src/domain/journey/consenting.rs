@@ -84,14 +84,6 @@ fn decide(
         ..consent.clone()
     };
     ruling.consent(id.id());
-    if let Some(at) = consent.review_at {
-        let at = u64::try_from(at.millis()).unwrap_or(0);
-        ruling.list(
-            List::Reviews(attempt.organisation().clone()),
-            at,
-            person.id(),
-        );
-    }
     if consent.decision == ConsentDecision::Deny {
         ruling.took(Word::Refused {
             person,
@@ -99,17 +91,25 @@ fn decide(
             at: attempt.when,
         });
     }
-    ruling.fact(
-        Aggregate::Person(person),
-        id.id(),
-        &Record::Consent(consent),
-    );
+    keep_consent(ruling, person, &consent);
     let outward = ruling.aliases().outward(AliasKind::Consent, id.id());
     ruling.made(outward);
     ruling.object(Some(outward), Some(id.id()));
     Ok(Answer::Consented {
         consent: ConsentId(outward),
     })
+}
+
+/// Keeps a consent on the record of whoever took it, wherever it was said, and brings it up when it is
+/// to be gone through with her again.
+pub fn keep_consent(ruling: &mut Ruling<'_>, person: PersonId, consent: &Consent) {
+    if let Some(at) = consent.review_at {
+        let own = List::Reviews(ruling.attempt().organisation().clone());
+        let at = u64::try_from(at.millis()).unwrap_or(0);
+        ruling.list(own, at, person.id());
+    }
+    let of = Aggregate::Person(person);
+    ruling.fact(of, consent.id.id(), &Record::Consent(consent.clone()));
 }
 
 /// A consent that is to be gone through with her again, as its own organisation sees it.

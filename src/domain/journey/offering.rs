@@ -4,7 +4,7 @@ mod texts;
 
 use texts::Texts;
 
-use super::consenting::names_a_notice;
+use super::consenting::{keep_consent, names_a_notice};
 use super::{
     ACCEPTED, ONWARD_RULE_BY_AGREEMENT, REFERRAL_PURPOSE, Stop, caller, keeping, mark, permit,
     recipient, withdrawing,
@@ -269,11 +269,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
             ..consent.clone()
         };
         ruling.consent(made.consent.id());
-        ruling.fact(
-            Aggregate::Person(referral.sender_person),
-            made.consent.id(),
-            &Record::Consent(consent),
-        );
+        keep_consent(ruling, referral.sender_person, &consent);
     }
     write_links(ruling, &referral, offer);
     if offer.note.is_some() && !note_passes {

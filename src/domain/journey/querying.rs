@@ -26,7 +26,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 
 use super::carding::vouches;
-use super::consenting::names_a_notice;
+use super::consenting::{keep_consent, names_a_notice};
 use super::linking::{self, Meeting};
 use super::subject::Subject;
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
@@ -295,8 +295,7 @@ fn query_consent(ruling: &mut Ruling<'_>, person: PersonId, stated: &Consent) ->
         opens: Opens::Query,
         ..stated.clone()
     };
-    let record = Record::Consent(consent.clone());
-    ruling.fact(Aggregate::Person(person), id.id(), &record);
+    keep_consent(ruling, person, &consent);
     consent
 }
 

@@ -41,7 +41,7 @@ use crate::domain::transfer::{
 };
 
 use super::answering::{erase_parts, relationship, save, unlist};
-use super::consenting::names_a_notice;
+use super::consenting::{keep_consent, names_a_notice};
 use super::watching::day;
 use super::withdrawing::stopped_by;
 use super::{
@@ -223,11 +223,7 @@ fn decide(
         id: consent_id,
         ..consent
     };
-    ruling.fact(
-        Aggregate::Person(person),
-        consent_id.id(),
-        &Record::Consent(given.clone()),
-    );
+    keep_consent(ruling, person, &given);
     replace_earlier(ruling, known, origin);
     hand_over(ruling, known, origin, moving, onward.id);
     offer(ruling, known, onward, to, &given, &screened);
