@@ -125,7 +125,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
         known,
         query.card_code,
         asker.relationship,
-        &asker.tokens,
+        (asker.person, &asker.tokens),
     ));
     let mut consents = asker.consents.clone();
     let inline = asker.person.zip(query.consent.as_ref());
