@@ -146,6 +146,7 @@ fn decide(
         recorded_by: attempt.user.as_str().to_owned(),
         recorded_at: attempt.when,
         valid_until: valid_until(tool, draft),
+        grade: card.grade,
         consents,
         card_item: made.card,
         answers_item: made.answers,

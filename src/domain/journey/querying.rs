@@ -31,12 +31,14 @@ use super::linking::{self, Meeting};
 use super::subject::Subject;
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
 
+mod choosing;
 pub mod relying;
 mod sources;
 
+use choosing::{LOOKED_AT_MAX, chosen};
 use sources::{Asker, Source};
 
-/// Assessments shown in one answer, the newest first.
+/// Assessments shown in one answer.
 pub const SHOWN_MAX: usize = 20;
 
 /// How far a question goes.
@@ -207,31 +209,37 @@ fn told<'s, 'k>(
     sources: &'s [Source<'k>],
     step: Step,
 ) -> Result<Found<'s, 'k>, Option<&'static str>> {
-    let mut told = Vec::new();
-    let mut screened = Vec::new();
+    let mut may_be_told = Vec::new();
     let mut held_back = None;
-    for source in sources {
+    for (place, source) in sources.iter().enumerate() {
         let may_see = !asker.came_from(known, &source.assessment.source);
         if source.is_sure && may_see {
             ruling.concerns(&source.assessment.source);
         }
-        if told.len() == SHOWN_MAX {
+        if place >= LOOKED_AT_MAX {
             continue;
         }
         match release(ruling, known, ask, source, step) {
-            Ok(release) => {
-                if may_see {
-                    ruling.concerns(&source.assessment.source);
-                }
-                source.note_consents(ruling);
-                screened.push(release);
-                told.push(source);
-            }
+            Ok(release) => may_be_told.push((source, release)),
             Err(why) => {
                 ruling.note(why);
                 held_back = held_back.or(Some(why));
             }
         }
+    }
+    let all = may_be_told.iter().map(|(source, _)| source.assessment);
+    let shown = chosen(&all.collect::<Vec<_>>());
+    let (mut told, mut screened) = (Vec::new(), Vec::new());
+    for (place, (source, release)) in may_be_told.into_iter().enumerate() {
+        if !shown.contains(&place) {
+            continue;
+        }
+        if !asker.came_from(known, &source.assessment.source) {
+            ruling.concerns(&source.assessment.source);
+        }
+        source.note_consents(ruling);
+        screened.push(release);
+        told.push(source);
     }
     let release = Screened::joined(screened).ok_or(held_back)?;
     Ok(Found { told, release })
