@@ -15,6 +15,7 @@ use super::person::codec::{self, BadEncoding};
 use super::record::singleton;
 use super::time::When;
 
+pub mod corrected;
 pub mod disagreement;
 
 /// What flows when a prior assessment is shown: what was answered and judged, and who judged it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assessment::Assessment;
+use super::assessment::corrected::Corrected;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::codes::ServiceFamily;
@@ -68,6 +69,8 @@ pub struct Known {
     /// What withdrawals and pauses were taken, for who took them.
     pub taken: BTreeMap<WithdrawalId, Withdrawal>,
     pub stop_uses: BTreeMap<StopUseId, StopUse>,
+    /// Notices that what somebody was shown was corrected.
+    pub corrected: BTreeMap<StopUseId, Corrected>,
     pub card_codes: BTreeMap<Token, CardCode>,
     pub externals: BTreeMap<Token, Vec<ReferralId>>,
     pub referrals: BTreeMap<ReferralId, Referral>,
@@ -204,6 +207,9 @@ impl Known {
             (Aggregate::StopUse(id), Record::StopUse(notice)) => {
                 self.stop_uses.insert(id, notice);
             }
+            (Aggregate::StopUse(id), Record::Corrected(notice)) => {
+                self.corrected.insert(id, notice);
+            }
             (Aggregate::Token(token), Record::CardCode(code)) => {
                 self.card_codes.insert(token, code);
             }
@@ -249,7 +255,10 @@ impl Known {
             | Record::Withdrawal(_)
             | Record::StopUse(_)
             | Record::CardCode(_) => {}
-            Record::SubjectAccess(_) | Record::AccessAsk(_) | Record::SealedOf(_) => {}
+            Record::SubjectAccess(_)
+            | Record::AccessAsk(_)
+            | Record::SealedOf(_)
+            | Record::Corrected(_) => {}
         }
     }
 

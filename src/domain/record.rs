@@ -6,6 +6,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest, Sha256};
 
 use super::assessment::Assessment;
+use super::assessment::corrected::Corrected;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::consent::{Consent, Tombstone};
@@ -103,6 +104,8 @@ pub enum Record {
     AccessAsk(AccessAsk),
     /// On a token of hers: an item that rests on her word.
     SealedOf(SealedItemId),
+    /// Beside the notices to stop using something.
+    Corrected(Corrected),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

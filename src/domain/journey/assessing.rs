@@ -37,6 +37,7 @@ use super::{Stop, caller, mark, permit};
 pub mod history;
 mod replacing;
 pub mod taking_back;
+mod telling;
 
 /// What an organisation writes to itself: its own words about her, already read by the screen.
 const OWN: Screening = Screening {
@@ -136,6 +137,9 @@ fn decide(
     let mut consents = share_consents(ruling, person, &draft.consents);
     let replaces = old.map(|(old, why)| {
         consents.extend(replacing::carried_over(old, why));
+        if why.how == ReplaceHow::Correction {
+            telling::tell_shown(ruling, known, old);
+        }
         replacing::end(ruling, old, AssessmentId(made.assessment), why)
     });
     let assessment = Assessment {

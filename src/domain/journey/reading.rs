@@ -3,6 +3,7 @@
 
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Event, Happened, Seen, SeenNotice, SeenPause};
+use crate::domain::assessment::corrected::Corrected;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
     Action, DataClass, ReferralStatus, SenderStatus, UpdateCode, WrongHold,
@@ -351,14 +352,17 @@ fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
     }
 }
 
-/// That an organisation is to stop using what it was shown, or is to settle a pause that it took.
+/// That an organisation is to stop using what it was shown or to ask again, or is to settle a pause
+/// that it took.
 fn her_word(ruling: &Ruling<'_>, known: &Known, entry: &Listed) -> Option<Event> {
     let notice = known.stop_uses.get(&StopUseId(entry.item));
     let taken = known.taken.get(&WithdrawalId(entry.item));
-    let (on, code) = match (notice, taken) {
-        (Some(notice), _) => notice_event(ruling, notice)?,
-        (None, Some(taken)) => pause_event(ruling, taken)?,
-        (None, None) => return None,
+    let corrected = known.corrected.get(&StopUseId(entry.item));
+    let (on, code) = match (notice, taken, corrected) {
+        (Some(notice), _, _) => notice_event(ruling, notice)?,
+        (None, Some(taken), _) => pause_event(ruling, taken)?,
+        (None, None, Some(corrected)) => corrected_event(ruling, corrected)?,
+        (None, None, None) => return None,
     };
     Some(Event {
         at: entry.at,
@@ -382,6 +386,17 @@ fn notice_event(ruling: &Ruling<'_>, notice: &StopUse) -> Option<(Happened, &'st
         replied: notice.replied.as_ref().map(|reply| reply.code),
     };
     (notice.holder == *attempt.organisation()).then(|| (Happened::StopUse(seen), state.code()))
+}
+
+/// That what it was shown was corrected or taken back, by its own record of her and the day.
+fn corrected_event(ruling: &Ruling<'_>, notice: &Corrected) -> Option<(Happened, &'static str)> {
+    let own = ruling.attempt().organisation();
+    let aliases = ruling.aliases();
+    let on = Happened::Corrected {
+        person: aliases.outward(AliasKind::Person, notice.person.id()),
+        since: notice.at,
+    };
+    (notice.holder == *own).then_some((on, "shown_record_corrected"))
 }
 
 fn pause_event(ruling: &Ruling<'_>, taken: &Withdrawal) -> Option<(Happened, &'static str)> {
