@@ -133,7 +133,14 @@ fn ready(
         ));
     }
     match request.state(&ruling.rules().clock, attempt.when) {
-        AccessState::Ready | AccessState::Delivered => {}
+        AccessState::Ready | AccessState::Delivered if request.keeps_words(attempt.when) => {}
+        AccessState::Ready | AccessState::Delivered => {
+            return Err(wrong(
+                "id",
+                "what was written for it was erased 90 days after it was handed over: if she asks \
+                 again, take a new request",
+            ));
+        }
         AccessState::Refused => return Err(Stop::Refuse(Refusal::AlreadyAnswered)),
         AccessState::WaitingForIdentity => return Err(Stop::Nothing("identity-not-proved")),
         AccessState::Asked

@@ -299,7 +299,7 @@ fn decide_redact(
 }
 
 /// What is asked of the caller's organisation under this alias, with the request behind it. One that
-/// was refused meanwhile is gone.
+/// was refused meanwhile, or whose words have been erased, is gone.
 fn own_ask<'a>(
     ruling: &mut Ruling<'_>,
     known: &'a Known,
@@ -312,7 +312,10 @@ fn own_ask<'a>(
     let one = one.filter(|one| one.holder == *own);
     let one = one.ok_or(Stop::Nothing("no such request"))?;
     let request = known.accesses.get(&one.request);
-    let request = request.filter(|request| !matches!(request.ended, Some(Ended::Refused(..))));
+    let now = ruling.attempt().when;
+    let request = request.filter(|request| {
+        !matches!(request.ended, Some(Ended::Refused(..))) && request.keeps_words(now)
+    });
     let request = request.ok_or(Stop::Nothing("no such request"))?;
     ruling.looks_up(&one.tokens);
     Ok((one, request))
