@@ -24,6 +24,7 @@ use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::subject_access::{AccessAsk, Ended, SubjectAccess};
+use crate::domain::watch::RuleCode;
 
 use super::super::{ACCEPTED, Stop, mark, permit};
 use super::{explain, may, own_request, save, settle, wrong};
@@ -81,6 +82,9 @@ fn decide(
     let now = ruling.attempt().when;
     let late = request.is_overdue(&ruling.rules().clock, now);
     let mut done = request.clone();
+    if late {
+        ruling.sees(RuleCode::AccessLate);
+    }
     let explained = explain(
         ruling,
         ask.clone(),

@@ -22,6 +22,7 @@ use crate::domain::seal::{Keys, Payload};
 use crate::domain::subject_access::{
     AccessAsk, Ended, Entry, Look, NotYours, Reply, SubjectAccess, WORDS_CHARS_MAX, Words,
 };
+use crate::domain::watch::RuleCode;
 
 use super::super::{ACCEPTED, Stop, caller, mark, permit, recipient};
 use super::{OWN_WORDS, asked, may, own_request, save_ask, seen, wrong};
@@ -157,6 +158,7 @@ fn decide_reply(
     }
     if replying.code == ReplyCode::SheDidNotAsk {
         ruling.note("she-did-not-ask");
+        ruling.sees(RuleCode::AccessNotHers);
         for reviewer in &known.approvers.reviewers {
             ruling.concerns(reviewer);
         }

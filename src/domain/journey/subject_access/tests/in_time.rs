@@ -408,3 +408,31 @@ fn the_words_of_a_request_that_was_refused_go_as_well() {
     night(&mut town);
     assert_eq!(words_left(&town), 0);
 }
+
+#[test]
+fn a_report_that_is_late_comes_before_the_officer_of_who_took_it_by_its_rule() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    town.now = town.now.plus_days(40);
+    let late = Delivering {
+        explanation: because("Two people were ill."),
+        ..delivering()
+    };
+    let by = officer(Action::DeliverSubjectAccess);
+    let done = delivered_by(&mut town, by, alias, &late);
+    assert_eq!(done.answer.told(), "subject-access-report");
+    assert!(done.noted(RuleCode::AccessLate.code()));
+    for (at, told) in [("lantern", true), ("reviewer", false), ("met", false)] {
+        assert_eq!(has_item(&town, at, RuleCode::AccessLate), told, "{at}");
+    }
+}
+
+#[test]
+fn what_is_in_time_is_before_nobody() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    town.now = town.now.plus_days(25);
+    let done = delivered(&mut town, alias);
+    assert!(!done.noted(RuleCode::AccessLate.code()));
+    assert!(!has_item(&town, "lantern", RuleCode::AccessLate));
+}
