@@ -130,6 +130,8 @@ pub enum Read<'a> {
     Signs,
     /// Both organisations of the sealed items read so far.
     SealedParties,
+    /// The sealed items that rest on the word of the people read so far.
+    SealedOfPeople,
     /// A request for what is held about her, or what one is asked for it, by the caller's alias, with
     /// what belongs to it.
     Access(Id),
@@ -528,6 +530,7 @@ impl Gateway {
                 Read::Withdrawals => self.read_withdrawals(&mut known).await?,
                 Read::Signs => self.count_signs(&mut known).await?,
                 Read::SealedParties => self.read_sealed_parties(&mut known).await?,
+                Read::SealedOfPeople => self.read_sealed_of_people(&mut known).await?,
                 Read::Access(alias) => self.read_access(&mut known, attempt, *alias).await?,
                 Read::AskedFor => self.read_asked_for(&mut known).await?,
                 Read::Link(alias) => self.read_link(&mut known, attempt, *alias).await?,
@@ -639,6 +642,7 @@ const fn keys_for(action: Action) -> usize {
         | Action::AcceptReferral
         | Action::Withdraw
         | Action::SettleWithdrawal
+        | Action::SealItem
         | Action::RecordAssessment
         | Action::WithdrawAssessment
         | Action::QueryAssessments

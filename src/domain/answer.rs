@@ -264,6 +264,11 @@ pub enum Happened {
     StopUse(SeenNotice),
     /// A pause that this organisation took.
     Pause(SeenPause),
+    /// What the organisation was shown was corrected or taken back: under its own name for her.
+    Corrected {
+        person: Id,
+        since: When,
+    },
 }
 
 /// A notice as its holder sees it: of its own record, by the day.

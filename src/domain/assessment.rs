@@ -15,6 +15,7 @@ use super::person::codec::{self, BadEncoding};
 use super::record::singleton;
 use super::time::When;
 
+pub mod corrected;
 pub mod disagreement;
 
 /// What flows when a prior assessment is shown: what was answered and judged, and who judged it.
@@ -42,6 +43,8 @@ pub struct Assessment {
     pub recorded_by: String,
     pub recorded_at: When,
     pub valid_until: When,
+    /// As on its card: known without opening it, so that where not all can be shown the highest is.
+    pub grade: Grade,
     /// The consents under which it may be shared.
     pub consents: Vec<ConsentId>,
     /// The part that holds what is told of it before any answer (special category).

@@ -1,5 +1,5 @@
-//! Her card: one code with which she withdraws at any service, and five with each of which one service
-//! may ask one question (`domain.md` 3.0.6).
+//! Her card: one code with which she withdraws at any service, and five with each of which one worker
+//! may ask one question, in its steps (`domain.md` 3.0.6).
 //!
 //! A code says nothing of her and opens no look-up. It is printed once, in the reply that makes the
 //! card; what is kept is a keyed token, so that whoever has the data cannot try codes against it.
@@ -7,13 +7,16 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::id::{Id, OrgId};
+use super::codes::Purpose;
+use super::id::{Id, OrgId, PersonId};
 use super::person::{TaggedToken, Token};
 use super::record::singleton;
 use super::time::When;
 
 /// Codes for questions on one card.
 pub const QUESTIONS: usize = 5;
+/// The steps of one question are asked within so long after the first: while she is there.
+pub const QUESTION_HOURS: i64 = 1;
 /// A card serves for so long.
 pub const CARD_DAYS: i64 = 365;
 /// Wrong codes of one organisation within an hour; after these no code is taken there in that hour.
@@ -72,8 +75,19 @@ impl Code {
 pub enum Serves {
     /// As often as she likes: it only ever narrows.
     Withdrawing,
-    /// One question of one service, once.
+    /// One question of one worker, once, with all its steps.
     Asking,
+}
+
+/// The question that used a code up: any other is another one.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Question {
+    pub organisation: OrgId,
+    /// A user of the organisation.
+    pub user: String,
+    /// The organisation's own record of her.
+    pub person: PersonId,
+    pub purpose: Purpose,
 }
 
 /// One code of a card, on the token that it makes.
@@ -85,13 +99,22 @@ pub struct CardCode {
     /// Whose card it is.
     pub tokens: Vec<TaggedToken>,
     pub until: When,
-    pub used_at: Option<When>,
+    /// For which question it was used, and when first.
+    pub used: Option<(Question, When)>,
 }
 
 impl CardCode {
-    /// In date, not used, and for this.
-    pub fn is_good(&self, serves: Serves, now: When) -> bool {
-        self.serves == serves && now < self.until && self.used_at.is_none()
+    /// In date and for withdrawing, as often as she likes.
+    pub fn lets_withdraw(&self, now: When) -> bool {
+        self.serves == Serves::Withdrawing && now < self.until
+    }
+
+    /// In date, for asking, and not used; or used for this very question within the last
+    /// [`QUESTION_HOURS`].
+    pub fn lets_ask(&self, question: &Question, now: When) -> bool {
+        let same =
+            |(used, at): &(Question, When)| used == question && now < at.plus_hours(QUESTION_HOURS);
+        self.serves == Serves::Asking && now < self.until && self.used.as_ref().is_none_or(same)
     }
 }
 
@@ -136,20 +159,46 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_good_for_its_use_within_its_year_and_until_it_is_used() {
+    fn a_code_is_good_for_its_use_within_its_year_and_then_for_the_one_question_for_an_hour() {
         let end = When::from_millis(0).plus_days(CARD_DAYS);
         let mut code = CardCode {
             serves: Serves::Asking,
             issued_by: OrgId::parse("haven").unwrap(),
             tokens: Vec::new(),
             until: end,
-            used_at: None,
+            used: None,
         };
-        let before = end.plus_hours(-1);
-        assert!(code.is_good(Serves::Asking, before));
-        assert!(!code.is_good(Serves::Withdrawing, before));
-        assert!(!code.is_good(Serves::Asking, end));
-        code.used_at = Some(before);
-        assert!(!code.is_good(Serves::Asking, before));
+        let question = Question {
+            organisation: OrgId::parse("lantern").unwrap(),
+            user: "worker".to_owned(),
+            person: PersonId(Id::ZERO),
+            purpose: Purpose::PriorAssessment,
+        };
+        let before = end.plus_hours(-5);
+        assert!(code.lets_ask(&question, before));
+        assert!(!code.lets_withdraw(before));
+        assert!(!code.lets_ask(&question, end));
+        code.used = Some((question.clone(), before));
+        let last = before.plus_hours(QUESTION_HOURS);
+        assert!(code.lets_ask(&question, before));
+        assert!(!code.lets_ask(&question, last));
+        let other = |change: fn(&mut Question)| {
+            let mut other = question.clone();
+            change(&mut other);
+            other
+        };
+        for other in [
+            other(|one| one.organisation = OrgId::parse("harbour").unwrap()),
+            other(|one| one.user = "colleague".to_owned()),
+            other(|one| one.person = PersonId(Id::from_bytes([1; 16]))),
+            other(|one| one.purpose = Purpose::Support),
+        ] {
+            assert!(!code.lets_ask(&other, before), "{other:?}");
+        }
+        code.serves = Serves::Withdrawing;
+        code.used = None;
+        assert!(code.lets_withdraw(before));
+        assert!(!code.lets_withdraw(end));
+        assert!(!code.lets_ask(&question, before));
     }
 }

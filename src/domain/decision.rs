@@ -193,6 +193,9 @@ pub enum List {
     /// Referrals of a transfer, each at the moment (milliseconds) from which something of it is to
     /// be done.
     TransfersDue,
+    /// Requests for what is held about a person that have ended, each at the moment (milliseconds) from
+    /// which their words are to be erased.
+    AccessDue,
 }
 
 /// Limits that are counted in the commit itself.

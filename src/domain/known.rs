@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assessment::Assessment;
+use super::assessment::corrected::Corrected;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::codes::ServiceFamily;
@@ -68,12 +69,16 @@ pub struct Known {
     /// What withdrawals and pauses were taken, for who took them.
     pub taken: BTreeMap<WithdrawalId, Withdrawal>,
     pub stop_uses: BTreeMap<StopUseId, StopUse>,
+    /// Notices that what somebody was shown was corrected.
+    pub corrected: BTreeMap<StopUseId, Corrected>,
     pub card_codes: BTreeMap<Token, CardCode>,
     pub externals: BTreeMap<Token, Vec<ReferralId>>,
     pub referrals: BTreeMap<ReferralId, Referral>,
     pub holds: BTreeMap<ReferralId, InForce>,
     pub proposals: BTreeMap<ProposalId, Proposal>,
     pub sealed_items: BTreeMap<SealedItemId, SealedItem>,
+    /// Items that rest on the word of somebody with a token that was read.
+    pub sealed_of: Vec<SealedItemId>,
     pub accesses: BTreeMap<SubjectAccessId, SubjectAccess>,
     pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
     /// What was decided about pairs of the records that were read.
@@ -162,6 +167,7 @@ impl Known {
             (Aggregate::SealedItem(id), Record::SealedItem(sealed)) => {
                 self.sealed_items.insert(id, sealed);
             }
+            (Aggregate::Token(_), Record::SealedOf(sealed)) => self.sealed_of.push(sealed),
             (Aggregate::SubjectAccess(id), Record::SubjectAccess(request)) => {
                 self.accesses.insert(id, request);
             }
@@ -200,6 +206,9 @@ impl Known {
             }
             (Aggregate::StopUse(id), Record::StopUse(notice)) => {
                 self.stop_uses.insert(id, notice);
+            }
+            (Aggregate::StopUse(id), Record::Corrected(notice)) => {
+                self.corrected.insert(id, notice);
             }
             (Aggregate::Token(token), Record::CardCode(code)) => {
                 self.card_codes.insert(token, code);
@@ -246,7 +255,10 @@ impl Known {
             | Record::Withdrawal(_)
             | Record::StopUse(_)
             | Record::CardCode(_) => {}
-            Record::SubjectAccess(_) | Record::AccessAsk(_) => {}
+            Record::SubjectAccess(_)
+            | Record::AccessAsk(_)
+            | Record::SealedOf(_)
+            | Record::Corrected(_) => {}
         }
     }
 

@@ -87,6 +87,13 @@ impl Notices {
     pub fn named(&self, name: &str) -> Option<&Notice> {
         self.0.iter().find(|notice| notice.name() == name)
     }
+
+    /// Whether a consent may name it: one that is or was read to her before she decides. One that is no
+    /// longer read counts, because she was read it then.
+    pub fn is_read_before(&self, name: &str) -> bool {
+        self.named(name)
+            .is_some_and(|notice| !notice.purposes.is_empty())
+    }
 }
 
 impl Notice {
@@ -166,6 +173,28 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_consent_names_words_that_are_or_were_read_before_she_decides() {
+        let notices = Notices::parse(BUILT_IN_NOTICES).unwrap();
+        for notice in notices.all() {
+            let before = !notice.purposes.is_empty();
+            assert_eq!(notices.is_read_before(&notice.name()), before);
+        }
+        assert!(notices.is_read_before("referral-2026-11"));
+        for never in [
+            "referral",
+            "referral-2026-12",
+            "2026-11",
+            "",
+            "stopped-2026-11",
+        ] {
+            assert!(!notices.is_read_before(never), "{never}");
+        }
+        let file = one("referral", "2026-10", "ended = true\n");
+        let earlier = Notices::parse(&file).unwrap();
+        assert!(earlier.is_read_before("referral-2026-10"));
+    }
 
     fn one(id: &str, version: &str, more: &str) -> String {
         format!(

@@ -6,11 +6,12 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest, Sha256};
 
 use super::assessment::Assessment;
+use super::assessment::corrected::Corrected;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::consent::{Consent, Tombstone};
 use super::governance::{Approvers, InForce, Proposal};
-use super::id::{Id, LinkId, OrgId, PersonId, ReferralId};
+use super::id::{Id, LinkId, OrgId, PersonId, ReferralId, SealedItemId};
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
 use super::person::{Beside, TaggedToken};
@@ -104,6 +105,10 @@ pub enum Record {
     Card(Card),
     SubjectAccess(SubjectAccess),
     AccessAsk(AccessAsk),
+    /// On a token of hers: an item that rests on her word.
+    SealedOf(SealedItemId),
+    /// Beside the notices to stop using something.
+    Corrected(Corrected),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@
 
 mod held;
 mod listing;
+mod signs;
 
 use sha2::{Digest, Sha256};
 
@@ -30,6 +31,7 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::rules::{Footing, Rules};
 use super::seal::{Keys, OutOfKeys, Payload};
+use super::watch::RuleCode;
 use super::witnessing;
 use listing::{Place, list_entry};
 
@@ -102,6 +104,7 @@ pub struct Ruling<'a> {
     glass_broken: bool,
     wrong_person: bool,
     asked_about: Option<AskedAbout>,
+    signs: Vec<RuleCode>,
     about: Vec<TaggedToken>,
     word: Option<Word>,
     /// Refused as it was sent: nothing that is stored was looked at.
@@ -153,6 +156,7 @@ impl<'a> Ruling<'a> {
             glass_broken: false,
             wrong_person: false,
             asked_about: None,
+            signs: Vec::new(),
             about: Vec::new(),
             word: None,
             unread: false,
@@ -487,9 +491,8 @@ impl<'a> Ruling<'a> {
     }
 
     /// While the gateway itself may not answer (withdrawals are being collected after a restore, no
-    /// witness has seen the log for too long, or no rulebook of use is in force), nothing of what
-    /// was found is told, and nothing
-    /// that would follow from it is written; of every journey, here.
+    /// witness has seen the log for too long, or no rulebook of use is in force), nothing of what was
+    /// found is told, and nothing that would follow from it is written; of every journey, here.
     fn unless_held_back(&mut self, footing: Footing, answer: Answer) -> Answer {
         let action = self.attempt.action;
         let held = restoring::held_back(self.known, action, &answer)

@@ -9,9 +9,11 @@ use std::fmt;
 use borsh::{BorshDeserialize, BorshSerialize};
 use sha2::{Digest, Sha256};
 
-use super::codes::{Custody, OrgKind};
-use super::id::{Id, OrgId, SealedItemId};
+use super::codes::{Custody, DataClass, OrgKind, Purpose};
+use super::consent::Tombstone;
+use super::id::{Id, OrgId, SealedItemId, WithdrawalId};
 use super::organisation::Organisation;
+use super::person::TaggedToken;
 use super::policy::Recipient;
 use super::time::When;
 
@@ -112,7 +114,8 @@ pub fn fingerprint(organisation: &OrgId, public_key: &[u8; 32]) -> Id {
     Id::from_bytes(short)
 }
 
-/// One item as the gateway knows it: who, for whom, until when, and nothing of what.
+/// One item as the gateway knows it: who, for whom, until when, whose word it rests on, and nothing
+/// of what.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct SealedItem {
     pub id: SealedItemId,
@@ -124,9 +127,55 @@ pub struct SealedItem {
     pub part: Id,
     pub collected_at: Option<When>,
     pub stopped_at: Option<When>,
+    /// Whose word it rests on, so that her withdrawal at any service reaches it (3.4). Gone as soon as
+    /// there is nothing left that a withdrawal could stop.
+    pub tokens: Vec<TaggedToken>,
+    /// When she agreed, as its sender's client says; what she agreed to is in the box.
+    pub consented_at: When,
+    /// Pauses that it is or was held back by, each with its end.
+    pub pauses: Vec<(WithdrawalId, When)>,
+    /// It came on a consent older than a withdrawal and was stopped at once: the task of the service
+    /// that took that.
+    pub stopped_for: Option<OrgId>,
+}
+
+/// What a withdrawal must name to reach an item, if it names kinds of information.
+const STOPPED_CLASSES: [DataClass; 2] = [DataClass::Sealed, DataClass::Im];
+/// Or if it names purposes: the one that the gateway is told.
+const PURPOSE: Purpose = Purpose::LegalAdvice;
+
+/// Whether a withdrawal stops what `sender` seals for `recipient` on a consent given at
+/// `consented_at`.
+pub fn is_stopped(
+    tombstone: &Tombstone,
+    (sender, recipient): (&OrgId, &OrgId),
+    consented_at: When,
+) -> bool {
+    let ends = [sender, recipient];
+    tombstone.at >= consented_at && tombstone.stops(&ends, &STOPPED_CLASSES, PURPOSE)
 }
 
 impl SealedItem {
+    /// Whether it is held back by a pause.
+    pub fn is_paused(&self, now: When) -> bool {
+        self.pauses.iter().any(|(_, until)| now < *until)
+    }
+
+    /// Held back by the pause `by` until then.
+    pub fn pause(&mut self, by: WithdrawalId, until: When) {
+        self.pauses.retain(|(one, _)| *one != by);
+        self.pauses.push((by, until));
+    }
+
+    /// The pause `by` was lifted; whether it was one of its own.
+    pub fn lift(&mut self, by: WithdrawalId, now: When) -> bool {
+        let own = self.pauses.iter_mut().find(|(one, _)| *one == by);
+        own.is_some_and(|(_, until)| {
+            *until = (*until).min(now);
+            true
+        })
+    }
+
     /// The moment from which it is collected no more.
     pub fn until(&self) -> When {
         self.sealed_at.plus_days(WAITS_DAYS)
@@ -137,9 +186,12 @@ impl SealedItem {
         self.sealed_at.plus_days(KEPT_DAYS)
     }
 
-    /// Neither collected nor stopped nor too old.
+    /// Neither collected nor stopped nor paused nor too old.
     pub fn waits(&self, now: When) -> bool {
-        self.collected_at.is_none() && self.stopped_at.is_none() && now < self.until()
+        self.collected_at.is_none()
+            && self.stopped_at.is_none()
+            && !self.is_paused(now)
+            && now < self.until()
     }
 }
 

@@ -38,6 +38,9 @@ pub const RECEIVED_DAYS_MAX: i64 = 90;
 pub const NOT_ASKED_MAX: usize = 16;
 /// Steps of one request; then it must end.
 pub const STEPS_MAX: usize = 48;
+/// The words of a request are kept so long after it ended, for a second copy and for a complaint; then
+/// they are erased.
+pub const WORDS_DAYS: i64 = 90;
 /// It comes before the information-governance officer so long before it is due.
 pub const WARNED_DAYS: i64 = 7;
 
@@ -260,6 +263,15 @@ impl SubjectAccess {
     /// Due within [`WARNED_DAYS`], or past it.
     pub fn is_pressing(&self, code: &CodeClock, now: When) -> bool {
         self.is_overdue(code, now.plus_days(WARNED_DAYS))
+    }
+
+    /// Whether its words are still there: they go some time after it ended.
+    pub fn keeps_words(&self, now: When) -> bool {
+        let ended = match self.ended {
+            None => return true,
+            Some(Ended::Delivered(at) | Ended::Refused(at, _)) => at,
+        };
+        now < ended.plus_days(WORDS_DAYS)
     }
 
     pub fn stepped(&mut self, at: When, by: &str, what: AccessStep) {

@@ -83,6 +83,10 @@ rules! {
     AfterTransfer = "read.after_transfer",
     /// What was released was of somebody else than whom it was about.
     WrongPerson = "update.wrong_person",
+    /// She says that it was not she who asked what is held about her.
+    AccessNotHers = "access.not_hers",
+    /// What is held about her was handed over after its day.
+    AccessLate = "access.late",
 }
 
 /// Whose officers are told.

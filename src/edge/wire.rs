@@ -199,12 +199,15 @@ pub struct ConsentIn {
     pub language: Option<String>,
     pub interpreter: Option<String>,
     pub other_party_present: String,
-    /// Your own code of the words that were read to her.
+    /// The words that were read to her, by their name in `GET /v1/notices`; an earlier version if she was
+    /// read that.
     pub notice_version: Option<String>,
     /// RFC 3339; now if absent.
     pub given_at: Option<String>,
     /// RFC 3339; 12 months from when it was given if absent.
     pub until: Option<String>,
+    /// RFC 3339; when you go through it with her again. It comes up in `GET /v1/consents` then.
+    pub review_at: Option<String>,
     /// With `deny`: she asks that future offers be stopped too.
     #[serde(default)]
     pub stop_future_offers: bool,
@@ -430,6 +433,14 @@ impl ConsentIn {
         if until <= given_at {
             wrong.add("consent.until", "this is before it was given");
         }
+        let until = until.min(longest);
+        let review_at = wrong.when("consent.review_at", self.review_at.as_ref());
+        if review_at.is_some_and(|at| at <= given_at || until < at) {
+            wrong.add(
+                "consent.review_at",
+                "give a time after it was given and before it ends",
+            );
+        }
         let consent = Consent {
             id: ConsentId(Id::ZERO),
             recorded_by: attempt_org.clone(),
@@ -471,8 +482,8 @@ impl ConsentIn {
             notice_version: self.notice_version.clone(),
             given_at,
             from: given_at,
-            until: until.min(longest),
-            review_at: None,
+            until,
+            review_at,
             paused: false,
             withdrawn_at: None,
         };

@@ -166,6 +166,7 @@ impl Gateway {
                 Read::Of(&of),
                 Read::Tokens(tokens.unwrap_or_default()),
                 Read::ReferralsOfPeople,
+                Read::SealedOfPeople,
             ],
             |rules, attempt, known, keys| {
                 reconciling::take_again(rules, attempt, known, keys, counterfoil)

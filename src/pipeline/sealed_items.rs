@@ -22,13 +22,14 @@ impl Gateway {
         to: &OrgId,
         handed: Option<&Handed>,
     ) -> Result<Answered, Fault> {
-        self.run(
-            attempt,
-            &[Read::Of(&[Aggregate::Organisation(to.clone())])],
-            |rules, attempt, known, keys| {
-                sealed_items::seal(rules, attempt, known, keys, to, handed)
-            },
-        )
+        let of = [Aggregate::Organisation(to.clone())];
+        let mut reads = vec![Read::Of(&of)];
+        if let Some(handed) = handed {
+            reads.extend([Read::Subject(&handed.subject), Read::Withdrawals]);
+        }
+        self.run(attempt, &reads, |rules, attempt, known, keys| {
+            sealed_items::seal(rules, attempt, known, keys, to, handed)
+        })
         .await
     }
 
@@ -123,6 +124,15 @@ impl Gateway {
             }
         }
         Err(Fault::CannotRecord("the facts kept moving; try again"))
+    }
+
+    /// The items that rest on the word of the people read so far.
+    pub(super) async fn read_sealed_of_people(&self, known: &mut Known) -> Result<(), Fault> {
+        // Also under tokens that only another organisation's record of her carries.
+        self.read_withdrawals(known).await?;
+        let ids = known.sealed_of.iter().copied();
+        let of: Vec<Aggregate> = ids.map(Aggregate::SealedItem).collect();
+        self.read(known, &of).await
     }
 
     /// Both organisations of the items read so far.

@@ -9,15 +9,18 @@ use crate::domain::codes::Withheld;
 use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::id::{Id, SubjectAccessId};
 use crate::domain::journey::subject_access::delivering::{Delivering, Looked, deliver};
+use crate::domain::journey::subject_access::erasing::{self, Due};
 use crate::domain::journey::subject_access::replying::{Replying, redact, reply, show};
 use crate::domain::journey::subject_access::{Stepping, Taking, list, step, take};
 use crate::domain::known::Known;
 use crate::domain::person::TaggedToken;
 use crate::domain::report::Said;
+use crate::domain::seal::Keys;
 use crate::domain::subject_access::{AccessAsk, Words};
-use crate::store::Fault;
+use crate::domain::time::When;
+use crate::store::{Fault, Outcome};
 
-use super::{Answered, Gateway, Read};
+use super::{Answered, Gateway, Read, TRIES_MAX, unsealed};
 
 impl Gateway {
     /// She asks what is held about her.
@@ -138,6 +141,51 @@ impl Gateway {
         let said = said(&answered);
         let text = self.written(commission, &answered, &said).await?;
         Ok((answered, Some(text)))
+    }
+
+    /// Erases the words of requests that ended long enough before `now`; whether there were any.
+    ///
+    /// # Errors
+    /// [`Fault`]. What was committed before stays erased; the rest is found again.
+    pub async fn erase_access_words(&self, now: When) -> Result<bool, Fault> {
+        let (mut any, mut moved) = (false, 0);
+        while moved < TRIES_MAX {
+            let most = erasing::ERASED_AT_ONCE;
+            let mut entries = self.store.list(&List::AccessDue, None, most).await?;
+            entries.retain(|entry| i64::try_from(entry.at).is_ok_and(|at| at <= now.millis()));
+            if entries.is_empty() {
+                return Ok(any);
+            }
+            let mut known = self.members().await?;
+            self.read(&mut known, &items(&entries)).await?;
+            let requests = known.accesses.values();
+            let places: Vec<Aggregate> = requests.flat_map(erasing::places).collect();
+            self.read(&mut known, &places).await?;
+            let Some(rules) = self.rules_for(&known).await? else {
+                moved += 1;
+                continue;
+            };
+            let entropy = self.entropy();
+            let keys = self.store.reserve(erasing::KEYS).await?;
+            let keys = Keys::new(keys, entropy.branch("nonces"));
+            let when = self.time();
+            let due = Due {
+                now,
+                entries: &entries,
+            };
+            let made = erasing::erase_due(&rules, when, &entropy, keys, &known, &due);
+            let Some(decision) = made.map_err(unsealed)? else {
+                return Err(Fault::CannotRecord("nobody is enrolled"));
+            };
+            match self.store.commit(decision).await? {
+                Outcome::Logged(logged) => {
+                    self.logged(when, logged).await?;
+                    any = true;
+                }
+                Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => moved += 1,
+            }
+        }
+        Err(Fault::CannotRecord("the facts kept moving; try again"))
     }
 
     /// Whom a request of the caller's is about, so that her entries can be looked for.

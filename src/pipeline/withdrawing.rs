@@ -83,7 +83,11 @@ impl Gateway {
     ) -> Result<Answered, Fault> {
         self.run(
             attempt,
-            &[Read::Tokens(tokens), Read::ReferralsOfPeople],
+            &[
+                Read::Tokens(tokens),
+                Read::ReferralsOfPeople,
+                Read::SealedOfPeople,
+            ],
             |rules, attempt, known, keys| {
                 let wish = wish.naming(known, services);
                 withdrawing::withdraw(rules, attempt, known, keys, tokens, &wish)
@@ -130,6 +134,7 @@ impl Gateway {
                 Read::Of(&on_token),
                 Read::Tokens(&hers),
                 Read::ReferralsOfPeople,
+                Read::SealedOfPeople,
             ],
             |rules, attempt, known, keys| {
                 let wish = wish.naming(known, services);
@@ -165,7 +170,12 @@ impl Gateway {
         }
         self.run(
             attempt,
-            &[Read::Of(&of), Read::Tokens(&hers), Read::ReferralsOfPeople],
+            &[
+                Read::Of(&of),
+                Read::Tokens(&hers),
+                Read::ReferralsOfPeople,
+                Read::SealedOfPeople,
+            ],
             |rules, attempt, known, keys| {
                 settling::settle(rules, attempt, known, keys, alias, how, asked_safely)
             },

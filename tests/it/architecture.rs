@@ -423,6 +423,27 @@ fn only_the_command_line_prints() {
 }
 
 #[test]
+fn every_consent_is_kept_in_one_place_that_asks_which_words_were_read() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if source.test || !source.in_("domain/journey/") {
+            continue;
+        }
+        let code = source.code();
+        // What was recorded before a restore is handed in again as it was.
+        let here = ["consenting.rs", "reconciling.rs"].map(|name| format!("domain/journey/{name}"));
+        let here = here.contains(&source.path.to_string());
+        if code.contains("&Record::Consent(") && !here {
+            wrong.push(format!("{}: keep_consent writes it", source.path));
+        }
+        if code.contains("keep_consent(") && !code.contains("names_a_notice(") {
+            wrong.push(format!("{}: names_a_notice is not asked", source.path));
+        }
+    }
+    check(&wrong);
+}
+
+#[test]
 fn long_files_only_shrink() {
     let mut wrong = Vec::new();
     for source in sources() {

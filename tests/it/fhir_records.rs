@@ -136,6 +136,16 @@ async fn her_consent_is_recorded_read_again_and_ended_in_fhir() {
             "Consent.extension",
             extension("nationality", "valueCode", "x"),
         ),
+        (
+            "/extension/0",
+            "Consent.extension(notice-version)",
+            extension("notice-version", "valueString", "referral-1999-01"),
+        ),
+        (
+            "/extension/0",
+            "Consent.extension(review-at)",
+            extension("review-at", "valueDateTime", "2020-01-01T10:00:00+00:00"),
+        ),
         ("/status", "Consent.status", json!("draft")),
         (
             "/modifierExtension",

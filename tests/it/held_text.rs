@@ -213,12 +213,13 @@ const CLOSED: [(&str, &[&str]); 33] = [
             "notice_version",
             "given_at",
             "until",
+            "review_at",
             "competence",
             "parent",
             "parent_is_other_party",
         ],
     ),
-    ("ConsentRecordIn", &["person", "items", "review_at"]),
+    ("ConsentRecordIn", &["person", "items"]),
     ("ConsentWithdrawIn", &["person"]),
     ("DeclineIn", &["reason"]),
     ("EmergencyIn", &["referral", "person", "reason"]),
@@ -324,7 +325,17 @@ const CLOSED_TOO: [(&str, &[&str]); 20] = [
     // Policies and lists of words, which are about nobody.
     ("PageIn", &["name", "text"]),
     // Sealed by a client for a client.
-    ("SealedItemIn", &["commitment", "sealed", "sealed_to", "to"]),
+    (
+        "SealedItemIn",
+        &[
+            "commitment",
+            "sealed",
+            "sealed_to",
+            "to",
+            "person",
+            "consented_at",
+        ],
+    ),
     (
         "TransferIn",
         &[
@@ -389,7 +400,7 @@ fn whole() -> Value {
     });
     let map = body.as_object_mut().unwrap();
     map.extend(more.as_object().unwrap().clone());
-    map["consent"]["notice_version"] = json!("2026-1");
+    map["consent"]["notice_version"] = json!("referral-2026-11");
     map["consent"]["language"] = json!("ur");
     map["safe_contact"]["last_checked_at"] = json!(now().plus_days(-1).rfc3339());
     body

@@ -30,6 +30,7 @@ mod fhir_records;
 mod fhir_resources;
 mod forgetting;
 mod held_text;
+mod her_consent;
 mod hold;
 mod ig_seal;
 mod ig_silence;

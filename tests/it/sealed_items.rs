@@ -68,10 +68,17 @@ fn client(town: &Town, bundle: &str, words: &[&str]) -> Ran {
     }
 }
 
+/// Who she is, to the gateway; what is sealed says nothing of it.
+fn her() -> Value {
+    json!({ "given_name": "Amina", "family_name": "Rahman", "birth_date": "1988-02-14",
+        "nhs_number": "999 000 0018" })
+}
+
 /// The file that a worker writes, with what she agreed to.
 fn item(town: &Town, agreed: &[&str], other_party_present: &str) -> String {
     let form = json!({
         "to": "quayside",
+        "identity": her(),
         "items": [
             { "code": "visa_type", "text": VISA },
             { "code": "leave_ends", "text": LEAVE },
@@ -254,6 +261,8 @@ async fn handed(town: &Town, to: &str) -> Value {
         "sealed_to": key.text("/public_key").unwrap_or(&"00".repeat(32)),
         "sealed": BASE64_STANDARD.encode([0x5a; 1_024]),
         "commitment": "07".repeat(32),
+        "identity": her(),
+        "consented_at": now().rfc3339(),
     })
 }
 
@@ -432,5 +441,78 @@ async fn what_is_gone_is_as_if_it_never_was() {
         let stranger = stranger.get(&format!("{path}/{id}")).await;
         assert_eq!(stranger.result(), "nothing-to-show");
     }
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn her_withdrawal_at_another_service_destroys_it_and_stops_what_is_sent_later() {
+    let town = town().await;
+    let (charity, adviser) = (town.desk("larkfield").await, town.desk("quayside").await);
+    let path = "/v1/sealed-items";
+    let early = handed(&town, "quayside").await;
+    let mut mine = Vec::new();
+    let mut theirs = Vec::new();
+    for place in 0..2 {
+        let sealed = charity.post(path, &early).await;
+        assert_eq!(sealed.status, 201, "{}", sealed.whole());
+        mine.push(sealed.id().to_owned());
+        let listed = adviser.get(path).await;
+        let id = listed.list("/items")[place]["id"].as_str().unwrap();
+        theirs.push(id.to_owned());
+    }
+    let collected = adviser.get(&format!("{path}/{}", theirs[0])).await;
+    assert_eq!(collected.result(), "item-collected");
+    let status = format!("{path}/{}", mine[1]);
+    let before = charity.get(&status).await;
+
+    let council = town.desk("council-housing").await;
+    let wish = json!({ "identity": her(), "scope": "purpose", "purposes": ["legal_advice"],
+        "channel": "telephone" });
+    let withdrew = council.post("/v1/withdrawals", &wish).await;
+    assert_eq!(withdrew.status, 200, "{}", withdrew.whole());
+    assert_eq!(boxes_left(&town, &mine[1]).await, 0);
+    let gone = adviser.get(&format!("{path}/{}", theirs[1])).await;
+    assert_eq!(gone.result(), "nothing-to-show");
+    let events = adviser.get("/v1/events").await;
+    let events = events.list("/events");
+    assert!(!events.is_empty());
+    for event in events {
+        assert_eq!(event["status"], "stop_use", "{events:?}");
+        assert_eq!(event["sealed_item"], theirs[0].as_str());
+    }
+    // Its sender sees what it always saw.
+    let after = charity.get(&status).await;
+    assert_eq!(after.silent(), before.silent());
+    assert_eq!(after.bytes.len(), before.bytes.len());
+
+    // The same consent again, and then a newer one: the replies are alike.
+    let late = charity.post(path, &early).await;
+    let mut anew = early.clone();
+    anew["consented_at"] = json!(now().rfc3339());
+    assert_eq!(adviser.get(path).await.list("/items").len(), 0);
+    let tasks = council.get("/v1/events").await;
+    assert_eq!(tasks.list("/events").len(), 1, "{}", tasks.whole());
+    assert_eq!(tasks.list("/events")[0]["status"], "message_stopped");
+    assert!(tasks.list("/events")[0]["sealed_item"].is_null());
+    let new = charity.post(path, &anew).await;
+    let keys = |said: &Said| {
+        let map = said.body.as_object().unwrap();
+        map.keys().cloned().collect::<Vec<String>>()
+    };
+    assert_eq!((late.status, keys(&late)), (new.status, keys(&new)));
+    assert_eq!(late.bytes.len(), new.bytes.len());
+    assert_eq!(adviser.get(path).await.list("/items").len(), 1);
+
+    // A pause holds the newer one back, and lifting it lets it go on.
+    let pause = json!({ "identity": her(), "scope": "everything", "channel": "telephone",
+        "pause": true });
+    let paused = council.post("/v1/withdrawals", &pause).await;
+    assert_eq!(adviser.get(path).await.list("/items").len(), 0);
+    let lift = format!("/v1/withdrawals/{}/lift", paused.id());
+    let lifted = council
+        .post(&lift, &json!({ "asked_her_safely": true }))
+        .await;
+    assert_eq!(lifted.status, 200, "{}", lifted.whole());
+    assert_eq!(adviser.get(path).await.list("/items").len(), 1);
     town.stop().await;
 }

@@ -370,7 +370,7 @@ async fn a_consent_in_doubt_serves_for_nothing_and_one_with_him_there_is_warned_
 
     // A review that is not due yet is not listed; whose it is, its own organisation's alone.
     let mut long = body;
-    long["review_at"] = json!(ago(-24 * 90).rfc3339());
+    long["consent"]["review_at"] = json!(ago(-24 * 90).rfc3339());
     done(&story.charity.post("/v1/consents", &long).await);
     let due = story.charity.get("/v1/consents").await;
     assert_eq!(due.result(), "consents-due", "{}", due.body);

@@ -28,6 +28,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
+use super::consenting::{keep_consent, names_a_notice};
 use super::linking::{self, Meeting};
 use super::offering::write_person;
 use super::subject::{Found, Subject};
@@ -36,6 +37,7 @@ use super::{Stop, caller, mark, permit};
 pub mod history;
 mod replacing;
 pub mod taking_back;
+mod telling;
 
 /// What an organisation writes to itself: its own words about her, already read by the screen.
 const OWN: Screening = Screening {
@@ -107,6 +109,7 @@ fn decide(
     let tool = ruling.rules().instruments.tool(draft.card.instrument);
     let tool = tool.ok_or(Stop::Nothing("no-such-tool"))?;
     check_fields(tool, draft, attempt.when)?;
+    names_a_notice(ruling, &draft.consents)?;
     let mut card = draft.card.clone();
     card.ticks = tool.ticks(&draft.answers.items);
     card.assessor_role = attempt.role;
@@ -134,6 +137,9 @@ fn decide(
     let mut consents = share_consents(ruling, person, &draft.consents);
     let replaces = old.map(|(old, why)| {
         consents.extend(replacing::carried_over(old, why));
+        if why.how == ReplaceHow::Correction {
+            telling::tell_shown(ruling, known, old);
+        }
         replacing::end(ruling, old, AssessmentId(made.assessment), why)
     });
     let assessment = Assessment {
@@ -144,6 +150,7 @@ fn decide(
         recorded_by: attempt.user.as_str().to_owned(),
         recorded_at: attempt.when,
         valid_until: valid_until(tool, draft),
+        grade: card.grade,
         consents,
         card_item: made.card,
         answers_item: made.answers,
@@ -309,11 +316,7 @@ fn share_consents(ruling: &mut Ruling<'_>, person: PersonId, stated: &[Consent])
             ..stated.clone()
         };
         ruling.consent(id.id());
-        ruling.fact(
-            Aggregate::Person(person),
-            id.id(),
-            &Record::Consent(consent.clone()),
-        );
+        keep_consent(ruling, person, &consent);
         recorded.push(consent);
     }
     let ids = recorded.iter().map(|consent| consent.id).collect();

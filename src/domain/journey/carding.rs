@@ -10,7 +10,8 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::card::{
-    CARD_DAYS, Card, CardCode, Code, QUESTIONS, Serves, WRONG_TRIES_MAX, card_item, code_item,
+    CARD_DAYS, Card, CardCode, Code, QUESTIONS, Question, Serves, WRONG_TRIES_MAX, card_item,
+    code_item,
 };
 use crate::domain::codes::ReferralStatus;
 use crate::domain::decision::{Aggregate, Counter, Decision, Write};
@@ -98,7 +99,7 @@ fn make(ruling: &mut Ruling<'_>, known: &Known, alias: Id) -> Result<Answer, Sto
             issued_by: own.clone(),
             tokens: tokens.clone(),
             until,
-            used_at: None,
+            used: None,
         });
         ruling.fact(Aggregate::Token(token), code_item(), &record);
         codes.push(token);
@@ -127,7 +128,7 @@ pub fn withdraw(
             return Ok(Answer::Checked { held: Vec::new() });
         }
         let found = code.and_then(|code| known.card_codes.get(&code));
-        match found.filter(|code| code.is_good(Serves::Withdrawing, attempt.when)) {
+        match found.filter(|code| code.lets_withdraw(attempt.when)) {
             Some(code) => {
                 ruling.write(tried(attempt, true));
                 ruling.note("by-card");
@@ -151,7 +152,8 @@ pub fn withdraw(
 }
 
 /// Whether a code of her card lets the asker ask this once, although it made its relationship to her
-/// alone. Used up by it, whatever is found; anything else about a code leads to the usual nothing.
+/// alone. Used up by the question, whatever is found, and good for its further steps for an hour;
+/// anything else about a code leads to the usual nothing.
 ///
 /// The card must be another organisation's, or the asker would vouch for itself (P11).
 pub fn vouches<'a>(
@@ -159,29 +161,37 @@ pub fn vouches<'a>(
     known: &'a Known,
     code: Option<Token>,
     relationship: Relationship,
-    tokens: &[TaggedToken],
+    (person, tokens): (Option<PersonId>, &[TaggedToken]),
 ) -> Option<&'a CardCode> {
     let attempt = ruling.attempt();
     let token = code.filter(|_| !attempt.check_only)?;
+    let question = person.map(|person| Question {
+        organisation: attempt.organisation().clone(),
+        user: attempt.user.as_str().to_owned(),
+        person,
+        purpose: attempt.purpose,
+    });
+    let lets_ask = |code: &CardCode| {
+        let mut question = question.iter();
+        question.any(|question| code.lets_ask(question, attempt.when))
+    };
     let hers = |code: &&CardCode| {
         tier(&Evidence::between(&code.tokens, tokens)) == Tier::Automatic
             && code.issued_by != *attempt.organisation()
-            && code.is_good(Serves::Asking, attempt.when)
+            && lets_ask(code)
     };
     let found = known.card_codes.get(&token).filter(hers);
     ruling.write(tried(attempt, found.is_some()));
     let found = found.filter(|_| relationship == Relationship::AcceptedOwn)?;
     ruling.note("card-code-used");
     ruling.concerns(&found.issued_by);
-    let used = CardCode {
-        used_at: Some(attempt.when),
-        ..found.clone()
-    };
-    ruling.fact(
-        Aggregate::Token(token),
-        code_item(),
-        &Record::CardCode(used),
-    );
+    if let (None, Some(question)) = (&found.used, question) {
+        let used = Record::CardCode(CardCode {
+            used: Some((question, attempt.when)),
+            ..found.clone()
+        });
+        ruling.fact(Aggregate::Token(token), code_item(), &used);
+    }
     Some(found)
 }
 

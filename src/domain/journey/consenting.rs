@@ -9,6 +9,7 @@ use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List, Listed};
 use crate::domain::id::{AssessmentId, ConsentId, Id, PersonId};
 use crate::domain::known::Known;
+use crate::domain::person::FieldError;
 use crate::domain::record::Record;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
@@ -16,6 +17,30 @@ use crate::domain::seal::Keys;
 use crate::domain::time::When;
 
 use super::{Stop, caller, permit};
+
+/// A consent says which words were read to her, so that it can be shown later what she agreed to (GDPR
+/// Article 7(1)): a version that never was would show nothing. About what the caller sent alone, so it
+/// is asked before anything is looked for.
+///
+/// # Errors
+/// Where the versions are.
+pub fn names_a_notice<'c>(
+    ruling: &Ruling<'_>,
+    consents: impl IntoIterator<Item = &'c Consent>,
+) -> Result<(), FieldError> {
+    let mut named = consents
+        .into_iter()
+        .filter_map(|consent| consent.notice_version.as_deref());
+    let notices = &ruling.rules().notices;
+    if named.all(|name| notices.is_read_before(name)) {
+        return Ok(());
+    }
+    Err(FieldError {
+        field: "consent.notice_version",
+        message: "no words that are read to her before she decides have this name: GET /v1/notices \
+                  lists all, earlier versions too; leave it out if none were read",
+    })
+}
 
 /// Records a consent or a refusal on the organisation's own record of the person, under its name for
 /// her.
@@ -44,6 +69,7 @@ fn decide(
     let attempt = ruling.attempt();
     let caller = caller(known, attempt)?;
     permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;
+    names_a_notice(ruling, [consent])?;
     let tokens = own_tokens(known, attempt, person)?;
     ruling.subject(&tokens);
     let id = ConsentId(attempt.entropy.id("consent"));
@@ -58,14 +84,6 @@ fn decide(
         ..consent.clone()
     };
     ruling.consent(id.id());
-    if let Some(at) = consent.review_at {
-        let at = u64::try_from(at.millis()).unwrap_or(0);
-        ruling.list(
-            List::Reviews(attempt.organisation().clone()),
-            at,
-            person.id(),
-        );
-    }
     if consent.decision == ConsentDecision::Deny {
         ruling.took(Word::Refused {
             person,
@@ -73,17 +91,25 @@ fn decide(
             at: attempt.when,
         });
     }
-    ruling.fact(
-        Aggregate::Person(person),
-        id.id(),
-        &Record::Consent(consent),
-    );
+    keep_consent(ruling, person, &consent);
     let outward = ruling.aliases().outward(AliasKind::Consent, id.id());
     ruling.made(outward);
     ruling.object(Some(outward), Some(id.id()));
     Ok(Answer::Consented {
         consent: ConsentId(outward),
     })
+}
+
+/// Keeps a consent on the record of whoever took it, wherever it was said, and brings it up when it is
+/// to be gone through with her again.
+pub fn keep_consent(ruling: &mut Ruling<'_>, person: PersonId, consent: &Consent) {
+    if let Some(at) = consent.review_at {
+        let own = List::Reviews(ruling.attempt().organisation().clone());
+        let at = u64::try_from(at.millis()).unwrap_or(0);
+        ruling.list(own, at, person.id());
+    }
+    let of = Aggregate::Person(person);
+    ruling.fact(of, consent.id.id(), &Record::Consent(consent.clone()));
 }
 
 /// A consent that is to be gone through with her again, as its own organisation sees it.

@@ -429,7 +429,7 @@ pub(super) fn tell(ruling: &mut Ruling<'_>, item: Id, shown_to: &OrgId) {
 
 /// The moment at which its day began, in UTC: what two organisations are told of one thing must not
 /// be matched by its second.
-fn day_of(at: When) -> When {
+pub(super) fn day_of(at: When) -> When {
     const DAY_MS: i64 = 86_400_000;
     When::from_millis(at.millis().div_euclid(DAY_MS) * DAY_MS)
 }

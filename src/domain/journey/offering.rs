@@ -6,6 +6,7 @@ mod texts;
 pub use beside::Besides;
 use texts::Texts;
 
+use super::consenting::{keep_consent, names_a_notice};
 use super::{
     ACCEPTED, ONWARD_RULE_BY_AGREEMENT, REFERRAL_PURPOSE, Stop, caller, keeping, mark, permit,
     recipient, withdrawing,
@@ -150,19 +151,22 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     let caller = caller(known, attempt)?;
     ruling.subject(offer.person.tokens());
     if let OfferGround::Declined {
-        stop_future_offers, ..
+        consent,
+        stop_future_offers,
     } = &offer.ground
     {
         // A record of her refusal: nothing is offered to anyone.
         let mut ask = caller.ask(attempt, caller.as_recipient());
         ask.action = Action::RecordConsent;
         permit(ruling, &ask, ())?;
+        names_a_notice(ruling, [consent])?;
         declined(ruling, offer, *stop_future_offers);
         return Ok(Answer::DeclinedByVictim);
     }
     let (service, receiver) = find_service(known, offer)?;
     check_fields(offer, attempt.when)?;
     beside::check(offer, caller.kind())?;
+    names_a_notice(ruling, consent_of(offer))?;
     let consent = consent_of(offer).map(|consent| addressed(consent, attempt, receiver));
     let consent = consent.as_ref();
     let families = known.families(&receiver.id);
@@ -273,11 +277,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
             ..consent.clone()
         };
         ruling.consent(made.consent.id());
-        ruling.fact(
-            Aggregate::Person(referral.sender_person),
-            made.consent.id(),
-            &Record::Consent(consent),
-        );
+        keep_consent(ruling, referral.sender_person, &consent);
     }
     write_links(ruling, &referral, offer);
     if offer.note.is_some() && !note_passes {

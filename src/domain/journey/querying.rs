@@ -26,16 +26,19 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 
 use super::carding::vouches;
+use super::consenting::{keep_consent, names_a_notice};
 use super::linking::{self, Meeting};
 use super::subject::Subject;
 use super::{ACCEPTED, ONWARD_RULE_ACCEPTED, Stop, about_caller, caller, mark, onward_rule};
 
+mod choosing;
 pub mod relying;
 mod sources;
 
+use choosing::{LOOKED_AT_MAX, chosen};
 use sources::{Asker, Source};
 
-/// Assessments shown in one answer, the newest first.
+/// Assessments shown in one answer.
 pub const SHOWN_MAX: usize = 20;
 
 /// How far a question goes.
@@ -111,6 +114,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
     ask.step = Some(query.step.depth());
     about_caller(ruling, &ask)?;
     onward_rule(query.onward_rule_accepted)?;
+    names_a_notice(ruling, &query.consent)?;
     ruling.note(ONWARD_RULE_ACCEPTED);
     let people_a_day = caller.organisation.people_a_day(attempt.when);
     query
@@ -123,7 +127,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, query: &Query) -> Result<Answe
         known,
         query.card_code,
         asker.relationship,
-        &asker.tokens,
+        (asker.person, &asker.tokens),
     ));
     let mut consents = asker.consents.clone();
     let inline = asker.person.zip(query.consent.as_ref());
@@ -206,31 +210,37 @@ fn told<'s, 'k>(
     sources: &'s [Source<'k>],
     step: Step,
 ) -> Result<Found<'s, 'k>, Option<&'static str>> {
-    let mut told = Vec::new();
-    let mut screened = Vec::new();
+    let mut may_be_told = Vec::new();
     let mut held_back = None;
-    for source in sources {
+    for (place, source) in sources.iter().enumerate() {
         let may_see = !asker.came_from(known, &source.assessment.source);
         if source.is_sure && may_see {
             ruling.concerns(&source.assessment.source);
         }
-        if told.len() == SHOWN_MAX {
+        if place >= LOOKED_AT_MAX {
             continue;
         }
         match release(ruling, known, ask, source, step) {
-            Ok(release) => {
-                if may_see {
-                    ruling.concerns(&source.assessment.source);
-                }
-                source.note_consents(ruling);
-                screened.push(release);
-                told.push(source);
-            }
+            Ok(release) => may_be_told.push((source, release)),
             Err(why) => {
                 ruling.note(why);
                 held_back = held_back.or(Some(why));
             }
         }
+    }
+    let all = may_be_told.iter().map(|(source, _)| source.assessment);
+    let shown = chosen(&all.collect::<Vec<_>>());
+    let (mut told, mut screened) = (Vec::new(), Vec::new());
+    for (place, (source, release)) in may_be_told.into_iter().enumerate() {
+        if !shown.contains(&place) {
+            continue;
+        }
+        if !asker.came_from(known, &source.assessment.source) {
+            ruling.concerns(&source.assessment.source);
+        }
+        source.note_consents(ruling);
+        screened.push(release);
+        told.push(source);
     }
     let release = Screened::joined(screened).ok_or(held_back)?;
     Ok(Found { told, release })
@@ -294,8 +304,7 @@ fn query_consent(ruling: &mut Ruling<'_>, person: PersonId, stated: &Consent) ->
         opens: Opens::Query,
         ..stated.clone()
     };
-    let record = Record::Consent(consent.clone());
-    ruling.fact(Aggregate::Person(person), id.id(), &record);
+    keep_consent(ruling, person, &consent);
     consent
 }
 

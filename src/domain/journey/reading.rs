@@ -3,6 +3,7 @@
 
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Event, Happened, Seen, SeenNotice, SeenPause};
+use crate::domain::assessment::corrected::Corrected;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
     Action, DataClass, ReferralStatus, SenderStatus, UpdateCode, WrongHold,
@@ -26,6 +27,9 @@ use crate::domain::transfer::Route;
 
 use super::answering::{relationship, save};
 use super::{ACCEPTED, Stop, about_caller, caller, keeping, mark, permit, recipient};
+
+/// Something was sent on a consent older than a withdrawal: a task of the service that took that.
+const MESSAGE_STOPPED: &str = "message_stopped";
 
 /// What is read or said of one referral.
 pub enum Ask<'a> {
@@ -337,7 +341,7 @@ fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
         ReferralStatus::Expired.code()
     } else {
         // A withdrawal that this service took stopped a message: it becomes its task.
-        "message_stopped"
+        MESSAGE_STOPPED
     };
     let outward = ruling.aliases().outward(AliasKind::Referral, entry.item);
     Event {
@@ -348,14 +352,17 @@ fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
     }
 }
 
-/// That an organisation is to stop using what it was shown, or is to settle a pause that it took.
+/// That an organisation is to stop using what it was shown or to ask again, or is to settle a pause
+/// that it took.
 fn her_word(ruling: &Ruling<'_>, known: &Known, entry: &Listed) -> Option<Event> {
     let notice = known.stop_uses.get(&StopUseId(entry.item));
     let taken = known.taken.get(&WithdrawalId(entry.item));
-    let (on, code) = match (notice, taken) {
-        (Some(notice), _) => notice_event(ruling, notice)?,
-        (None, Some(taken)) => pause_event(ruling, taken)?,
-        (None, None) => return None,
+    let corrected = known.corrected.get(&StopUseId(entry.item));
+    let (on, code) = match (notice, taken, corrected) {
+        (Some(notice), _, _) => notice_event(ruling, notice)?,
+        (None, Some(taken), _) => pause_event(ruling, taken)?,
+        (None, None, Some(corrected)) => corrected_event(ruling, corrected)?,
+        (None, None, None) => return None,
     };
     Some(Event {
         at: entry.at,
@@ -381,6 +388,17 @@ fn notice_event(ruling: &Ruling<'_>, notice: &StopUse) -> Option<(Happened, &'st
     (notice.holder == *attempt.organisation()).then(|| (Happened::StopUse(seen), state.code()))
 }
 
+/// That what it was shown was corrected or taken back, by its own record of her and the day.
+fn corrected_event(ruling: &Ruling<'_>, notice: &Corrected) -> Option<(Happened, &'static str)> {
+    let own = ruling.attempt().organisation();
+    let aliases = ruling.aliases();
+    let on = Happened::Corrected {
+        person: aliases.outward(AliasKind::Person, notice.person.id()),
+        since: notice.at,
+    };
+    (notice.holder == *own).then_some((on, "shown_record_corrected"))
+}
+
 fn pause_event(ruling: &Ruling<'_>, taken: &Withdrawal) -> Option<(Happened, &'static str)> {
     let attempt = ruling.attempt();
     let own = taken.tombstone.taken_by == *attempt.organisation();
@@ -395,13 +413,25 @@ fn pause_event(ruling: &Ruling<'_>, taken: &Withdrawal) -> Option<(Happened, &'s
     ))
 }
 
-/// What a legal adviser is told of an item that was sealed to it. One that was stopped or became
-/// too old before it was collected never was.
+/// What a legal adviser is told of an item that was sealed to it. One that was stopped, is paused or
+/// became too old before it was collected never was. Who took the withdrawal that stopped it on its
+/// way has it as a task, under a name like that of any message.
 fn item_event(ruling: &Ruling<'_>, entry: &Listed, item: &SealedItem) -> Option<Event> {
     let attempt = ruling.attempt();
     let own = attempt.organisation();
+    if item.stopped_for.as_ref() == Some(own) {
+        let message = ruling.aliases().outward(AliasKind::Referral, entry.item);
+        return Some(Event {
+            at: entry.at,
+            index: entry.index,
+            on: Happened::Referral(message),
+            code: MESSAGE_STOPPED.to_owned(),
+        });
+    }
     let code = match (item.collected_at, item.stopped_at) {
         (Some(_), Some(_)) => "stop_use",
+        (Some(_), None) if item.is_paused(attempt.when) => "stop_use",
+        (Some(_), None) if !item.pauses.is_empty() => "stop_use_ended",
         (Some(_), None) => "item_collected",
         (None, _) if item.waits(attempt.when) => "item_waiting",
         (None, _) => return None,

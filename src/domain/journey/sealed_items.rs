@@ -1,6 +1,8 @@
 //! The legal adviser's sealed item (3.9): handed in by one agency's client, collected once by the
 //! adviser's, and destroyed then, or when she withdraws, or after fourteen days.
 //!
+//! It rests on her word: a withdrawal or pause at any service reaches it ([`withdrawn`]).
+//!
 //! The gateway has no key to a box. It checks who seals, to whom and for what, and keeps the box
 //! under an item key of its own, so that erasing that key erases the box. To everyone but the
 //! adviser, and to the adviser from then on, an item that is collected, stopped or too old is one
@@ -16,7 +18,7 @@ use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
 use crate::domain::firewall::screen;
 use crate::domain::id::{Id, OrgId, SealedItemId};
 use crate::domain::known::Known;
-use crate::domain::person::FieldError;
+use crate::domain::person::{FieldError, keys_of};
 use crate::domain::policy::{Ask, Relationship};
 use crate::domain::record::{Record, singleton};
 use crate::domain::refusal::Refusal;
@@ -25,15 +27,18 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::sealed_item::{
     AdviserKey, CannotReceive, Commitment, SealedBox, SealedItem, adviser_key, as_recipient,
-    regulated,
+    is_stopped, regulated,
 };
 use crate::domain::time::When;
 
 use super::own_acts::{self, OwnAct};
+use super::subject::Subject;
 use super::{ACCEPTED, Caller, Stop, caller, forgetting, mark, permit};
 
-/// Item keys of the night's entry: the opening.
-pub const KEYS: usize = 1;
+pub mod withdrawn;
+
+/// Item keys of the night's entry: the opening, and each item without her tokens.
+pub const KEYS: usize = 1 + DESTROYED_AT_ONCE as usize;
 /// Items that one entry of the night destroys.
 pub const DESTROYED_AT_ONCE: u16 = 50;
 
@@ -43,7 +48,14 @@ pub struct Handed {
     pub commitment: Commitment,
     /// The public key to which it was sealed, so that an old one is noticed.
     pub sealed_to: [u8; 32],
+    /// Whose word it rests on.
+    pub subject: Subject,
+    /// When she agreed.
+    pub consented_at: When,
 }
+
+/// A consent to an item ends after twelve months at the latest, and what it says lies in the box.
+const CONSENT_DAYS_MAX: i64 = 366;
 
 /// Hands an item in for `to`; without one, says to which key it is to be sealed, under the same
 /// checks.
@@ -84,18 +96,19 @@ fn decide_seal(
         .ok_or(CannotReceive::NotOne)
         .and_then(|adviser| adviser_key(adviser, attempt.when))
         .map_err(cannot_receive)?;
-    ruling.concerns(to);
     match handed {
         None => {
+            ruling.concerns(to);
             ruling.note("asked-for-the-key");
             Ok(Answer::AdviserKey(key))
         }
-        Some(handed) => keep(ruling, &ask, &key, handed),
+        Some(handed) => keep(ruling, known, &ask, &key, handed),
     }
 }
 
 fn keep(
     ruling: &mut Ruling<'_>,
+    known: &Known,
     ask: &Ask,
     key: &AdviserKey,
     handed: &Handed,
@@ -108,16 +121,49 @@ fn keep(
     }
     let attempt = ruling.attempt();
     let own = attempt.organisation();
+    let given_at = handed.consented_at;
+    if given_at > attempt.when.plus_hours(1) || given_at.plus_days(CONSENT_DAYS_MAX) < attempt.when
+    {
+        return Err(wrong(
+            "consented_at",
+            "give the time at which she agreed: not in the future, and within twelve months",
+        ));
+    }
+    // Who she is stands in no entry: nobody who reads the log may see who sees such an adviser.
+    let found = handed.subject.find(ruling.rules(), attempt, known);
+    let tokens = found
+        .map(|found| found.tokens)
+        .ok_or(Stop::Nothing("no-own-record"))?;
+    if keys_of(&tokens).next().is_none() {
+        return Err(wrong(
+            "identity",
+            "give her NHS number, or both names with her date of birth or where she is reached: so \
+             that she can stop it anywhere",
+        ));
+    }
+    let parties = (own, &key.organisation);
+    let stopped_by = known.withdrawals(&tokens).into_iter();
+    let stopped_by = stopped_by
+        .filter(|tombstone| is_stopped(tombstone, parties, given_at))
+        .max_by_key(|tombstone| tombstone.at);
+    let stopped_for = stopped_by.map(|tombstone| tombstone.taken_by.clone());
     let id = SealedItemId(attempt.entropy.id("sealed item"));
     let item = SealedItem {
         id,
         sender: own.clone(),
         recipient: key.organisation.clone(),
+        tokens: match stopped_for {
+            None => tokens,
+            Some(_) => Vec::new(),
+        },
+        consented_at: given_at,
+        pauses: Vec::new(),
         sealed_at: attempt.when,
         commitment: handed.commitment,
         part: attempt.entropy.id("sealed item box"),
         collected_at: None,
-        stopped_at: None,
+        stopped_at: stopped_for.as_ref().map(|_| attempt.when),
+        stopped_for,
     };
     let mut payload = Payload::default();
     let plain = Zeroizing::new(handed.boxed.bytes().to_vec());
@@ -125,12 +171,23 @@ fn keep(
     let permitted = permit(ruling, ask, payload)?;
     let screened = screen(permitted, ACCEPTED);
     mark(ruling, &screened);
-    ruling.payload(&Aggregate::SealedItem(id), &screened);
     save(ruling, &item);
-    let advisers = item.recipient.clone();
-    ruling.list(List::SealedFor(advisers.clone()), 0, id.id());
-    ruling.list(List::Events(advisers), 0, id.id());
-    ruling.list(List::SealedDue, moment(item.until()), id.id());
+    match &item.stopped_for {
+        // As an offer is: a task of who took her word, and the same reply.
+        Some(taken_by) => {
+            ruling.list(List::Events(taken_by.clone()), 0, id.id());
+            due(ruling, id, item.forgotten_at());
+        }
+        None => {
+            ruling.payload(&Aggregate::SealedItem(id), &screened);
+            ruling.concerns(&item.recipient);
+            withdrawn::bind(ruling, &item);
+            let advisers = item.recipient.clone();
+            ruling.list(List::SealedFor(advisers.clone()), 0, id.id());
+            ruling.list(List::Events(advisers), 0, id.id());
+            ruling.list(List::SealedDue, moment(item.until()), id.id());
+        }
+    }
     ruling.note(&handed.boxed.bucket());
     ruling.note(&format!("commitment-{}", handed.commitment));
     let outward = ruling.aliases().outward(AliasKind::SealedItem, id.id());
@@ -188,7 +245,7 @@ fn decide_collect(ruling: &mut Ruling<'_>, known: &Known, alias: Id) -> Result<A
         });
     }
     if !item.waits(attempt.when) {
-        return Err(Stop::Nothing("collected, stopped or too old"));
+        return Err(Stop::Nothing("collected, stopped, paused or too old"));
     }
     if regulated(caller.organisation).is_none() {
         return Err(Stop::Nothing("not a regulated adviser"));
@@ -297,23 +354,35 @@ pub fn stop(
     let item = item.filter(|item| item.sender == *own && item.stopped_at.is_none());
     if let Some(item) = item {
         ruling.concerns(&item.recipient);
-        erase_box(&mut ruling, known, item.id);
-        match item.collected_at {
-            None => off_the_list(&mut ruling, item),
-            Some(_) => {
-                ruling.note("stop-use-notice");
-                let advisers = List::Events(item.recipient.clone());
-                ruling.list(advisers, 0, item.id.id());
-            }
-        }
-        due(&mut ruling, item.id, item.forgotten_at());
-        let stopped = SealedItem {
-            stopped_at: Some(attempt.when),
-            ..item.clone()
-        };
-        save(&mut ruling, &stopped);
+        end(&mut ruling, known, item);
     }
     ruling.finish(Answer::Withdrawn { at: attempt.when })
+}
+
+/// Stops an item for good: what was not collected is destroyed, and who collected it is told.
+fn end(ruling: &mut Ruling<'_>, known: &Known, item: &SealedItem) {
+    erase_box(ruling, known, item.id);
+    match item.collected_at {
+        None => off_the_list(ruling, item),
+        Some(_) => tell_to_stop(ruling, item),
+    }
+    withdrawn::unbind(item).for_each(|write| ruling.write(write));
+    due(ruling, item.id, item.forgotten_at());
+    let stopped = SealedItem {
+        stopped_at: Some(ruling.attempt().when),
+        tokens: Vec::new(),
+        ..item.clone()
+    };
+    save(ruling, &stopped);
+}
+
+/// Who collected it is to stop using it. It has no record of her, so the item's own name stands for
+/// her.
+fn tell_to_stop(ruling: &mut Ruling<'_>, item: &SealedItem) {
+    ruling.note("stop-use-notice");
+    ruling.concerns(&item.recipient);
+    let advisers = List::Events(item.recipient.clone());
+    ruling.list(advisers, 0, item.id.id());
 }
 
 /// What one look of the night found.
@@ -337,7 +406,7 @@ pub fn destroy_due(
     known: &Known,
     due: &Due<'_>,
 ) -> Result<Option<Decision<Ruled>>, BadRuling> {
-    let mut writes = Vec::new();
+    let (mut writes, mut facts) = (Vec::new(), Vec::new());
     for entry in due.entries {
         writes.push(Write::Unlist {
             list: List::SealedDue,
@@ -352,6 +421,18 @@ pub fn destroy_due(
             list: List::SealedFor(item.recipient.clone()),
             item: id.id(),
         });
+        // Nobody has it: there is nothing left that she could stop.
+        let nobodys = item.collected_at.is_none();
+        if nobodys || due.now >= item.forgotten_at() {
+            writes.extend(withdrawn::unbind(item));
+        }
+        if nobodys && due.now < item.forgotten_at() && !item.tokens.is_empty() {
+            let unbound = SealedItem {
+                tokens: Vec::new(),
+                ..item.clone()
+            };
+            facts.push(fact(&unbound));
+        }
         writes.push(match due.now < item.forgotten_at() {
             true => Write::List {
                 list: List::SealedDue,
@@ -374,7 +455,7 @@ pub fn destroy_due(
         concerned: Vec::new(),
         notes: Vec::new(),
         request: Vec::new(),
-        facts: Vec::new(),
+        facts,
         removed: Vec::new(),
         lists: Vec::new(),
         writes,
@@ -407,11 +488,17 @@ fn find<'a>(ruling: &mut Ruling<'_>, known: &'a Known, alias: Id) -> Option<&'a 
 }
 
 fn save(ruling: &mut Ruling<'_>, item: &SealedItem) {
-    ruling.fact(
-        Aggregate::SealedItem(item.id),
+    let (of, name, record) = fact(item);
+    ruling.fact(of, name, &record);
+}
+
+fn fact(item: &SealedItem) -> (Aggregate, Id, Record) {
+    let of = Aggregate::SealedItem(item.id);
+    (
+        of,
         singleton("sealed item"),
-        &Record::SealedItem(item.clone()),
-    );
+        Record::SealedItem(item.clone()),
+    )
 }
 
 fn off_the_list(ruling: &mut Ruling<'_>, item: &SealedItem) {

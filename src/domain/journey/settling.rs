@@ -19,7 +19,7 @@ use crate::domain::stop_use::{PauseState, Settled, Settling, Withdrawal};
 
 use super::answering::save;
 use super::withdrawing::{keep, lay, may_take, reached, stop_sharing};
-use super::{Stop, stop_use};
+use super::{Stop, sealed_items, stop_use};
 
 /// Settles the pause that the caller's organisation knows as `alias`.
 ///
@@ -137,6 +137,7 @@ fn lift(ruling: &mut Ruling<'_>, known: &Known, mut settled: Withdrawal) {
             save(ruling, &goes_on);
         }
     }
+    sealed_items::withdrawn::lift(ruling, known, settled.id);
     stop_use::end(ruling, known, &settled.notices);
     keep(ruling, &settled);
 }

@@ -6,6 +6,7 @@
 //! ([`delivering`]); what each says, [`replying`].
 
 pub mod delivering;
+pub mod erasing;
 pub mod replying;
 
 use std::collections::BTreeMap;
@@ -506,6 +507,7 @@ fn settle(ruling: &mut Ruling<'_>, of: &OrgId, id: SubjectAccessId) {
         item: id.id(),
     });
     ruling.list(list, DONE, id.id());
+    erasing::put_down(ruling, id);
 }
 
 fn wrong(field: &'static str, message: &'static str) -> Stop {

@@ -40,6 +40,7 @@ use crate::domain::transfer::{
 };
 
 use super::answering::{erase_parts, relationship, save, unlist};
+use super::consenting::{keep_consent, names_a_notice};
 use super::watching::day;
 use super::withdrawing::stopped_by;
 use super::{
@@ -108,6 +109,7 @@ fn decide(
     // What is wrong with the caller and with what it sent comes first, and the same of everybody.
     about_caller(ruling, &ask)?;
     check(moving, attempt.when)?;
+    names_a_notice(ruling, [&moving.consent])?;
     let candidates = candidates(known, attempt, moving)?;
     let contact = hold::read(ruling.rules(), attempt, &moving.contact);
     let contact = contact.map_err(Refusal::ImmigrationContentFound)?;
@@ -223,11 +225,7 @@ fn decide(
         id: consent_id,
         ..consent
     };
-    ruling.fact(
-        Aggregate::Person(person),
-        consent_id.id(),
-        &Record::Consent(given.clone()),
-    );
+    keep_consent(ruling, person, &given);
     replace_earlier(ruling, known, origin);
     hand_over(ruling, known, origin, moving, onward.id);
     offer(ruling, known, onward, to, &given, &screened);

@@ -23,7 +23,6 @@ use crate::domain::id::{ConsentId, Id, OrgId, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::person::{FieldError, SafeContact};
 use crate::domain::policy::{Ask, ConsentState, Relationship};
-use crate::domain::record::Record;
 use crate::domain::referral::{Referral, Update, UrgencyCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -32,6 +31,7 @@ use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
 use super::answering::{erase_parts, relationship, save, unlist};
+use super::consenting::{keep_consent, names_a_notice};
 use super::offering::REFERRAL_CLASSES;
 use super::{
     ACCEPTED, Caller, REFERRAL_PURPOSE, Stop, about_caller, caller, keeping, mark, permit,
@@ -93,6 +93,7 @@ fn decide(
     // What is wrong with the caller is said first, and the same for every referral.
     about_caller(ruling, &ask)?;
     check(news)?;
+    names_a_notice(ruling, &news.consent)?;
     let contact = match &news.contact {
         Some(new) => Some(
             read(ruling.rules(), attempt, &new.contact)
@@ -229,11 +230,7 @@ fn tell_counterpart(
     permit(ruling, &ask, ())?;
     if let (Some(consent), Some(person)) = (consent, referral.recipient_person) {
         ruling.consent(consent.id.id());
-        ruling.fact(
-            Aggregate::Person(person),
-            consent.id.id(),
-            &Record::Consent(consent),
-        );
+        keep_consent(ruling, person, &consent);
     }
     Ok(())
 }

@@ -84,6 +84,9 @@ impl Watching<'_, '_> {
         if refusal.is_none() {
             self.breaks_glass();
             self.finds_wrong_person();
+            for code in self.ruling.seen() {
+                self.sign(code, Sign::plain(now));
+            }
             self.reads_closed();
             self.is_untied();
             self.asks();

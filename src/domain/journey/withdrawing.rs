@@ -23,7 +23,7 @@ use crate::domain::time::When;
 use super::answering::{erase_parts, save, unlist};
 use super::offering::{REFERRAL_CLASSES, write_person};
 use super::stop_use::{self, Reached};
-use super::{REFERRAL_PURPOSE, Stop, caller, permit};
+use super::{REFERRAL_PURPOSE, Stop, caller, permit, sealed_items};
 
 /// What she wants to stop.
 #[derive(Clone, Debug)]
@@ -204,6 +204,7 @@ pub fn stop_sharing(
             reached.was_released(referral);
         }
     }
+    sealed_items::withdrawn::stop_hers(ruling, known, tombstone, id, &linked);
     let before = known.taken.get(&id);
     let withdrawal = Withdrawal {
         id,

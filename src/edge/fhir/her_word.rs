@@ -20,7 +20,7 @@ use super::{Format, parsed};
 
 /// Our extensions of a Consent: name, kind of value, and the field of the form. `depth` is how far the
 /// answer to the question may go; its codes are in our list `consent-depth`.
-const FIELDS: [(&str, &str, &str); 8] = [
+const FIELDS: [(&str, &str, &str); 9] = [
     ("opens", "valueCode", "opens"),
     ("depth", "valueCode", "depth"),
     ("given-by", "valueCode", "given_by"),
@@ -29,6 +29,7 @@ const FIELDS: [(&str, &str, &str); 8] = [
     ("interpreter", "valueCode", "interpreter"),
     ("other-party-present", "valueCode", "other_party_present"),
     ("notice-version", "valueString", "notice_version"),
+    ("review-at", "valueDateTime", "review_at"),
 ];
 
 const CONSENT: Shape = Shape {
@@ -41,6 +42,7 @@ const CONSENT: Shape = Shape {
         "extension:interpreter",
         "extension:other-party-present",
         "extension:notice-version",
+        "extension:review-at",
         "status",
         "patient",
         "dateTime",
@@ -304,6 +306,9 @@ pub fn recorded_consent(
             .as_deref()
             .map(|text| Part::extension("notice-version", "valueString", Part::text(text))),
     );
+    let review = consent.review_at.map(|at| Part::text(&at.rfc3339()));
+    let review = review.map(|at| Part::extension("review-at", "valueDateTime", at));
+    extensions.extend(review);
     let over = consent.withdrawn_at.is_some() || now >= consent.until;
     let rule = match (consent.decision, consent.strength) {
         (ConsentDecision::Deny, _) => "OPTOUT",

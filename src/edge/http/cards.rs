@@ -7,6 +7,7 @@ use crate::domain::assessment::disagreement::{Graded, banner};
 use crate::domain::assessment::{Answers, Assessment, Card, Disagreement, EndedHow};
 use crate::domain::codes::OrgKind;
 use crate::domain::instrument::{Instruments, Tool};
+use crate::domain::journey::querying::SHOWN_MAX;
 use crate::pipeline::OpenedItem;
 
 /// What cards and answers are made of.
@@ -33,6 +34,9 @@ pub fn exists(is_sure: bool) -> Map<String, Value> {
     map
 }
 
+/// Where as many are shown as one answer holds.
+pub const AT_MOST: &str = "At most 20 are shown: the newest of each grade, those about which services \
+     disagree, then the highest grades and the newest.";
 /// What is read to her (no surprises).
 const READ_ALOUD: &str = "Another service that you allowed has told us what you already said, so \
                           that you need not say it again. You can stop this at any time.";
@@ -64,6 +68,10 @@ impl Shown<'_> {
         let mut map = Map::new();
         map.insert("assessments".to_owned(), json!(list));
         map.insert("disagreement".to_owned(), json!(banner(&graded)));
+        if cards.len() == SHOWN_MAX {
+            // Said of what is shown alone, whether or not there are more.
+            map.insert("shown_at_most".to_owned(), json!(AT_MOST));
+        }
         map.insert("read_aloud".to_owned(), json!(READ_ALOUD));
         map
     }

@@ -17,7 +17,6 @@ use crate::domain::codes::{Action, ConsentDecision, DataClass, Purpose, YesNoUnk
 use crate::domain::consent::Consent;
 use crate::domain::id::AssessmentId;
 use crate::domain::stop_use::Settling;
-use crate::domain::time::When;
 use crate::edge::wire::withdrawal::{CardIn, ConfirmIn, LiftIn, StopUseReplyIn, WithdrawalIn};
 use crate::edge::wire::{ConsentIn, LIST_MAX};
 
@@ -33,8 +32,6 @@ pub struct ConsentRecordIn {
     /// Your own references of assessments, if she speaks of these alone.
     #[serde(default)]
     pub items: Vec<String>,
-    /// RFC 3339; when you go through it with her again.
-    pub review_at: Option<String>,
     /// She may not have been free to say yes: it is recorded and serves for nothing. Ask her safely and
     /// record it anew. The reply is the same.
     #[serde(default)]
@@ -61,7 +58,7 @@ pub async fn consent(State(app): State<Arc<App>>, request: Request) -> Response 
             )?;
             let mut consent = given.consent;
             consent.recipients = given.recipients;
-            let more = (input.items, input.review_at, input.pause);
+            let more = (input.items, input.pause);
             with_more(call, &mut consent, more)?;
             let warned = consent.decision == ConsentDecision::Permit
                 && consent.other_party_present == YesNoUnknown::Yes;
@@ -81,28 +78,14 @@ pub async fn consent(State(app): State<Arc<App>>, request: Request) -> Response 
     .await
 }
 
-type More = (Vec<String>, Option<String>, bool);
+type More = (Vec<String>, bool);
 
-fn with_more(
-    call: &Call,
-    consent: &mut Consent,
-    (items, review_at, pause): More,
-) -> Result<(), Halt> {
+fn with_more(call: &Call, consent: &mut Consent, (items, pause): More) -> Result<(), Halt> {
     if items.len() > LIST_MAX {
         return Err(field("items", "at most 32").into());
     }
     for item in &items {
         consent.items.push(AssessmentId(call.id(item)?));
-    }
-    if let Some(text) = review_at {
-        let at = When::parse(&text).filter(|at| consent.given_at < *at && *at <= consent.until);
-        let at = at.ok_or_else(|| {
-            field(
-                "review_at",
-                "give date, time and offset, after it was given and before it ends",
-            )
-        })?;
-        consent.review_at = Some(at);
     }
     if pause && consent.decision == ConsentDecision::Deny {
         let instead = "she may not be free to refuse: take a withdrawal with pause instead";

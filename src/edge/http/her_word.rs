@@ -15,6 +15,10 @@ use crate::domain::stop_use::{REPLY_DAYS, Settling};
 use crate::domain::time::When;
 use crate::edge::wire::Secret;
 
+/// To whoever was shown an assessment that is no longer as it was.
+pub const SHOWN_RECORD_CORRECTED: &str = "A record that you were shown was corrected or taken back. \
+     Do not rely on what you were shown: ask again.";
+
 /// Said where the other party was in the room when she agreed.
 pub const HE_WAS_THERE: &str = "He, or whoever she is to be kept safe from, was there when she \
     agreed. Ask her again alone before you rely on it; if she did not mean it, take it back.";
@@ -114,6 +118,12 @@ pub fn event_json(event: &Event) -> Value {
         Happened::SealedItem(id) => json!({ "sealed_item": id.to_string(), "status": event.code }),
         Happened::StopUse(notice) => notice_json(notice),
         Happened::Pause(pause) => pause_json(pause),
+        Happened::Corrected { person, since } => json!({
+            "person": person.to_string(),
+            "status": event.code,
+            "since": day(*since),
+            "says": SHOWN_RECORD_CORRECTED,
+        }),
     }
 }
 

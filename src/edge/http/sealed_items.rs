@@ -20,8 +20,11 @@ use crate::domain::answer::WaitingItem;
 use crate::domain::codes::Action;
 use crate::domain::id::OrgId;
 use crate::domain::journey::sealed_items::Handed;
+use crate::domain::journey::subject::Named;
 use crate::domain::refusal::Refusal;
 use crate::domain::sealed_item::{AdviserKey, Commitment, SealedBox, SealedItem, fingerprint};
+use crate::domain::time::When;
+use crate::edge::wire::IdentityIn;
 use crate::pipeline::OpenedItem;
 
 /// Entries of one page.
@@ -39,10 +42,16 @@ pub struct SealedItemIn {
     pub sealed: String,
     /// A salted hash of what is in it, as 64 hexadecimal digits. The salt is in the box.
     pub commitment: String,
+    /// Your own reference of the person whose word it rests on; or who she is, in `identity`. She can
+    /// then stop it at any service. Nothing else is told to anybody of whom it is.
+    pub person: Option<String>,
+    pub identity: Option<IdentityIn>,
+    /// RFC 3339; when she agreed to what is in it.
+    pub consented_at: String,
 }
 
 impl SealedItemIn {
-    fn parse(&self) -> Result<(OrgId, Handed), Refusal> {
+    fn parse(self, call: &Call, now: When) -> Result<(OrgId, Handed), Halt> {
         let boxed = BASE64_STANDARD.decode(&self.sealed).ok();
         let boxed = boxed.and_then(|bytes| SealedBox::parse(bytes).ok());
         let boxed = boxed.ok_or_else(|| {
@@ -53,10 +62,22 @@ impl SealedItemIn {
         })?;
         let digits =
             |name, text: &str| unhex(text).ok_or_else(|| field(name, "give 64 hexadecimal digits"));
+        let named = match (self.person, self.identity) {
+            (Some(person), None) => Named::Person(call.id(&person)?),
+            (None, Some(identity)) => Named::Identity(Box::new(identity.raw())),
+            (None, None) | (Some(_), Some(_)) => {
+                let message = "give your own reference of her or who she is, one of the two";
+                return Err(field("person", message).into());
+            }
+        };
+        let consented_at = When::parse(&self.consented_at)
+            .ok_or_else(|| field("consented_at", "give date, time and offset, as RFC 3339"))?;
         let handed = Handed {
             boxed,
             commitment: Commitment(digits("commitment", &self.commitment)?),
             sealed_to: digits("sealed_to", &self.sealed_to)?,
+            subject: call.app.gateway.subject(named, now)?,
+            consented_at,
         };
         Ok((organisation(&self.to)?, handed))
     }
@@ -100,9 +121,10 @@ pub async fn seal(State(app): State<Arc<App>>, request: Request) -> Response {
         async |call| {
             no_browser(call)?;
             let input: SealedItemIn = call.json()?;
-            let (to, handed) = input.parse()?;
+            let attempt = call.attempt()?;
+            let (to, handed) = input.parse(call, attempt.when)?;
             let gateway = &call.app.gateway;
-            let answered = gateway.seal_item(call.attempt()?, &to, Some(&handed));
+            let answered = gateway.seal_item(attempt, &to, Some(&handed));
             Ok(render(call, answered.await?))
         },
     )

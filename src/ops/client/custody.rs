@@ -106,3 +106,6 @@ pub(super) fn unhex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     }
     Some(key)
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,8 @@ Example: firedoor client seal item.toml --bundle bundles/larkfield --pin 7QF4-2K
 FILE, in TOML or the same in JSON; delete it when the item is sealed:
 
   to = \"quayside\"                         # the adviser's organisation
+  person = \"4ZQK...\"                      # your own reference of her, so that she can stop it at
+                                          # any service; or [identity], as in a referral
 
   [[items]]                               # each with a code of the list below
   code = \"leave_ends\"
@@ -181,7 +183,8 @@ async fn seal(
     args: &SealArgs,
     out: &mut impl Write,
 ) -> Result<Outcome, ClientFault> {
-    let form = content::read(&args.file)?;
+    let mut form = content::read(&args.file)?;
+    let about = (form.person.take(), form.identity.take());
     let now = clock::now();
     let own = own(connection, caller).await?;
     // Before anything is asked of the gateway: it need not know that this was tried.
@@ -204,7 +207,7 @@ async fn seal(
         &public_key,
         args.pin.as_deref(),
     )?;
-    let body = handed(&content, (&own, &to), &public_key)?;
+    let body = handed(&content, about, (&own, &to), &public_key)?;
     let said = signed_in(
         connection,
         caller,
@@ -225,6 +228,7 @@ async fn seal(
 /// The request body: the box, filled up and sealed in memory.
 fn handed(
     content: &Content,
+    (person, identity): (Option<String>, Option<Value>),
     (from, to): (&OrgId, &OrgId),
     public_key: &[u8; 32],
 ) -> Result<Value, ClientFault> {
@@ -244,12 +248,19 @@ fn handed(
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Ok(json!({
+    let mut body = json!({
         "to": to.as_str(),
         "sealed_to": digits,
         "sealed": BASE64_STANDARD.encode(boxed),
         "commitment": commitment.to_string(),
-    }))
+        "consented_at": content.consent.given_at,
+    });
+    let about = [("person", person.map(Value::from)), ("identity", identity)];
+    if let Value::Object(map) = &mut body {
+        let about = about.into_iter();
+        map.extend(about.filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    Ok(body)
 }
 
 async fn waiting(

@@ -1,6 +1,6 @@
 //! What is done by the clock: at night accounts of the log whose time is over are erased, and the key
 //! over all item keys is changed, so that what was erased by day is destroyed by night; by day sealed
-//! items that nobody collected in time are erased, transfers and the queues of what must be decided
+//! items that nobody collected in time and words of requests that ended are erased, transfers and the queues of what must be decided
 //! move on.
 //!
 //! Decides when, and nothing else; how is the gateway's and the store's. What fails is tried again,
@@ -67,6 +67,9 @@ pub(super) async fn keep_destroying(app: Arc<App>) {
         }
         if let Err(error) = app.gateway.destroy_sealed_items(now).await {
             tracing::warn!(%error, "sealed items that are due are not destroyed yet; trying again");
+        }
+        if let Err(error) = app.gateway.erase_access_words(now).await {
+            tracing::warn!(%error, "words of requests that ended are not erased yet; trying again");
         }
         if is_due(&store.erasure(), now)
             && let Err(error) = store.rewrap(now).await

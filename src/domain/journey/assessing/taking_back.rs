@@ -18,6 +18,7 @@ use crate::domain::seal::Keys;
 use super::super::subject::Subject;
 use super::super::{Stop, caller, linking, permit};
 use super::replacing::own_assessments;
+use super::telling::tell_shown;
 
 /// What is taken back, and why.
 pub struct Mistake {
@@ -65,6 +66,7 @@ fn decide(
     let wrong = all.find(|one| one.id.id() == id);
     let wrong = wrong.ok_or(Stop::Nothing("no-such-assessment"))?;
     destroy(ruling, wrong);
+    tell_shown(ruling, known, wrong);
     if mistake.because == WithdrawnBecause::WrongPerson {
         tell(ruling, wrong);
     }

@@ -5,6 +5,8 @@ use super::super::subject::Subject;
 use super::super::trial::*;
 use super::super::{querying, withdrawing};
 use super::*;
+use crate::domain::attempt::UserName;
+use crate::domain::card::QUESTION_HOURS;
 use crate::domain::codes::{Action, Direction, WithdrawalScope};
 use crate::domain::consent::Opens;
 
@@ -45,17 +47,27 @@ fn withdraw_by(town: &mut Town, code: &Code) -> Done {
 
 /// Lantern asks on a referral that it made itself.
 fn ask(town: &mut Town, names: Names<'_>, code: Option<&Code>) -> Done {
+    ask_as(town, names, code, ("worker", querying::Step::Cards))
+}
+
+fn ask_as(
+    town: &mut Town,
+    names: Names<'_>,
+    code: Option<&Code>,
+    (user, step): (&str, querying::Step),
+) -> Done {
     let question = querying::Query {
         subject: Subject::Tokens(tokens(names), None),
-        step: querying::Step::Cards,
+        step,
         consent: Some(consent(Opens::Query, &[])),
         onward_rule_accepted: true,
         card_code: code.and_then(|code| token(town, code)),
     };
-    town.run(
-        attempt("lantern", Action::QueryAssessments),
-        |rules, attempt, known, keys| querying::query(rules, attempt, known, keys, &question),
-    )
+    let mut asked = attempt("lantern", Action::QueryAssessments);
+    asked.user = UserName::parse(user).unwrap();
+    town.run(asked, |rules, attempt, known, keys| {
+        querying::query(rules, attempt, known, keys, &question)
+    })
 }
 
 /// The hospital assessed her, harbour works with her, and lantern referred her to itself.
@@ -70,6 +82,57 @@ fn came_by_herself() -> (Town, Id, Id) {
 }
 
 #[test]
+fn one_code_serves_the_steps_of_one_question_and_no_other() {
+    let (mut town, at_harbour, _) = came_by_herself();
+    let printed = card(&mut town, "harbour", at_harbour);
+    let code = Some(&printed.questions[0]);
+    let asks = |town: &mut Town, user, step| {
+        let done = ask_as(town, AMINA, code, (user, step));
+        (done.answer.told(), done.limited)
+    };
+    use querying::Step;
+    let exists = asks(&mut town, "worker", Step::Exists);
+    assert_eq!(exists, ("assessment-exists", false));
+    let done = ask_as(&mut town, AMINA, code, ("worker", Step::Cards));
+    assert!(done.noted("card-code-used"));
+    let Answer::Assessments(shown, _) = done.answer else {
+        panic!("{}", done.answer.told());
+    };
+    let aliases = town.rules.aliases_of(&org("lantern"));
+    let named = aliases.outward(AliasKind::Assessment, shown[0].id.id());
+    let answers = asks(&mut town, "worker", Step::Answers(named));
+    assert_eq!(answers, ("assessment-answers", false));
+    // A colleague's question is another one, and so is one about somebody else.
+    let colleague = asks(&mut town, "colleague", Step::Cards);
+    assert_eq!(colleague.0, "nothing-to-show");
+    let beata = town.refer("lantern", "lantern", BEATA, Direction::SelfReferral);
+    town.accept("lantern", beata);
+    town.assess("trust", BEATA, &draft(start(), &["lantern"]));
+    let other = ask(&mut town, BEATA, code);
+    assert_eq!(other.answer.told(), "nothing-to-show");
+    // And after the hour it is used up for good.
+    town.now = town.now.plus_hours(QUESTION_HOURS);
+    for step in [Step::Exists, Step::Cards, Step::Answers(named)] {
+        assert_eq!(asks(&mut town, "worker", step).0, "nothing-to-show");
+    }
+}
+
+#[test]
+fn another_question_with_a_used_code_is_a_wrong_try() {
+    let (mut town, at_harbour, _) = came_by_herself();
+    let printed = card(&mut town, "harbour", at_harbour);
+    let code = Some(&printed.questions[0]);
+    let cards = querying::Step::Cards;
+    ask(&mut town, AMINA, code);
+    for n in 0..5 {
+        let done = ask_as(&mut town, AMINA, code, ("colleague", cards));
+        assert!(!done.limited, "{n}");
+    }
+    assert!(ask_as(&mut town, AMINA, code, ("colleague", cards)).limited);
+    assert!(ask(&mut town, AMINA, Some(&printed.questions[1])).limited);
+}
+
+#[test]
 fn a_code_of_another_services_card_lets_a_self_made_relationship_ask_once() {
     let (mut town, at_harbour, _) = came_by_herself();
     let printed = card(&mut town, "harbour", at_harbour);
@@ -79,6 +142,7 @@ fn a_code_of_another_services_card_lets_a_self_made_relationship_ask_once() {
         ask(&mut town, AMINA, Some(code)).answer.told(),
         "assessments"
     );
+    town.now = town.now.plus_hours(QUESTION_HOURS);
     assert_eq!(
         ask(&mut town, AMINA, Some(code)).answer.told(),
         "nothing-to-show"

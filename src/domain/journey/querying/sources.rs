@@ -1,6 +1,8 @@
 //! Who asks about earlier assessments, what ties it to her, and what others hold of her with her word
 //! on both sides (P11).
 
+use std::cmp::Reverse;
+
 use crate::domain::assessment::{ASSESSMENT_CLASSES, ASSESSMENT_PURPOSE, Assessment};
 use crate::domain::attempt::Attempt;
 use crate::domain::card::CardCode;
@@ -132,7 +134,8 @@ impl<'a> Asker<'a> {
         said_by_sender || link.is_some_and(Linkage::is_confirmed)
     }
 
-    /// What other organisations hold of her, the newest first, with her word on `step`. Records that
+    /// What other organisations hold of her, the highest grade first and of one grade the newest, with
+    /// her word on `step`. Records that
     /// only a name and a date of birth point to are looked at for the first step alone.
     pub(super) fn sources(
         &self,
@@ -175,7 +178,10 @@ impl<'a> Asker<'a> {
                     .map(|assessment| self.source(known, attempt, consents, &held, assessment)),
             );
         }
-        sources.sort_by_key(|source| std::cmp::Reverse(source.assessment.recorded_at));
+        sources.sort_by_key(|source| {
+            let one = source.assessment;
+            (Reverse(one.grade), Reverse(one.recorded_at))
+        });
         sources
     }
 

@@ -5,8 +5,8 @@ use super::relying::{Use, rely_on};
 use super::*;
 use crate::domain::assessment::{Answers, Card, Reliance};
 use crate::domain::codes::{
-    Action, ConsentStrength, DataClass, Direction, Interpreter, Purpose, Role, ServiceFamily,
-    WithdrawalScope,
+    Action, ConsentStrength, DataClass, Direction, Grade, Interpreter, Purpose, Role,
+    ServiceFamily, WithdrawalScope,
 };
 use crate::domain::codes::{ReassessReason, ReplaceHow, ReplaceReason};
 use crate::domain::consent::Recipients;
@@ -327,6 +327,26 @@ fn two_women_of_one_name_and_day_hide_each_other_at_the_first_step_too() {
         Step::Exists,
     );
     nothing(&done, "none-held");
+}
+
+#[test]
+fn the_highest_grade_is_shown_however_many_lower_ones_came_later() {
+    let (mut town, alias) = told_once();
+    for _ in 0..25 {
+        town.now = town.now.plus_hours(1);
+        let mut lower = draft(town.now, &["lantern"]);
+        lower.card.grade = Grade::Standard;
+        town.assess("trust", AMINA, &lower);
+    }
+    let done = ask(&mut town, "lantern", Subject::Referral(alias));
+    let Answer::Assessments(list, _) = &done.answer else {
+        panic!("{:?}", done.decided.notes)
+    };
+    assert_eq!(list.len(), SHOWN_MAX);
+    assert_eq!(list[0].grade, Grade::High);
+    assert!(list[1..].iter().all(|one| one.grade == Grade::Standard));
+    let newest = list.iter().map(|one| one.recorded_at).max();
+    assert_eq!(newest, Some(town.now));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::domain::codes::{Action, Custody, OrgKind, Purpose, Role};
 use crate::domain::custody;
 use crate::domain::decision::PartRef;
 use crate::domain::journey::reading;
-use crate::domain::journey::trial::{Done, Town, attempt, org, organisation};
+use crate::domain::journey::trial::{AMINA, Done, Town, attempt, org, organisation, tokens};
 use crate::domain::sealed_item::{BOX_BYTES, KEPT_DAYS, WAITS_DAYS};
 
 const BOX: [u8; 1_024] = [0xa5; BOX_BYTES[0]];
@@ -15,7 +15,7 @@ fn public_key() -> [u8; 32] {
 }
 
 /// The borough, with a regulated law centre that keeps its own custody.
-fn town() -> Town {
+pub fn town() -> Town {
     let mut town = Town::in_order();
     let mut quay = organisation("quay", OrgKind::LegalAdviser);
     quay.identifiers = vec![("sra".to_owned(), "000000".to_owned())];
@@ -31,11 +31,14 @@ fn change(town: &mut Town, change: impl FnOnce(&mut crate::domain::organisation:
     town.enrol(quay);
 }
 
-fn handed() -> Handed {
+/// Hers, and she agreed at that time.
+pub fn agreed(consented_at: When) -> Handed {
     Handed {
         boxed: SealedBox::parse(BOX.to_vec()).unwrap(),
         commitment: Commitment([7; 32]),
         sealed_to: public_key(),
+        subject: Subject::Tokens(tokens(AMINA), None),
+        consented_at,
     }
 }
 
@@ -49,14 +52,19 @@ fn asks(organisation: &str, action: Action) -> Attempt {
 }
 
 fn seal_to(town: &mut Town, from: &str, to: &str) -> Done {
+    let now = town.now;
+    hand_in(town, from, to, &agreed(now))
+}
+
+pub fn hand_in(town: &mut Town, from: &str, to: &str, handed: &Handed) -> Done {
     let asked = asks(from, Action::SealItem);
     town.run(asked, |rules, attempt, known, keys| {
-        seal(rules, attempt, known, keys, &org(to), Some(&handed()))
+        seal(rules, attempt, known, keys, &org(to), Some(handed))
     })
 }
 
 /// Sealed by the charity; the item's name at the law centre.
-fn sealed(town: &mut Town) -> (Id, Id) {
+pub fn sealed(town: &mut Town) -> (Id, Id) {
     let done = seal_to(town, "lantern", "quay");
     let Answer::ItemSealed { item, .. } = done.answer else {
         panic!("{}", done.answer.told());
@@ -71,21 +79,21 @@ fn sealed(town: &mut Town) -> (Id, Id) {
     (item.id(), theirs)
 }
 
-fn collects(town: &mut Town, by: &str, alias: Id) -> Done {
+pub fn collects(town: &mut Town, by: &str, alias: Id) -> Done {
     let asked = asks(by, Action::CollectItem);
     town.run(asked, |rules, attempt, known, keys| {
         collect(rules, attempt, known, keys, alias)
     })
 }
 
-fn destroys(town: &mut Town, alias: Id) -> Done {
+pub fn destroys(town: &mut Town, alias: Id) -> Done {
     let asked = asks("quay", Action::CollectItem);
     town.run(asked, |rules, attempt, known, keys| {
         destroy_collected(rules, attempt, known, keys, alias)
     })
 }
 
-fn stops(town: &mut Town, by: &str, alias: Id) -> Done {
+pub fn stops(town: &mut Town, by: &str, alias: Id) -> Done {
     let asked = asks(by, Action::WithdrawConsent);
     town.run(asked, |rules, attempt, known, keys| {
         stop(rules, attempt, known, keys, alias)
@@ -103,7 +111,7 @@ fn all(town: &Town) -> Vec<Listed> {
     listed.collect()
 }
 
-fn waiting(town: &mut Town, by: &str) -> usize {
+pub fn waiting(town: &mut Town, by: &str) -> usize {
     let entries = all(town);
     let asked = asks(by, Action::CollectItem);
     let done = town.run(asked, |rules, attempt, known, keys| {
@@ -115,7 +123,7 @@ fn waiting(town: &mut Town, by: &str) -> usize {
     }
 }
 
-fn events(town: &mut Town, by: &str) -> Vec<String> {
+pub fn events(town: &mut Town, by: &str) -> Vec<String> {
     let entries = all(town);
     let asked = asks(by, Action::ReadEvents);
     let done = town.run(asked, |rules, attempt, known, keys| {
@@ -127,7 +135,7 @@ fn events(town: &mut Town, by: &str) -> Vec<String> {
     }
 }
 
-fn night(town: &mut Town) {
+pub fn night(town: &mut Town) {
     let entries = all(town);
     let asked = asks("quay", Action::CollectItem);
     town.run(asked, |rules, attempt, known, keys| {
@@ -140,14 +148,14 @@ fn night(town: &mut Town) {
     });
 }
 
-fn boxes_left(town: &Town) -> Vec<PartRef> {
+pub fn boxes_left(town: &Town) -> Vec<PartRef> {
     let parts = town.known().parts.into_iter();
     parts
         .filter(|part| part.class == DataClass::Sealed)
         .collect()
 }
 
-fn said(done: &Done) -> String {
+pub fn said(done: &Done) -> String {
     match &done.answer {
         Answer::Refused(Refusal::CheckYourAnswers(wrong)) => {
             format!("{}: {}", wrong[0].field, wrong[0].message)
@@ -191,6 +199,29 @@ fn the_adviser_is_given_the_box_once_and_then_it_is_gone() {
         said(&collects(&mut town, "lantern", mine)),
         "advice-arranged"
     );
+}
+
+#[test]
+fn an_item_rests_on_the_word_of_somebody_who_could_stop_it() {
+    let mut town = town();
+    let nobody = Handed {
+        subject: Subject::Tokens(Vec::new(), None),
+        ..agreed(town.now)
+    };
+    let told = said(&hand_in(&mut town, "lantern", "quay", &nobody));
+    assert!(told.starts_with("identity: "), "{told}");
+    // A reference that leads nowhere is the caller's own.
+    let nowhere = Handed {
+        subject: Subject::Person(Id::ZERO),
+        ..agreed(town.now)
+    };
+    let told = said(&hand_in(&mut town, "lantern", "quay", &nowhere));
+    assert_eq!(told, "nothing-to-show");
+    for at in [town.now.plus_hours(2), town.now.plus_days(-367)] {
+        let told = said(&hand_in(&mut town, "lantern", "quay", &agreed(at)));
+        assert!(told.starts_with("consented_at: "), "{told}");
+    }
+    assert!(town.known().sealed_items.is_empty());
 }
 
 #[test]
@@ -269,7 +300,8 @@ fn an_item_is_sealed_for_legal_advice_only() {
         let mut asked = asks("lantern", Action::SealItem);
         asked.purpose = *purpose;
         let done = town.run(asked, |rules, attempt, known, keys| {
-            seal(rules, attempt, known, keys, &org("quay"), Some(&handed()))
+            let handed = agreed(attempt.when);
+            seal(rules, attempt, known, keys, &org("quay"), Some(&handed))
         });
         let expected = match purpose {
             Purpose::LegalAdvice => "item-sealed",
@@ -350,6 +382,15 @@ fn an_item_that_nobody_collects_is_gone_after_fourteen_days() {
     assert!(events(&mut town, "quay").is_empty());
     night(&mut town);
     assert!(boxes_left(&town).is_empty());
+    // Nobody has it, so nothing says any more whose it was.
+    assert!(town.known().sealed_of.is_empty());
+    let known = town.known();
+    assert!(
+        known
+            .sealed_items
+            .values()
+            .all(|item| item.tokens.is_empty())
+    );
     assert_eq!(
         said(&collects(&mut town, "lantern", mine)),
         "advice-arranged"

@@ -24,6 +24,7 @@ use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::subject_access::{AccessAsk, Ended, SubjectAccess};
+use crate::domain::watch::RuleCode;
 
 use super::super::{ACCEPTED, Stop, mark, permit};
 use super::{explain, is_open_to, may, may_be_given, own_request, save, settle, wrong};
@@ -81,6 +82,9 @@ fn decide(
     let now = ruling.attempt().when;
     let late = request.is_overdue(&ruling.rules().clock, now);
     let mut done = request.clone();
+    if late {
+        ruling.sees(RuleCode::AccessLate);
+    }
     let explained = explain(
         ruling,
         ask.clone(),
@@ -135,7 +139,14 @@ fn ready(
         ));
     }
     match request.state(&ruling.rules().clock, attempt.when) {
-        AccessState::Ready | AccessState::Delivered => {}
+        AccessState::Ready | AccessState::Delivered if request.keeps_words(attempt.when) => {}
+        AccessState::Ready | AccessState::Delivered => {
+            return Err(wrong(
+                "id",
+                "what was written for it was erased 90 days after it was handed over: if she asks \
+                 again, take a new request",
+            ));
+        }
         AccessState::Refused => return Err(Stop::Refuse(Refusal::AlreadyAnswered)),
         AccessState::WaitingForIdentity => return Err(Stop::Nothing("identity-not-proved")),
         AccessState::Asked

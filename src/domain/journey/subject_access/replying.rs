@@ -22,6 +22,7 @@ use crate::domain::seal::{Keys, Payload};
 use crate::domain::subject_access::{
     AccessAsk, Ended, Entry, Look, NotYours, Reply, SubjectAccess, WORDS_CHARS_MAX, Words,
 };
+use crate::domain::watch::RuleCode;
 
 use super::super::{ACCEPTED, Stop, caller, mark, permit, recipient};
 use super::{OWN_WORDS, asked, may, own_request, save_ask, seen, wrong};
@@ -157,6 +158,7 @@ fn decide_reply(
     }
     if replying.code == ReplyCode::SheDidNotAsk {
         ruling.note("she-did-not-ask");
+        ruling.sees(RuleCode::AccessNotHers);
         for reviewer in &known.approvers.reviewers {
             ruling.concerns(reviewer);
         }
@@ -299,7 +301,7 @@ fn decide_redact(
 }
 
 /// What is asked of the caller's organisation under this alias, with the request behind it. One that
-/// was refused meanwhile is gone.
+/// was refused meanwhile, or whose words have been erased, is gone.
 fn own_ask<'a>(
     ruling: &mut Ruling<'_>,
     known: &'a Known,
@@ -312,7 +314,10 @@ fn own_ask<'a>(
     let one = one.filter(|one| one.holder == *own);
     let one = one.ok_or(Stop::Nothing("no such request"))?;
     let request = known.accesses.get(&one.request);
-    let request = request.filter(|request| !matches!(request.ended, Some(Ended::Refused(..))));
+    let now = ruling.attempt().when;
+    let request = request.filter(|request| {
+        !matches!(request.ended, Some(Ended::Refused(..))) && request.keeps_words(now)
+    });
     let request = request.ok_or(Stop::Nothing("no such request"))?;
     ruling.looks_up(&one.tokens);
     Ok((one, request))

@@ -16,6 +16,7 @@ use crate::domain::organisation::Certificate;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::domain::person::{Lane, TokenKind};
 use crate::domain::subject_access::{Entry, SeenOf, Words};
+use crate::domain::watch::RuleCode;
 
 fn intake() -> Intake {
     Intake {
@@ -465,6 +466,10 @@ fn a_part_is_complete_when_two_people_have_looked_and_only_then_told() {
     );
 }
 
+fn has_item(town: &Town, at: &str, code: RuleCode) -> bool {
+    town.queue(at).iter().any(|item| item.rule == code)
+}
+
 #[test]
 fn if_she_says_that_she_did_not_ask_nothing_is_opened() {
     let mut town = town();
@@ -472,6 +477,11 @@ fn if_she_says_that_she_did_not_ask_nothing_is_opened() {
     replies(&mut town, "trust", &says(ReplyCode::HoldsNothing));
     let done = replies(&mut town, "met", &says(ReplyCode::SheDidNotAsk));
     assert_eq!(done.decided.concerned, [org("reviewer")]);
+    // By its rule, in the entry and before who asked her and the reviewer; not where it was taken.
+    assert!(done.noted(RuleCode::AccessNotHers.code()));
+    for (at, told) in [("met", true), ("reviewer", true), ("lantern", false)] {
+        assert_eq!(has_item(&town, at, RuleCode::AccessNotHers), told, "{at}");
+    }
     town.now = town.now.plus_days(25);
     nothing(&delivered(&mut town, alias), "she-did-not-ask");
 }

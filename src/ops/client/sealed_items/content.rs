@@ -159,6 +159,10 @@ pub struct Consent {
 pub struct Form {
     /// The adviser's organisation.
     pub to: String,
+    /// The service's own reference of her, or else who she is: for the gateway, so that she can stop it
+    /// anywhere. It is not sealed.
+    pub person: Option<String>,
+    pub identity: Option<serde_json::Value>,
     pub items: Vec<Item>,
     pub consent: Consent,
 }
@@ -227,6 +231,8 @@ impl Content {
     pub fn of(form: Form, from: &str, now: When) -> Self {
         let Form {
             to,
+            person: _,
+            identity: _,
             items,
             mut consent,
         } = form;

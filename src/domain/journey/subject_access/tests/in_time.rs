@@ -1,6 +1,7 @@
 //! What a request promises of its clock, its handing over and its words.
 
 use super::*;
+use crate::domain::subject_access::WORDS_DAYS;
 
 #[test]
 fn it_is_handed_over_in_person_by_another_than_who_took_it_when_it_is_time() {
@@ -310,4 +311,131 @@ fn whatever_lies_under_an_entry_only_words_come_out_and_to_police_and_tainted_te
     nothing(&delivered(&mut town, alias), "policy");
     town.taint("trust");
     nothing(&shows(&mut town, "trust"), "policy");
+}
+
+/// The night, at the time of the town.
+fn night(town: &mut Town) {
+    let known = town.known();
+    let entries: Vec<Listed> = known
+        .accesses
+        .keys()
+        .map(|id| Listed {
+            at: 0,
+            index: 0,
+            item: id.id(),
+        })
+        .collect();
+    let by = attempt("lantern", Action::ReadSubjectAccess);
+    town.run(by, |rules, attempt, known, keys| {
+        let due = erasing::Due {
+            now: attempt.when,
+            entries: &entries,
+        };
+        let made = erasing::erase_due(rules, attempt.when, &attempt.entropy, keys, known, &due)?;
+        Ok(made.unwrap())
+    });
+}
+
+fn words_left(town: &Town) -> usize {
+    let known = town.known();
+    let parts = known.parts.iter();
+    let hers = parts.filter(|part| matches!(part.of, Aggregate::SubjectAccess(_)));
+    hers.count()
+}
+
+#[test]
+fn the_words_go_ninety_days_after_it_was_handed_over_and_not_before() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let letter = holds(
+        EntryAbout::Health,
+        Article6::PublicTask,
+        None,
+        "A letter about your arm.",
+    );
+    replies(&mut town, "trust", &letter);
+    looks(&mut town, "trust", "second", None);
+    let more = Stepping {
+        more_time: Some(MoreTimeReason::Complex),
+        explanation: because("Two services have long files."),
+        ..stepping(AccessStep::MoreTime)
+    };
+    steps(&mut town, alias, &more);
+    assert_eq!(words_left(&town), 2);
+    // Whatever time it takes, what is not handed over is kept.
+    town.now = town.now.plus_days(85);
+    night(&mut town);
+    assert_eq!(words_left(&town), 2);
+    let done = delivered(&mut town, alias);
+    assert_eq!(done.answer.told(), "subject-access-report");
+    // A second copy does not lengthen it.
+    town.now = town.now.plus_days(1);
+    let done = delivered(&mut town, alias);
+    assert_eq!(done.answer.told(), "subject-access-report");
+    town.now = town.now.plus_days(WORDS_DAYS - 2);
+    night(&mut town);
+    assert_eq!(words_left(&town), 2);
+    town.now = town.now.plus_days(1);
+    night(&mut town);
+    assert_eq!(words_left(&town), 0);
+    assert_eq!(town.known().accesses.len(), 1);
+    // Nothing half is handed over, and nothing new is written for it.
+    assert_eq!(field(&delivered(&mut town, alias)), "id");
+    let note = holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.");
+    nothing(&replies(&mut town, "met", &note), "no such request");
+    assert_eq!(words_left(&town), 0);
+}
+
+#[test]
+fn the_words_of_a_request_that_was_refused_go_as_well() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let letter = holds(
+        EntryAbout::Health,
+        Article6::PublicTask,
+        None,
+        "A letter about your arm.",
+    );
+    replies(&mut town, "trust", &letter);
+    let refuse = Stepping {
+        ground: Some(AccessRefusal::ALL[0]),
+        explanation: because("We explained why, and whom to complain to."),
+        ..stepping(AccessStep::Refused)
+    };
+    let done = steps(&mut town, alias, &refuse);
+    assert_eq!(said(&done).state, AccessState::Refused);
+    town.now = town.now.plus_days(WORDS_DAYS - 1);
+    night(&mut town);
+    assert_eq!(words_left(&town), 2);
+    town.now = town.now.plus_days(1);
+    night(&mut town);
+    assert_eq!(words_left(&town), 0);
+}
+
+#[test]
+fn a_report_that_is_late_comes_before_the_officer_of_who_took_it_by_its_rule() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    town.now = town.now.plus_days(40);
+    let late = Delivering {
+        explanation: because("Two people were ill."),
+        ..delivering()
+    };
+    let by = officer(Action::DeliverSubjectAccess);
+    let done = delivered_by(&mut town, by, alias, &late);
+    assert_eq!(done.answer.told(), "subject-access-report");
+    assert!(done.noted(RuleCode::AccessLate.code()));
+    for (at, told) in [("lantern", true), ("reviewer", false), ("met", false)] {
+        assert_eq!(has_item(&town, at, RuleCode::AccessLate), told, "{at}");
+    }
+}
+
+#[test]
+fn what_is_in_time_is_before_nobody() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    town.now = town.now.plus_days(25);
+    let done = delivered(&mut town, alias);
+    assert!(!done.noted(RuleCode::AccessLate.code()));
+    assert!(!has_item(&town, "lantern", RuleCode::AccessLate));
 }

@@ -1,0 +1,39 @@
+//! Whoever was shown an assessment is told when it is corrected or taken back: under its own record of
+//! her, to ask again. The same whatever she has stopped since, so that it tells nothing of that.
+
+use crate::domain::assessment::Assessment;
+use crate::domain::assessment::corrected::Corrected;
+use crate::domain::decision::{Aggregate, List};
+use crate::domain::known::Known;
+use crate::domain::record::{Record, singleton};
+use crate::domain::ruling::Ruling;
+
+use super::super::linking::day_of;
+
+/// Organisations that one correction tells, at most: as many as one decision can write.
+const TOLD_MAX: usize = 40;
+
+/// Tells each organisation that was shown a card or the answers of it. Who saw it in an emergency by
+/// name alone has no record of her to be named.
+pub(super) fn tell_shown(ruling: &mut Ruling<'_>, known: &Known, wrong: &Assessment) {
+    let at = day_of(ruling.attempt().when);
+    let pairs = known.links.values();
+    let pairs = pairs.filter(|pair| {
+        pair.held == wrong.person && pair.shown_at.is_some() && wrong.was_shown_to(&pair.asker)
+    });
+    for pair in pairs.take(TOLD_MAX) {
+        let id = Corrected::id_of(wrong.id, pair.other);
+        let notice = Corrected {
+            holder: pair.asker.clone(),
+            person: pair.other,
+            at,
+        };
+        let of = Aggregate::StopUse(id);
+        ruling.fact(of, singleton("corrected"), &Record::Corrected(notice));
+        ruling.list(List::Events(pair.asker.clone()), 0, id.id());
+        ruling.note("who-was-shown-asks-again");
+    }
+}
+
+#[cfg(test)]
+mod tests;
