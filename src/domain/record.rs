@@ -9,6 +9,7 @@ use super::assessment::Assessment;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::consent::{Consent, Tombstone};
+use super::emergency::Emergency;
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, LinkId, OrgId, PersonId, ReferralId};
 use super::linkage::Linkage;
@@ -101,6 +102,7 @@ pub enum Record {
     Card(Card),
     SubjectAccess(SubjectAccess),
     AccessAsk(AccessAsk),
+    Emergency(Emergency),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -83,6 +83,8 @@ rules! {
     AfterTransfer = "read.after_transfer",
     /// What was released was of somebody else than whom it was about.
     WrongPerson = "update.wrong_person",
+    /// Nothing was said of an emergency in time.
+    FollowUpOverdue = "btg.follow_up_overdue",
 }
 
 /// Whose officers are told.

@@ -6,6 +6,7 @@ pub mod assessment;
 pub mod audit;
 mod competence;
 mod depth;
+pub mod emergency;
 pub mod governance;
 mod key_text;
 pub mod reports;
