@@ -16,10 +16,12 @@
 mod assessing;
 mod auditing;
 mod beside;
+mod emergencies;
 mod forgetting;
 mod governing;
 mod holding;
 mod linking;
+mod offers;
 mod opened;
 mod referred;
 mod reporting;
@@ -102,6 +104,8 @@ pub enum Read<'a> {
     Named(AliasKind, Id, fn(Id) -> Aggregate),
     /// The organisation that runs a service.
     Service(&'a ServiceId),
+    /// The organisations that run services of the family of a service.
+    Like(&'a ServiceId),
     /// The organisations that run services of a family.
     Family(ServiceFamily),
     /// A person's tokens, the records that carry them, and what was withdrawn.
@@ -207,16 +211,16 @@ impl Gateway {
     /// One referral: offered, or refused with a reason, or recorded as declined by her.
     pub async fn offer(&self, attempt: Attempt, offer: offering::Offer) -> Result<Answered, Fault> {
         let apart = apart(&attempt);
+        let mut reads = vec![
+            Read::Service(&offer.service),
+            Read::Tokens(offer.person.tokens()),
+            Read::OwnReferrals,
+        ];
+        reads.extend(offer.may_go_on().then_some(Read::Like(&offer.service)));
         let answered = self
-            .run(
-                attempt,
-                &[
-                    Read::Service(&offer.service),
-                    Read::Tokens(offer.person.tokens()),
-                    Read::OwnReferrals,
-                ],
-                |rules, attempt, known, keys| offering::offer(rules, attempt, known, keys, &offer),
-            )
+            .run(attempt, &reads, |rules, attempt, known, keys| {
+                offering::offer(rules, attempt, known, keys, &offer)
+            })
             .await?;
         self.log_held(apart, answered).await
     }
@@ -498,6 +502,12 @@ impl Gateway {
                     if let Some(receiver) = service.map(|service| service.organisation.clone()) {
                         self.read(&mut known, &[Aggregate::Organisation(receiver)])
                             .await?;
+                    }
+                }
+                Read::Like(service) => {
+                    let family = known.directory.service(service).map(|one| one.family);
+                    if let Some(family) = family {
+                        self.read_family(&mut known, family).await?;
                     }
                 }
                 Read::Family(family) => self.read_family(&mut known, *family).await?,

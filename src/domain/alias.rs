@@ -52,6 +52,8 @@ pub enum AliasKind {
     Hold,
     /// A request for what is held about a person, or what its holder is asked for it.
     SubjectAccess,
+    /// That the glass was broken, to the organisation that broke it.
+    Emergency,
 }
 
 impl AliasKind {
@@ -71,6 +73,7 @@ impl AliasKind {
             Self::LogSubject => "log-subject",
             Self::Hold => "hold",
             Self::SubjectAccess => "subject-access",
+            Self::Emergency => "emergency",
         }
     }
 }

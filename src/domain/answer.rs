@@ -3,15 +3,16 @@
 use super::assessment::Assessment;
 use super::audit::{Desk, Reading, SeenItem};
 use super::codes::DataClass;
-use super::codes::{ReferralStatus, SenderStatus, StopUseReply, WithdrawalScope};
+use super::codes::{AskedAfterwards, ReferralStatus, SenderStatus, StopUseReply, WithdrawalScope};
 use super::consent::Consent;
 use super::decision::PartRef;
+use super::emergency::SeenEmergency;
 use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
 use super::governance::Proposal;
 use super::id::{
-    AssessmentId, ConsentId, Id, LinkId, ProposalId, ReferralId, SealedItemId, StopUseId,
-    WithdrawalId,
+    AssessmentId, ConsentId, EmergencyId, Id, LinkId, ProposalId, ReferralId, SealedItemId,
+    StopUseId, WithdrawalId,
 };
 use super::journey::carding::Printed;
 use super::journey::consenting::DueConsent;
@@ -211,8 +212,17 @@ pub enum Answer {
     HandedOver(Box<Referral>),
     /// To a service that held it: it was of another person.
     TakenBack(Box<Referral>),
-    /// The gateway itself moved transfers on.
+    /// To a service that did not answer in time: it was passed on.
+    PassedOn(ReferralId),
+    /// The gateway itself moved transfers or offers on.
     MovedOn,
+    /// What was done after the glass was broken, and whether she agrees now.
+    FollowedUp {
+        emergency: EmergencyId,
+        asked: AskedAfterwards,
+    },
+    /// The organisation's own emergencies of which nothing was said yet.
+    Emergencies(Vec<SeenEmergency>),
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -232,6 +242,8 @@ pub struct Offered {
     pub journey: Id,
     pub pass_on_by: Option<PassOnBy>,
     pub contact_by: When,
+    /// Of high urgency: its sender is told at once whom to call meanwhile.
+    pub is_urgent: bool,
     pub held: Vec<Hold>,
     /// What a FHIR message held that has no place here; said to the sender only.
     pub left_behind: Vec<String>,
@@ -244,6 +256,8 @@ pub struct Seen {
     pub status: SenderStatus,
     pub offered_at: When,
     pub pass_on_by: Option<PassOnBy>,
+    /// No service accepted her in time: its sender is shown the line that is answered day and night.
+    pub no_answer: bool,
     /// What the service sent back, in codes.
     pub updates: Vec<Update>,
 }
@@ -398,6 +412,9 @@ impl Answer {
             | Self::HandedOver(_)
             | Self::TakenBack(_)
             | Self::MovedOn
+            | Self::PassedOn(_)
+            | Self::FollowedUp { .. }
+            | Self::Emergencies(_)
             | Self::ItemDestroyed => None,
         }
     }

@@ -211,6 +211,9 @@ pub struct Item {
 /// What an emergency may see of the risk (`domain.md` 3.6): never an address, never a note.
 #[derive(BorshSerialize, BorshDeserialize, Zeroize, ZeroizeOnDrop)]
 pub struct EmergencyCard {
+    /// A question about a child in danger was answered yes. Never which child: no form has a place.
+    #[zeroize(skip)]
+    pub child_at_risk: bool,
     #[zeroize(skip)]
     pub grade: Grade,
     #[zeroize(skip)]

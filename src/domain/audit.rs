@@ -124,6 +124,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::RecordAssessment
         | Action::RelyOnAssessment
         | Action::WithdrawAssessment
+        | Action::FollowUpEmergency
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

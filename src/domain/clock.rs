@@ -49,6 +49,21 @@ impl Urgency {
     }
 }
 
+/// When a service takes offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hours {
+    /// Day and night.
+    Always,
+    /// From [`OPENS`] to [`CLOSES`] in London, on working days.
+    Working,
+}
+
+/// The hours of a working day in which a service that named no others is open.
+pub const OPENS: i8 = 9;
+pub const CLOSES: i8 = 17;
+/// Days looked at for an opening hour: more than any row of holidays.
+const CLOSED_DAYS_MAX: u8 = 31;
+
 /// For the operator: a file is wrong, missing or too old. Holds nothing about a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockError {
@@ -92,6 +107,16 @@ struct Rule {
     high: Wait,
     standard: Wait,
     low: Wait,
+}
+
+impl Rule {
+    const fn wait(&self, urgency: Urgency) -> Wait {
+        match urgency {
+            Urgency::High => self.high,
+            Urgency::Standard => self.standard,
+            Urgency::Low => self.low,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -151,15 +176,53 @@ impl CodeClock {
     pub fn contact_by(&self, urgency: Urgency, offered_at: When) -> Result<When, ClockError> {
         let day = self.date(offered_at)?;
         let rule = self.rule_on(day)?;
-        let wait = match urgency {
-            Urgency::High => rule.high,
-            Urgency::Standard => rule.standard,
-            Urgency::Low => rule.low,
-        };
-        match wait {
+        match rule.wait(urgency) {
             Wait::Minutes(minutes) => Ok(offered_at.plus_millis(i64::from(minutes) * 60_000)),
             Wait::WorkingDays(days) => self.end_of(self.working_days_after(day, days)?),
         }
+    }
+
+    /// When a service with these hours should have answered an offer that it was made then: minutes
+    /// run while it is open, working days as ever.
+    ///
+    /// # Errors
+    /// As [`CodeClock::due`].
+    pub fn answer_by(
+        &self,
+        urgency: Urgency,
+        asked_at: When,
+        hours: Hours,
+    ) -> Result<When, ClockError> {
+        let by = self.contact_by(urgency, asked_at)?;
+        let rule = self.rule_on(self.date(asked_at)?)?;
+        match (rule.wait(urgency), hours) {
+            (Wait::Minutes(minutes), Hours::Working) => self.open_minutes(asked_at, minutes),
+            (Wait::Minutes(_), Hours::Always) | (Wait::WorkingDays(_), _) => Ok(by),
+        }
+    }
+
+    /// After so many minutes of opening hours.
+    fn open_minutes(&self, from: When, minutes: u16) -> Result<When, ClockError> {
+        let mut left = i64::from(minutes) * 60_000;
+        let mut date = self.date(from)?;
+        for _ in 0..CLOSED_DAYS_MAX {
+            if self.calendar.is_working_day(date)? {
+                let opens = self.hour(date, OPENS)?.max(from);
+                let open = self.hour(date, CLOSES)?.millis() - opens.millis();
+                if left <= open {
+                    return Ok(opens.plus_millis(left));
+                }
+                left -= open.max(0);
+            }
+            date = date.tomorrow().map_err(|_| ClockError::OutsideCalendar)?;
+        }
+        Err(ClockError::OutsideCalendar)
+    }
+
+    fn hour(&self, date: Date, hour: i8) -> Result<When, ClockError> {
+        let at = date.at(hour, 0, 0, 0).to_zoned(self.london.clone());
+        let at = at.map_err(|_| ClockError::OutsideCalendar)?;
+        Ok(When::from_millis(at.timestamp().as_millisecond()))
     }
 
     /// The `days`th working day after `date`; with 0, `date` itself.

@@ -243,6 +243,8 @@ codes!(
         WithdrawAssessment = "withdraw_assessment",
         /// An organisation reads its own assessments of a person, those that ended too.
         ReadOwnAssessments = "read_own_assessments",
+        /// A senior says what was done after the glass was broken, or reads of what that is not said yet.
+        FollowUpEmergency = "follow_up_emergency",
     }
 );
 
@@ -546,6 +548,7 @@ mod tests {
 
 mod assessment;
 mod consent;
+mod emergency;
 mod governance;
 mod other_party;
 mod subject_access;
@@ -557,6 +560,7 @@ pub use consent::{
     Competence, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength, GivenBy, Interpreter,
     LawfulKeeping, Parent, StopUseReply, WithdrawalScope,
 };
+pub use emergency::{AskedAfterwards, EmergencyAct};
 pub use governance::{
     Custody, EmergencyReason, HandedTo, HoldReason, SealReason, StaffNamesReason, WrongHold,
 };

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::codes::DataClass;
 use super::id::{
-    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId,
-    WithdrawalId,
+    EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId,
+    SubjectAccessId, WithdrawalId,
 };
 use super::leaf::Leaf;
 use super::person::Token;
@@ -60,6 +60,8 @@ pub enum Aggregate {
     /// A request for what is held about a person; or what one who holds something is asked and says,
     /// so that its reply does not wait for another's.
     SubjectAccess(SubjectAccessId),
+    /// That the glass was broken, and what was said of it afterwards.
+    Emergency(EmergencyId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -196,6 +198,12 @@ pub enum List {
     /// Requests for what is held about a person that have ended, each at the moment (milliseconds) from
     /// which their words are to be erased.
     AccessDue,
+    /// Emergencies of an organisation of which nothing was said yet, each at the moment (milliseconds)
+    /// by which it is to be.
+    FollowUps(OrgId),
+    /// Offers that wait for an answer, each at the moment (milliseconds) from which something of it is
+    /// to be done.
+    OffersDue,
 }
 
 /// Limits that are counted in the commit itself.

@@ -175,6 +175,10 @@ random_id!(
     LinkId
 );
 random_id!(
+    /// That the glass was broken: the id of its entry in the log.
+    EmergencyId
+);
+random_id!(
     /// A request for what is held about a person, or what one who holds something is asked for it.
     SubjectAccessId
 );

@@ -82,6 +82,8 @@ pub struct Question {
     pub code: String,
     pub label: String,
     pub ticks: bool,
+    /// `yes` says that a child is in danger, which an emergency is told.
+    pub child_at_risk: bool,
     /// The versions that ask it; empty for all.
     pub versions: Vec<String>,
 }
@@ -190,6 +192,16 @@ impl Tool {
             .filter(|item| item.answer == ItemAnswer::Yes && counts(&item.code));
         let any = self.questions.iter().any(|question| question.ticks);
         any.then(|| u16::try_from(ticked.count()).unwrap_or(u16::MAX))
+    }
+
+    /// Whether an answer says that a child is in danger. That nobody asked is no answer.
+    pub fn child_at_risk(&self, items: &[Item]) -> bool {
+        let asks = |code: &str| {
+            let mut asking = self.questions.iter().filter(|one| one.child_at_risk);
+            asking.any(|question| question.code == code)
+        };
+        let mut said = items.iter().filter(|item| item.answer == ItemAnswer::Yes);
+        said.any(|item| asks(&item.code))
     }
 
     /// What numbers of ticks are usually taken for, in words; `None` where no practice is known. It

@@ -9,10 +9,11 @@ use super::card::{Card, CardCode};
 use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
+use super::emergency::Emergency;
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{
-    Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId, SubjectAccessId,
-    WithdrawalId,
+    EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId,
+    SubjectAccessId, WithdrawalId,
 };
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
@@ -81,6 +82,7 @@ pub struct Known {
     pub sealed_of: Vec<SealedItemId>,
     pub accesses: BTreeMap<SubjectAccessId, SubjectAccess>,
     pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
+    pub emergencies: BTreeMap<EmergencyId, Emergency>,
     /// What was decided about pairs of the records that were read.
     pub links: BTreeMap<LinkId, Linkage>,
     /// When the seal that a proposal opens was opened.
@@ -174,6 +176,9 @@ impl Known {
             (Aggregate::SubjectAccess(id), Record::AccessAsk(ask)) => {
                 self.access_asks.insert(id, ask);
             }
+            (Aggregate::Emergency(id), Record::Emergency(emergency)) => {
+                self.emergencies.insert(id, emergency);
+            }
             (Aggregate::Link(id), Record::Linkage(linkage)) => {
                 self.links.insert(id, linkage);
             }
@@ -258,7 +263,8 @@ impl Known {
             Record::SubjectAccess(_)
             | Record::AccessAsk(_)
             | Record::SealedOf(_)
-            | Record::Corrected(_) => {}
+            | Record::Corrected(_)
+            | Record::Emergency(_) => {}
         }
     }
 

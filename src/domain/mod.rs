@@ -12,12 +12,14 @@ pub mod other_party;
 pub mod person;
 
 pub mod alias;
+pub mod asking;
 pub mod assessment;
 pub mod audit;
 pub mod card;
 pub mod consent;
 pub mod counterfoil;
 pub mod custody;
+pub mod emergency;
 pub mod governance;
 pub mod instrument;
 pub mod linkage;

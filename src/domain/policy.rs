@@ -198,6 +198,7 @@ impl Ask {
             | Action::RecordAssessment
             | Action::RelyOnAssessment
             | Action::BreakGlass
+            | Action::FollowUpEmergency
             | Action::ReadAudit
             | Action::ReadAuditSubject
             | Action::ReportSubject

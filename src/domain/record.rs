@@ -10,6 +10,7 @@ use super::assessment::corrected::Corrected;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::consent::{Consent, Tombstone};
+use super::emergency::Emergency;
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, LinkId, OrgId, PersonId, ReferralId, SealedItemId};
 use super::linkage::Linkage;
@@ -109,6 +110,7 @@ pub enum Record {
     SealedOf(SealedItemId),
     /// Beside the notices to stop using something.
     Corrected(Corrected),
+    Emergency(Emergency),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,6 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
+use super::asking::Asking;
 use super::clock::{Due, Urgency};
 use super::codes::{
     Article6, CloseOutcome, DeclineReason, Direction, Grade, Instrument, Need, OffenceGroup,
@@ -189,6 +190,8 @@ pub struct Referral {
     pub handover: Option<Handover>,
     /// It was made by a transfer.
     pub route: Option<Route>,
+    /// It was not: who is asked, and who is next.
+    pub asking: Option<Asking>,
 }
 
 /// Pauses that stand in the way of a referral, each with its end, and what it is without them.
@@ -253,6 +256,41 @@ impl Referral {
             ReferralStatus::Accepted => SenderStatus::WithAService,
             ReferralStatus::Closed => SenderStatus::Closed,
         }
+    }
+
+    /// Nobody has accepted her, and each service that could have been asked has had its time: its
+    /// sender is shown the line that is answered day and night. The same whatever became of it.
+    pub fn is_unanswered(&self, now: When) -> bool {
+        let over = self.asking.as_ref().is_some_and(|one| one.line_from <= now);
+        over && self.sender_status(now) == SenderStatus::Recorded
+    }
+
+    /// How long it has been with the service that is asked, while that has not answered: since when,
+    /// and by when it is passed on.
+    pub fn awaited(&self) -> Option<(When, When)> {
+        if self.status != ReferralStatus::Offered {
+            return None;
+        }
+        let asked = self.asking.as_ref();
+        let asked = asked.map(|asking| (asking.since, asking.answer_by));
+        asked.or_else(|| {
+            let route = self.route.as_ref()?;
+            let since = route.past.last().map_or(self.offered_at, |past| past.at);
+            Some((since, route.answer_by))
+        })
+    }
+
+    /// It was not answered by `organisation` in time, and is with another or with nobody.
+    pub fn was_passed_on_from(&self, organisation: &OrgId) -> bool {
+        let passed = self.asking.as_ref();
+        self.recipient != *organisation && passed.is_some_and(|one| one.was_with(organisation))
+    }
+
+    /// Whoever sent it chose the service that has it. Where the gateway did, officers of the sender see
+    /// no entry of that service's.
+    pub fn is_with_whom_it_was_sent(&self) -> bool {
+        let passed_on = self.asking.as_ref().is_some_and(|one| !one.past.is_empty());
+        self.route.is_none() && !passed_on
     }
 
     /// What it is apart from pauses.

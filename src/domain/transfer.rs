@@ -113,23 +113,33 @@ impl Route {
         organisations: &BTreeMap<OrgId, Organisation>,
         now: When,
     ) -> Option<&'a Service> {
-        while !self.next.is_empty() {
-            let asked = self.next.remove(0);
-            let service = directory.service(&asked);
-            let asked_before = |service: &&Service| {
-                self.past
-                    .iter()
-                    .any(|past| past.organisation == service.organisation)
-            };
-            let found = service
-                .filter(|service| can_take(service, organisations, now))
-                .filter(|service| !asked_before(service));
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
+        advance(&mut self.next, &self.past, directory, organisations, now)
     }
+}
+
+/// Takes the first of `next` that can still be asked, and whatever is before it.
+pub fn advance<'a>(
+    next: &mut Vec<ServiceId>,
+    past: &[Past],
+    directory: &'a Directory,
+    organisations: &BTreeMap<OrgId, Organisation>,
+    now: When,
+) -> Option<&'a Service> {
+    while !next.is_empty() {
+        let asked = next.remove(0);
+        let service = directory.service(&asked);
+        let asked_before = |service: &&Service| {
+            past.iter()
+                .any(|past| past.organisation == service.organisation)
+        };
+        let found = service
+            .filter(|service| can_take(service, organisations, now))
+            .filter(|service| !asked_before(service));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }
 
 /// What goes with her under seal, and is released with the rest: class SP.

@@ -87,6 +87,8 @@ rules! {
     AccessNotHers = "access.not_hers",
     /// What is held about her was handed over after its day.
     AccessLate = "access.late",
+    /// Nothing was said of an emergency in time.
+    FollowUpOverdue = "btg.follow_up_overdue",
 }
 
 /// Whose officers are told.

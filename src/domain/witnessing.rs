@@ -181,6 +181,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::MoveSubjectAccess
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
+        | Action::FollowUpEmergency
         | Action::Unknown => None,
     }
 }
@@ -238,6 +239,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::MoveSubjectAccess
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
+        | Action::FollowUpEmergency
         | Action::Unknown => false,
     }
 }

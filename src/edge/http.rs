@@ -11,12 +11,14 @@ pub mod call;
 mod cards;
 pub mod codes;
 pub mod consents;
+pub mod emergencies;
 pub mod fhir;
 pub mod governance;
 pub mod her_word;
 pub mod links;
 pub mod log;
 mod more;
+mod offers;
 pub mod reconciliations;
 pub mod referrals;
 pub mod reply;
@@ -161,7 +163,9 @@ fn table() -> Table {
         .of_people(routes!(assessments::own))
         .of_people(routes!(assessments::withdraw))
         .of_people(routes!(assessments::relied_on))
-        .of_people(routes!(assessments::emergency))
+        .of_people(routes!(emergencies::emergency))
+        .of_people(routes!(emergencies::follow_up))
+        .of_people(routes!(emergencies::waiting))
         .of_people(routes!(links::list))
         .of_people(routes!(links::confirm))
         .of_people(routes!(links::reject))

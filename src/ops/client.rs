@@ -9,6 +9,7 @@ pub mod bundle;
 pub mod caller;
 pub mod comparing;
 pub mod custody;
+pub mod emergencies;
 pub mod export;
 pub mod governing;
 mod input;

@@ -125,6 +125,7 @@ impl Gateway {
         let (sender, recipient) = (referral.sender.clone(), referral.recipient.clone());
         let tokens = referral.tokens.clone();
         let (route, handover) = (referral.route.clone(), referral.handover.clone());
+        let asking = referral.asking.clone();
         self.read(
             known,
             &[
@@ -135,6 +136,7 @@ impl Gateway {
         .await?;
         self.read_transfer(known, route.as_ref(), handover.as_ref())
             .await?;
+        self.read_next(known, asking.as_ref()).await?;
         self.read_person(known, &tokens).await
     }
 

@@ -172,6 +172,7 @@ impl Gateway {
             self.remind_of_stop_use(own).await?;
         }
         let now = self.time();
+        self.remind_of_follow_ups(now).await?;
         let week = Week::of(now).before();
         let Some(seed) = self.seed(week).await? else {
             return Ok(());
@@ -302,7 +303,7 @@ impl Gateway {
     }
 
     /// The queue of one organisation, with to whom an entry of the gateway is put down.
-    async fn keeping(&self, own: &OrgId) -> Result<Known, Fault> {
+    pub(super) async fn keeping(&self, own: &OrgId) -> Result<Known, Fault> {
         let mut known = self.members().await?;
         self.read(&mut known, &[Aggregate::Queue(own.clone())])
             .await?;

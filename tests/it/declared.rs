@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::town::{Desk, Said, Town, ago};
 
 /// Routes that read the log or speak FHIR, and the test that compares what they say.
-const ELSEWHERE: [(&str, &str, &str); 26] = [
+const ELSEWHERE: [(&str, &str, &str); 28] = [
     ("GET", "/v1/audit/entries", "ig_silence.rs"),
     ("GET", "/v1/audit/queue", "ig_silence.rs"),
     ("GET", "/v1/audit/queue/{id}", "ig_silence.rs"),
@@ -44,6 +44,8 @@ const ELSEWHERE: [(&str, &str, &str); 26] = [
     ("GET", "/fhir/Consent/{id}", "fhir_resources.rs"),
     ("PUT", "/fhir/Consent/{id}", "fhir_resources.rs"),
     ("POST", "/fhir/QuestionnaireResponse", "fhir_resources.rs"),
+    ("POST", "/v1/emergencies/{id}/follow-up", "emergencies.rs"),
+    ("GET", "/v1/emergencies", "emergencies.rs"),
     ("POST", "/v1/sealed-items", "sealed_items.rs"),
     ("GET", "/v1/sealed-items", "sealed_items.rs"),
     ("GET", "/v1/sealed-items/{id}", "sealed_items.rs"),
@@ -500,7 +502,9 @@ async fn people(town: &Town, compared: &mut Compared) {
         body["identity"] = identity.clone();
         body
     };
-    compared.add(route, &[], about(&asked, route.1, glass).await);
+    // Each is an emergency of its own, to be followed up within a day.
+    let named = &["id", "follow_up_by"];
+    compared.add(route, named, about(&asked, route.1, glass).await);
     // Not confirmed, or not accepted: the same of her whom the hospital knows.
     let asked = [(&senior, her()), (&senior, nobody())];
     let unaccepted = |identity: &Value| {

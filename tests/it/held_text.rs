@@ -153,7 +153,7 @@ const SCREENED: [&str; 21] = [
 ];
 
 /// Codes of a list, dates, ids, keys and names without blanks: no words fit.
-const CLOSED: [(&str, &[&str]); 33] = [
+const CLOSED: [(&str, &[&str]); 34] = [
     ("AcceptIn", &["worker"]),
     ("AgreedTimingIn", &["by"]),
     ("AgreementIn", &["classes", "purposes", "from", "to"]),
@@ -225,6 +225,7 @@ const CLOSED: [(&str, &[&str]); 33] = [
     ("EmergencyIn", &["referral", "person", "reason"]),
     ("EprIn", &["rule_version", "reason"]),
     ("FlagIn", &["user"]),
+    ("FollowUpIn", &["done", "she_now"]),
     ("IdentifierIn", &["kind", "value"]),
     ("ItemIn", &["code", "answer"]),
     ("LegalBasisIn", &["art6"]),

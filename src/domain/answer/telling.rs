@@ -96,6 +96,9 @@ impl Answer {
             Self::HandedOver(_) => "transferred",
             Self::TakenBack(_) => "taken-back",
             Self::MovedOn => "moved-on",
+            Self::PassedOn(_) => "passed-on",
+            Self::FollowedUp { .. } => "emergency-followed-up",
+            Self::Emergencies(_) => "emergencies",
         }
     }
 
@@ -124,6 +127,7 @@ impl Answer {
             | Self::AccessReport(..)
             | Self::HandedOver(_)
             | Self::TakenBack(_)
+            | Self::PassedOn(_)
             | Self::ItemCollected { .. } => true,
             Self::Access(seen, _) => seen.tells(),
             Self::Refused(_)
@@ -171,6 +175,8 @@ impl Answer {
             | Self::LinkDecided { .. }
             | Self::TransferAsked { .. }
             | Self::MovedOn
+            | Self::FollowedUp { .. }
+            | Self::Emergencies(_)
             | Self::ItemDestroyed => false,
         }
     }
@@ -247,6 +253,9 @@ impl Answer {
             | Self::HandedOver(_)
             | Self::TakenBack(_)
             | Self::MovedOn
+            | Self::PassedOn(_)
+            | Self::FollowedUp { .. }
+            | Self::Emergencies(_)
             | Self::ItemDestroyed => &[],
         }
     }

@@ -102,6 +102,7 @@ pub const fn is_access(action: Action) -> bool {
         | Action::DeliverSubjectAccess
         | Action::BreakGlass => true,
         Action::ReadEvents
+        | Action::FollowUpEmergency
         | Action::TakeSubjectAccess
         | Action::ReadSubjectAccess
         | Action::MoveSubjectAccess

@@ -349,6 +349,7 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
         | Action::DeliverSubjectAccess => AliasKind::SubjectAccess,
+        Action::FollowUpEmergency => AliasKind::Emergency,
         Action::ScreenText
         | Action::BreakGlass
         | Action::ReadAudit

@@ -21,6 +21,32 @@ fn due_date(reported: &str) -> String {
 }
 
 #[test]
+fn an_hour_runs_while_the_service_is_open() {
+    let clock = clock();
+    // Thursday before Good Friday; the next working day is the Tuesday after Easter.
+    for (asked, working) in [
+        ("2026-04-02T09:30:00Z", "2026-04-02T10:30:00Z"),
+        ("2026-04-02T05:00:00Z", "2026-04-02T09:00:00Z"),
+        ("2026-04-02T15:00:00Z", "2026-04-02T16:00:00Z"),
+        ("2026-04-02T15:30:00Z", "2026-04-07T08:30:00Z"),
+        ("2026-04-02T20:10:00Z", "2026-04-07T09:00:00Z"),
+        ("2026-04-04T12:00:00Z", "2026-04-07T09:00:00Z"),
+        // In winter London is on GMT.
+        ("2026-01-05T16:30:00Z", "2026-01-06T09:30:00Z"),
+    ] {
+        let by = |hours| clock.answer_by(Urgency::High, at(asked), hours).unwrap();
+        assert_eq!(by(Hours::Working), at(working), "{asked}");
+        assert_eq!(by(Hours::Always), at(asked).plus_hours(1), "{asked}");
+        for urgency in [Urgency::Standard, Urgency::Low] {
+            let days = clock.contact_by(urgency, at(asked)).unwrap();
+            for hours in [Hours::Always, Hours::Working] {
+                assert_eq!(clock.answer_by(urgency, at(asked), hours), Ok(days));
+            }
+        }
+    }
+}
+
+#[test]
 fn two_working_days_run_from_the_day_after_the_report() {
     // Thursday before Easter; Christmas Eve; Friday; Saturday.
     assert_eq!(due_date("2026-04-02T12:00:00+01:00"), "2026-04-08");

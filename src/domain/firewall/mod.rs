@@ -321,6 +321,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::MoveSubjectAccess
         | Action::RedactSubjectAccess
         | Action::BreakGlass
+        | Action::FollowUpEmergency
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

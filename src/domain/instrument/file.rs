@@ -75,7 +75,11 @@ fn questions(table: &Table, versions: &[String]) -> Result<Vec<Question>, String
     let given = tables(table, "question")?;
     let mut questions: Vec<Question> = Vec::new();
     for given in given {
-        only("question", given, &["code", "label", "ticks", "versions"])?;
+        only(
+            "question",
+            given,
+            &["code", "label", "ticks", "versions", "child_at_risk"],
+        )?;
         let code = words(given, "code")?;
         if !is_code(&code) {
             return Err("the code of a question must be 1 to 32 of a-z, 0-9 and _".to_owned());
@@ -93,6 +97,8 @@ fn questions(table: &Table, versions: &[String]) -> Result<Vec<Question>, String
         questions.push(Question {
             label: words(given, "label")?,
             ticks: flag(given, "ticks")?,
+            // Left out where it is not about a child.
+            child_at_risk: given.contains_key("child_at_risk") && flag(given, "child_at_risk")?,
             versions: only_in,
             code,
         });

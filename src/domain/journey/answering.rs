@@ -25,7 +25,7 @@ use crate::domain::time::When;
 use zeroize::Zeroizing;
 
 use super::linking::{self, Meeting};
-use super::offering::{REFERRAL_CLASSES, write_person};
+use super::offering::{REFERRAL_CLASSES, going_on, write_person};
 use super::transferring;
 use super::{
     ACCEPTED, Caller, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
@@ -101,10 +101,16 @@ fn decide(
         .get(&id)
         .filter(|referral| referral.recipient == *attempt.organisation());
     let Some(referral) = found else {
-        return Err(Stop::Nothing("no such referral here"));
+        let passed_on = known.referrals.get(&id);
+        let late = passed_on.filter(|one| one.was_passed_on_from(attempt.organisation()));
+        let late = late.ok_or(Stop::Nothing("no such referral here"))?;
+        // It came too late, whatever it is answered; who has her now is not said.
+        ruling.subject(&late.tokens);
+        bare(ruling, ask)?;
+        return Ok(Answer::PassedOn(ReferralId(alias)));
     };
     ruling.subject(&referral.tokens);
-    if referral.route.is_none() {
+    if referral.is_with_whom_it_was_sent() {
         // An officer of who handed her over must not learn from whose workers' entries where she is.
         ruling.concerns(&referral.sender);
     }
@@ -203,17 +209,12 @@ fn decide(
                     status: ReferralStatus::Declined,
                 });
             }
-            let mut referral = referral.clone();
-            referral.status = ReferralStatus::Declined;
-            referral.decline_reason = Some(*reason);
-            referral.answered_at = Some(attempt.when);
-            // Identity is never released on a declined offer: its keys go at once.
-            erase_parts(ruling, known, referral.id);
-            unlist(ruling, &referral);
-            save(ruling, &referral);
+            if !going_on::declined(ruling, known, referral, *reason) {
+                going_on::ends(ruling, known, referral, *reason);
+            }
             Ok(Answer::Answered {
                 referral: ReferralId(alias),
-                status: referral.status,
+                status: ReferralStatus::Declined,
             })
         }
         Response::Wait => {

@@ -126,7 +126,8 @@ fn decide(
     ruling.subject(&found.tokens);
 
     let made = Made::new(attempt);
-    let permitted = permit(ruling, &ask, payload(&texts, &draft.answers, &made))?;
+    let child = tool.child_at_risk(&draft.answers.items);
+    let permitted = permit(ruling, &ask, payload(&texts, &draft.answers, child, &made))?;
     let screened = screen(permitted, OWN);
     mark(ruling, &screened);
 
@@ -262,7 +263,7 @@ impl<'d> Texts<'d> {
 
 /// Card, answers, risk and the names around it are sealed apart: each step of a question opens its
 /// own, and only an emergency opens the last.
-fn payload(texts: &Texts<'_>, answers: &Answers, made: &Made) -> Payload {
+fn payload(texts: &Texts<'_>, answers: &Answers, child: bool, made: &Made) -> Payload {
     let Texts { card, safety } = texts;
     let mut payload = Payload::default();
     if let Ok(plain) = card.encode() {
@@ -272,6 +273,7 @@ fn payload(texts: &Texts<'_>, answers: &Answers, made: &Made) -> Payload {
         payload.add(DataClass::Sp, made.answers, plain);
     }
     let emergency = EmergencyCard {
+        child_at_risk: child,
         grade: card.get().grade,
         basis: card.get().basis,
         assessed_at: card.get().assessed_at,

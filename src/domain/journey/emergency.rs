@@ -2,7 +2,8 @@
 //!
 //! It opens the emergency view and nothing else: how high the risk is, who must not be told, who is
 //! safe, and lines that are answered at night. Never an address, a note or anything about
-//! immigration. Whether or not anything is held, it is logged, counted and told to others alike.
+//! immigration. Whether or not anything is held, it is logged, counted, told to others and asked
+//! about afterwards alike.
 
 use std::collections::BTreeSet;
 
@@ -20,10 +21,13 @@ use crate::domain::id::{Id, OrgId, PersonId};
 use crate::domain::known::{Known, Person};
 use crate::domain::person::{FieldError, TaggedToken};
 use crate::domain::policy::{DeniedWhy, authorise};
+use crate::domain::referral::Referral;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
+
+pub mod following_up;
 
 use super::linking;
 use super::querying;
@@ -45,8 +49,18 @@ pub const TOLD: [&str; 4] = [
     "any service that holds something",
 ];
 
-/// What the emergency view is made of.
-const CLASSES: [DataClass; 3] = [DataClass::Op, DataClass::Sp, DataClass::Loc];
+/// What the emergency view is made of; in which language she is spoken to only where she cannot say so
+/// herself (F6).
+const fn classes(reason: EmergencyReason) -> &'static [DataClass] {
+    match reason {
+        EmergencyReason::CannotConsent => {
+            &[DataClass::Op, DataClass::Sp, DataClass::Loc, DataClass::Ip]
+        }
+        EmergencyReason::LifeAtRisk | EmergencyReason::ChildAtRisk => {
+            &[DataClass::Op, DataClass::Sp, DataClass::Loc]
+        }
+    }
+}
 
 /// The glass, and why it is to be broken.
 ///
@@ -75,7 +89,7 @@ pub fn break_glass(
     glass: &Glass,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    ruling.asked(&CLASSES);
+    ruling.asked(classes(glass.reason));
     ruling.reason(glass.reason.code());
     ruling.object(glass.subject.outward(), None);
     match decide(&mut ruling, known, glass) {
@@ -88,7 +102,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
     let attempt = ruling.attempt();
     let caller = caller(known, attempt)?;
     let mut ask = caller.ask(attempt, caller.as_recipient());
-    ask.classes = CLASSES.to_vec();
+    ask.classes = classes(glass.reason).to_vec();
     // Unconfirmed, so that policy says first whether this user may ever do it.
     if let Err(denied) = authorise(&ruling.rules().book.policies, &ask, ())
         && denied.why != DeniedWhy::EmergencyNotConfirmed
@@ -116,9 +130,13 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, glass: &Glass) -> Result<Answe
     let tokens = glass.subject.given(found.as_ref());
     ruling.subject(tokens);
     let own = found.as_ref().and_then(|found| found.person);
-    let view = View::of(known, attempt, own, tokens);
+    let mut view = View::of(known, attempt, own, tokens);
+    if glass.reason == EmergencyReason::CannotConsent {
+        view.add_languages(known, attempt, own, tokens);
+    }
     ruling.note("110127-emergency-override");
     tell(ruling, &view);
+    following_up::begins(ruling);
 
     let release = parts(known, &view.items);
     let permitted = permit(ruling, &ask, release)?;
@@ -232,15 +250,34 @@ impl View {
         }
     }
 
+    /// The language in which a service that accepted her speaks with her, if the gateway keeps it.
+    fn add_languages(
+        &mut self,
+        known: &Known,
+        attempt: &Attempt,
+        own: Option<PersonId>,
+        tokens: &[TaggedToken],
+    ) {
+        for referral in worked_on(known, attempt, &known.certain(own, tokens)) {
+            let mut tombstones = known.withdrawals(tokens);
+            tombstones.extend(known.withdrawals(&referral.tokens));
+            let ends = [
+                &referral.sender,
+                &referral.recipient,
+                attempt.organisation(),
+            ];
+            let stopped = tombstones.iter().any(|tombstone| {
+                tombstone.at >= referral.offered_at
+                    && tombstone.stops(&ends, &[DataClass::Ip], Purpose::Emergency)
+            });
+            self.items
+                .extend(referral.language_item.filter(|_| !stopped));
+        }
+    }
+
     /// Lines of services that work with her, never by name (F7).
     fn add_lines(&mut self, known: &Known, attempt: &Attempt, linked: &[PersonId]) {
-        let services = known.referrals.values().filter(|referral| {
-            referral.status_at(attempt.when) == ReferralStatus::Accepted
-                && referral
-                    .recipient_person
-                    .is_some_and(|person| linked.contains(&person))
-        });
-        for referral in services {
+        for referral in worked_on(known, attempt, linked) {
             let Some(service) = known.organisations.get(&referral.recipient) else {
                 continue;
             };
@@ -260,6 +297,20 @@ impl View {
         self.lines.sort();
         self.lines.truncate(LINES_MAX);
     }
+}
+
+/// Referrals on which a service works with one of `linked`.
+fn worked_on<'a>(
+    known: &'a Known,
+    attempt: &Attempt,
+    linked: &[PersonId],
+) -> impl Iterator<Item = &'a Referral> {
+    known.referrals.values().filter(|referral| {
+        referral.status_at(attempt.when) == ReferralStatus::Accepted
+            && referral
+                .recipient_person
+                .is_some_and(|person| linked.contains(&person))
+    })
 }
 
 /// Police are never told where she is, and an alert of a hospital would tell it.

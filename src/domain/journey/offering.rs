@@ -1,6 +1,7 @@
 //! A referral is offered: no identity in it, and the same reply wherever it went (3.1).
 
 mod beside;
+pub mod going_on;
 mod texts;
 
 pub use beside::Besides;
@@ -27,7 +28,9 @@ use crate::domain::organisation::{Organisation, Service};
 use crate::domain::other_party::OtherParty;
 use crate::domain::person::{Beside, FieldError, Identity, Person, SafeContact, TaggedToken};
 use crate::domain::record::{Holder, PersonRecord, PersonReferral, Record, singleton};
-use crate::domain::referral::{AgreedTiming, Draft, Ground, Operational, PassOnBy, Referral};
+use crate::domain::referral::{
+    AgreedTiming, Draft, Ground, Operational, PassOnBy, Referral, UrgencyCode,
+};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
@@ -77,6 +80,11 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// Her consent names more than one service, so that another may be asked if this one is late.
+    pub fn may_go_on(&self) -> bool {
+        consent_of(self).is_some_and(going_on::may_go_on)
+    }
+
     /// Joins what was parsed with the person that it resolved to.
     ///
     /// # Errors
@@ -197,6 +205,9 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     // That words were held is an entry of its own, in which she is not.
     let held = texts.held;
     let pass_on_by = pass_on_by(&ruling.rules().clock, offer, attempt.when)?;
+    let urgency = offer.operational.urgency.urgency();
+    let near = (urgency, offer.operational.area.as_deref());
+    let asking = going_on::begins(ruling, known, &ask, (service, receiver), consent, near);
     let tombstones = known.withdrawals(offer.person.tokens());
     let given_at = consent.map_or(attempt.when, |consent| consent.given_at);
     let stopped = withdrawing::stopped_by(&tombstones, given_at, attempt, receiver);
@@ -262,6 +273,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         parent: parent.cloned(),
         handover: None,
         route: None,
+        asking,
     };
     write_person(
         ruling,
@@ -291,6 +303,7 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
             ruling.concerns(&taken_by);
             ruling.list(List::Events(taken_by), 0, referral.id.id());
             let answer = answer(ruling, &referral, pass_on_by, held, offer);
+            going_on::list_due(ruling, &referral);
             ruling.fact(of, singleton("referral"), &Record::Referral(referral));
             Ok(answer)
         }
@@ -563,6 +576,7 @@ fn deliver(ruling: &mut Ruling<'_>, known: &Known, mut referral: Referral, stand
     let at = u64::try_from(referral.contact_by.millis()).unwrap_or(0);
     ruling.list(List::Inbox(referral.recipient.clone()), at, item);
     ruling.list(List::Events(referral.recipient.clone()), 0, item);
+    going_on::list_due(ruling, &referral);
     let of = Aggregate::Referral(referral.id);
     ruling.fact(of, singleton("referral"), &Record::Referral(referral));
 }
@@ -588,6 +602,7 @@ fn answer(
         journey,
         pass_on_by,
         contact_by: referral.contact_by,
+        is_urgent: referral.operational.urgency == UrgencyCode::High,
         held,
         left_behind: offer.left_behind.clone(),
     })

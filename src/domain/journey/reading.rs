@@ -78,7 +78,7 @@ fn decide(
         return Err(Stop::Nothing("no such referral"));
     };
     ruling.subject(&referral.tokens);
-    if referral.route.is_none() {
+    if referral.is_with_whom_it_was_sent() {
         ruling.concerns(&referral.sender);
         ruling.concerns(&referral.recipient);
     }
@@ -114,6 +114,7 @@ fn seen(ruling: &Ruling<'_>, referral: &Referral) -> Seen {
         status: referral.sender_status(ruling.attempt().when),
         offered_at: referral.offered_at,
         pass_on_by: referral.due.clone(),
+        no_answer: referral.is_unanswered(ruling.attempt().when),
         updates: referral
             .updates
             .iter()
@@ -337,6 +338,8 @@ fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
         }
     } else if referral.sender == *own {
         referral.sender_status(now).code()
+    } else if referral.was_passed_on_from(own) {
+        "passed_on"
     } else if referral.route.as_ref().is_some_and(passed_by) {
         ReferralStatus::Expired.code()
     } else {

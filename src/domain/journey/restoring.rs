@@ -57,6 +57,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::AnswerStopUse
         | Action::TakeSubjectAccess
         | Action::MoveSubjectAccess
+        | Action::FollowUpEmergency
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox

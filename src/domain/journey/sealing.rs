@@ -114,6 +114,7 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::TransferReferral => Some(Behind::Referral(ReferralId(object))),
         Action::QueryAssessments | Action::BreakGlass => Some(Behind::Record(PersonId(object))),
         Action::ReadInbox
+        | Action::FollowUpEmergency
         | Action::ReadEvents
         | Action::ScreenText
         | Action::RecordConsent

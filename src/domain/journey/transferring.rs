@@ -219,6 +219,7 @@ fn decide(
             past: Vec::new(),
             answer_by: answer_by(&ruling.rules().clock, attempt.when),
         }),
+        asking: None,
     };
     ruling.consent(consent_id.id());
     let given = Consent {

@@ -122,7 +122,7 @@ fn team() -> TeamId {
 
 fn role(organisation: &str, action: Action) -> Role {
     match (organisation, action) {
-        (_, Action::BreakGlass) => Role::EdSenior,
+        (_, Action::BreakGlass | Action::FollowUpEmergency) => Role::EdSenior,
         ("met", _) => Role::Officer,
         ("trust" | "practice", _) => Role::Clinician,
         ("council", _) => Role::Housing,
@@ -134,7 +134,7 @@ fn purpose(action: Action) -> Purpose {
     match action {
         Action::OfferReferral => Purpose::OnwardReferral,
         Action::QueryAssessments | Action::RelyOnAssessment => Purpose::PriorAssessment,
-        Action::BreakGlass => Purpose::Emergency,
+        Action::BreakGlass | Action::FollowUpEmergency => Purpose::Emergency,
         _ => Purpose::Support,
     }
 }
@@ -475,6 +475,13 @@ impl Town {
         }
         self.counters = counters;
         true
+    }
+
+    /// What a decision of the gateway's own writes, sealed under keys of which each byte is its slot.
+    pub fn take(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            self.apply(write);
+        }
     }
 
     fn apply(&mut self, write: Write) {

@@ -32,7 +32,7 @@ use crate::domain::time::When;
 
 use super::answering::{erase_parts, relationship, save, unlist};
 use super::consenting::{keep_consent, names_a_notice};
-use super::offering::REFERRAL_CLASSES;
+use super::offering::{REFERRAL_CLASSES, going_on};
 use super::{
     ACCEPTED, Caller, REFERRAL_PURPOSE, Stop, about_caller, caller, keeping, mark, permit,
     recipient,
@@ -479,6 +479,7 @@ fn raise(ruling: &mut Ruling<'_>, after: &mut Referral) {
         let at = u64::try_from(sooner.millis()).unwrap_or(0);
         ruling.list(inbox, at, item);
     }
+    going_on::sooner(ruling, after);
 }
 
 #[cfg(test)]

@@ -167,6 +167,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::DeliverSubjectAccess
         | Action::WithdrawAssessment
         | Action::ReadOwnAssessments
+        | Action::FollowUpEmergency
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

@@ -581,6 +581,7 @@ fn tells(action: Action) -> bool {
         | Action::SettleWithdrawal
         | Action::AnswerStopUse
         | Action::WithdrawAssessment
+        | Action::FollowUpEmergency
         | Action::Unknown => false,
         Action::ReadReferralStatus
         | Action::ReadInbox

@@ -100,6 +100,8 @@ const fn flow(action: Action) -> Flow {
         | Action::TakeSubjectAccess | Action::MoveSubjectAccess
         // What should never have been there goes; a tainted team may say so too.
         | Action::WithdrawAssessment
+        // What a senior did; nothing about her comes back.
+        | Action::FollowUpEmergency
         // The log: what an organisation sees of it is judged by the journey, entry by entry.
         | Action::ReadAudit | Action::ReadAuditSubject | Action::ReportSubject
         | Action::ReadAuditQueue | Action::DecideAuditItem | Action::FlagPerson

@@ -122,6 +122,9 @@ const fn done(action: Action) -> Deed {
         }
         Action::RelyOnAssessment => Deed::Work("used the answers you gave before."),
         Action::BreakGlass => Deed::Emergency,
+        Action::FollowUpEmergency => {
+            Deed::Work("wrote down what it did for you after an emergency.")
+        }
         Action::RecordConsent
         | Action::WithdrawConsent
         | Action::Withdraw

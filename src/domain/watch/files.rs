@@ -69,7 +69,8 @@ const fn habits(code: RuleCode) -> &'static [&'static str] {
         | RuleCode::AfterTransfer
         | RuleCode::WrongPerson
         | RuleCode::AccessNotHers
-        | RuleCode::AccessLate => &[],
+        | RuleCode::AccessLate
+        | RuleCode::FollowUpOverdue => &[],
     }
 }
 
@@ -114,7 +115,8 @@ fn read(table: &Table, code: RuleCode) -> Result<WatchRule, String> {
         | RuleCode::AfterTransfer
         | RuleCode::WrongPerson
         | RuleCode::AccessNotHers
-        | RuleCode::AccessLate => u32::try_from(SIGNS_MAX).unwrap_or(1),
+        | RuleCode::AccessLate
+        | RuleCode::FollowUpOverdue => u32::try_from(SIGNS_MAX).unwrap_or(1),
     };
     let due_hours = count_of(table, "due_hours", 1, DUE_HOURS_MAX)?;
     let window_minutes = count_of(table, "window_minutes", 0, WINDOW_MINUTES_MAX)?;

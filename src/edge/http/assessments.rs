@@ -1,27 +1,23 @@
-//! Assessments told once, and emergencies: the handlers and what they show.
+//! Assessments told once: the handlers.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use serde_json::{Map, Value, json};
 
 use super::App;
 use super::call::{Call, Halt, Route, handle};
 use super::her_word::card_code;
 use super::referrals::Reply;
 use super::reply::render;
-use crate::domain::assessment::{Assessment, EmergencyCard, SafetyCard};
 use crate::domain::codes::Action;
 use crate::domain::journey::assessing::taking_back::Mistake;
 use crate::domain::journey::querying::Query;
 use crate::domain::journey::querying::relying::Use;
 use crate::domain::journey::subject::{Named, Subject};
 use crate::edge::wire::assessment::{
-    AssessmentIn, AssessmentQueryIn, AssessmentWithdrawIn, EmergencyIn, OwnAssessmentsIn,
-    ReliedOnIn,
+    AssessmentIn, AssessmentQueryIn, AssessmentWithdrawIn, OwnAssessmentsIn, ReliedOnIn,
 };
-use crate::pipeline::OpenedItem;
 
 /// Records an assessment, so that she need not tell it again; or one in the place of another.
 #[utoipa::path(post, path = "/v1/assessments", tag = "assessments", request_body = AssessmentIn,
@@ -162,70 +158,10 @@ pub async fn relied_on(
     .await
 }
 
-/// Breaks the glass. Without `confirm` you are told who will be told (428), and nothing is opened.
-#[utoipa::path(post, path = "/v1/emergency", tag = "emergency", request_body = EmergencyIn,
-    responses((status = 200, description = "the emergency view, or nothing", body = Reply),
-              (status = 428, description = "confirm first", body = super::referrals::Problem)))]
-pub async fn emergency(State(app): State<Arc<App>>, request: Request) -> Response {
-    handle(
-        app,
-        request,
-        Route::create(Action::BreakGlass),
-        async |call| {
-            let input: EmergencyIn = call.json()?;
-            let attempt = call.attempt()?;
-            let (named, breaking) = input.parse()?;
-            let glass = breaking.glass(subject(call, named, attempt.when)?);
-            Ok(render(
-                call,
-                call.app.gateway.break_glass(attempt, &glass).await?,
-            ))
-        },
-    )
-    .await
-}
-
-fn subject(call: &Call, named: Named, when: crate::domain::time::When) -> Result<Subject, Halt> {
+pub fn subject(
+    call: &Call,
+    named: Named,
+    when: crate::domain::time::When,
+) -> Result<Subject, Halt> {
     Ok(call.app.gateway.subject(named, when)?)
-}
-
-/// The emergency view: risk and date, who must not be told, who is safe; no address, no note.
-pub fn emergency_view(
-    assessments: &[Assessment],
-    lines: &[String],
-    opened: &[OpenedItem],
-) -> Map<String, Value> {
-    let find = |item| opened.iter().find(|opened| opened.part.item == item);
-    let risks: Vec<Value> = assessments
-        .iter()
-        .filter_map(|assessment| {
-            let card = EmergencyCard::decode(&find(assessment.emergency_item)?.plain).ok()?;
-            Some(json!({
-                "grade": card.grade.code(),
-                "grade_basis": card.basis.code(),
-                "assessed_at": card.assessed_at.rfc3339(),
-            }))
-        })
-        .collect();
-    let safety: Vec<Value> = assessments
-        .iter()
-        .filter_map(|assessment| {
-            let card = SafetyCard::decode(&find(assessment.safety_item?)?.plain).ok()?;
-            Some(json!({
-                "do_not_tell": card.do_not_tell,
-                "safe_person": card.safe_person,
-                "safe_person_phone": card.safe_person_phone,
-            }))
-        })
-        .collect();
-    let mut map = Map::new();
-    map.insert("risk".to_owned(), json!(risks));
-    map.insert("safety".to_owned(), json!(safety));
-    map.insert("service_lines".to_owned(), json!(lines));
-    map.insert("minutes".to_owned(), json!(60));
-    map.insert(
-        "follow_up".to_owned(),
-        json!("Within 24 hours say what you did, and whether she now consents."),
-    );
-    map
 }

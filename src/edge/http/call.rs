@@ -251,7 +251,7 @@ pub fn carries_files(kind: &str) -> bool {
 /// The purpose when the caller states none: what the role is there for.
 const fn default_purpose(action: Action, role: Role) -> Purpose {
     match action {
-        Action::BreakGlass => Purpose::Emergency,
+        Action::BreakGlass | Action::FollowUpEmergency => Purpose::Emergency,
         Action::SealItem | Action::CollectItem => Purpose::LegalAdvice,
         Action::DeliverSubjectAccess => Purpose::Audit,
         Action::TakeSubjectAccess

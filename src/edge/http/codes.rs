@@ -10,15 +10,15 @@ use super::App;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::codes::{
-    AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, Authority, Capacity,
-    CloseOutcome, Competence, ConsentDecision, ConsentDepth, ConsentHow, ConsentStrength,
-    DataClass, DeclineReason, Delivery, Direction, DisagreementReason, EmergencyReason, EntryAbout,
-    GivenBy, Grade, GradeBasis, HandedTo, IdentityProof, Instrument, Interpreter, ItemAnswer,
-    JudgementReason, LawfulKeeping, MoreTimeReason, Need, OffenceGroup, OrgKind, OtherPartyRisk,
-    Parent, PartyRole, PriorityCategory, Purpose, ReassessReason, Relation, ReplaceHow,
-    ReplaceReason, ReplyCode, ReportedToPolice, Requester, Role, ServiceFamily, StaffNamesReason,
-    StopUseReply, Taint, TransferMode, UpdateCode, WithdrawalScope, WithdrawnBecause, Withheld,
-    WorkerGender, WrongHold, YesNoUnknown,
+    AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, AskedAfterwards,
+    Authority, Capacity, CloseOutcome, Competence, ConsentDecision, ConsentDepth, ConsentHow,
+    ConsentStrength, DataClass, DeclineReason, Delivery, Direction, DisagreementReason,
+    EmergencyAct, EmergencyReason, EntryAbout, GivenBy, Grade, GradeBasis, HandedTo, IdentityProof,
+    Instrument, Interpreter, ItemAnswer, JudgementReason, LawfulKeeping, MoreTimeReason, Need,
+    OffenceGroup, OrgKind, OtherPartyRisk, Parent, PartyRole, PriorityCategory, Purpose,
+    ReassessReason, Relation, ReplaceHow, ReplaceReason, ReplyCode, ReportedToPolice, Requester,
+    Role, ServiceFamily, StaffNamesReason, StopUseReply, Taint, TransferMode, UpdateCode,
+    WithdrawalScope, WithdrawnBecause, Withheld, WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::instrument::Tool;
 use crate::domain::organisation::ATTESTATION_DAYS;
@@ -140,6 +140,7 @@ pub async fn codes(State(app): State<Arc<App>>) -> Response {
         "action": Action,
         "adjustment": Adjustment,
         "article6": Article6,
+        "asked_afterwards": AskedAfterwards,
         "authority": Authority,
         "capacity": Capacity,
         "close_outcome": CloseOutcome,
@@ -153,6 +154,7 @@ pub async fn codes(State(app): State<Arc<App>>) -> Response {
         "delivery": Delivery,
         "direction": Direction,
         "disagreement_reason": DisagreementReason,
+        "emergency_act": EmergencyAct,
         "emergency_reason": EmergencyReason,
         "entry_about": EntryAbout,
         "given_by": GivenBy,

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::cards::{self, Shown};
 use super::{
-    assessments, audit, governance, her_word, links, reconciliations, sealed_items, subject_access,
-    transfers,
+    audit, emergencies, governance, her_word, links, offers, reconciliations, sealed_items,
+    subject_access, transfers,
 };
 use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
@@ -46,8 +46,14 @@ pub fn body(
         Answer::ItemAnswers(one, _) => (200, shown.answers(&one)),
         Answer::OwnAssessments(list, _) => (200, shown.own(&list)),
         Answer::Emergency(list, lines, _) => {
-            (200, assessments::emergency_view(&list, &lines, opened))
+            let view = emergencies::emergency_view(&list, &lines, opened, at);
+            (200, view)
         }
+        Answer::FollowedUp { emergency, asked } => {
+            let body = emergencies::followed_up_body(emergency.id(), asked);
+            (200, fields(body))
+        }
+        Answer::Emergencies(list) => (200, fields(emergencies::waiting_body(&list))),
         Answer::Entries(_) => {
             let kept = entries
                 .iter()
@@ -163,6 +169,7 @@ pub fn body(
         Answer::HandedOver(referral) => {
             (200, fields(transfers::handed_over(&referral, aliases, at)))
         }
+        Answer::PassedOn(referral) => (200, offers::passed_on_body(referral.id())),
         Answer::TakenBack(referral) => {
             let id = aliases.outward(AliasKind::Referral, referral.id.id());
             (

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::her_word::event_json;
 use super::screening::{Rest, held_json};
-use super::{API_VERSION, App, transfers};
+use super::{API_VERSION, App, offers, transfers};
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Seen};
 use crate::domain::codes::DataClass;
@@ -21,6 +21,7 @@ use crate::domain::id::Id;
 use crate::domain::person::{SafeContact, Who};
 use crate::domain::referral::{PassOnBy, Referral, Update};
 use crate::domain::refusal::{HELD_BACK_RETRY_S, NO_ATTACHMENTS, Refusal};
+use crate::domain::time::When;
 use crate::edge::fhir::Format;
 use crate::pipeline::{Answered, Fault, OpenedItem};
 
@@ -109,7 +110,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
-    let told = answered.answer.told();
+    let (told, at) = (answered.answer.told(), answered.at);
     let aliases = answered.aliases.clone();
     let outward = |kind: AliasKind, id: Id| aliases.outward(kind, id).to_string();
     let result = |extra: Value| {
@@ -156,6 +157,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
                 "status": "recorded",
                 "pass_on_by": offered.pass_on_by.as_ref().map(pass_on_by),
                 "contact_by": offered.contact_by.rfc3339(),
+                "meanwhile": offers::meanwhile(offered.is_urgent),
                 "hand_over": "Give her the card of an independent legal advice helpline.",
             }));
             if !offered.held.is_empty() {
@@ -183,7 +185,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
         Answer::Inbox(list) => {
             let list: Vec<Value> = list
                 .iter()
-                .map(|referral| offer_json(referral, &outward))
+                .map(|referral| offer_json(referral, &outward, at))
                 .collect();
             (200, result(json!({ "offers": list })))
         }
@@ -192,7 +194,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
             result(json!({ "id": referral.id().to_string(), "status": status.code() })),
         ),
         Answer::Released(referral, _) => {
-            let mut map = result(json!({ "referral": offer_json(&referral, &outward) }));
+            let mut map = result(json!({ "referral": offer_json(&referral, &outward, at) }));
             map.insert("released".to_owned(), released_json(&referral, opened));
             if let Some(person) = referral.recipient_person {
                 map.insert(
@@ -202,7 +204,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
             }
             map.insert("onward_rule".to_owned(), json!(ONWARD_RULE));
             if referral.handover.is_some() {
-                let transfer = transfers::handover_json(&referral, answered.at);
+                let transfer = transfers::handover_json(&referral, at);
                 map.insert("transfer".to_owned(), transfer);
             }
             (200, map)
@@ -241,7 +243,7 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
         ),
         other => super::more::body(
             call,
-            (other, answered.at),
+            (other, at),
             &aliases,
             opened,
             &answered.entries,
@@ -361,11 +363,14 @@ fn seen_json(seen: &Seen) -> Value {
         "offered_at": seen.offered_at.rfc3339(),
         "pass_on_by": seen.pass_on_by.as_ref().map(pass_on_by),
     });
-    if let Value::Object(map) = &mut value
-        && !seen.updates.is_empty()
-    {
-        // Only where the service chose to say something; else there are the three words alone.
-        map.insert("updates".to_owned(), updates_json(&seen.updates));
+    if let Value::Object(map) = &mut value {
+        if !seen.updates.is_empty() {
+            // Only where the service chose to say something; else there are the three words alone.
+            map.insert("updates".to_owned(), updates_json(&seen.updates));
+        }
+        if seen.no_answer {
+            map.insert("no_answer".to_owned(), offers::no_answer_json());
+        }
     }
     value
 }
@@ -378,7 +383,7 @@ fn updates_json<'a>(updates: impl IntoIterator<Item = &'a Update>) -> Value {
 }
 
 /// An offer as the service sees it: nothing that names her.
-fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -> Value {
+fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String, now: When) -> Value {
     let op = &referral.operational;
     let codes = |list: &[&'static str]| json!(list);
     let needs: Vec<&str> = op.needs.iter().map(|need| need.code()).collect();
@@ -403,6 +408,7 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -
         "worker_gender": op.worker_gender.code(),
         "offered_at": referral.offered_at.rfc3339(),
         "contact_by": referral.contact_by.rfc3339(),
+        "answer": offers::answer_json(referral, now),
         "pass_on_by": referral.due.as_ref().map(pass_on_by),
         "details_passed_at": referral.details_passed_at.map(|at| at.rfc3339()),
         "status": referral.status.code(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::bundle::{ConnectionArgs, totp_code};
 use super::caller::BodyKind;
+use super::emergencies::{EmergenciesArgs, EmergencyArgs, FollowUpArgs};
 use super::input::{OFFER_HELP, document, given, typed};
 use super::reconciling::ReconcileArgs;
 use super::sealed_items::{CollectArgs, SEAL_HELP, SealArgs, Sealing};
@@ -317,15 +318,16 @@ pub enum ClientCommand {
     /// Break the glass: first it says who will be told
     #[command(after_help = "Example: firedoor client emergency why.json --confirm \
         --onward-rule-accepted --bundle bundles/ae")]
-    Emergency {
-        file: String,
-        /// You have read who will be told
-        #[arg(long)]
-        confirm: bool,
-        /// You may not pass this on for immigration purposes; your organisation accepts this
-        #[arg(long)]
-        onward_rule_accepted: bool,
-    },
+    Emergency(EmergencyArgs),
+    /// Emergencies of your organisation of which nothing was said yet
+    #[command(after_help = "Example: firedoor client emergencies --bundle bundles/ae")]
+    Emergencies(EmergenciesArgs),
+    /// Say what was done in an emergency, within 24 hours; again, to correct it
+    #[command(
+        after_help = "Example: firedoor client follow-up 01J... --done called_safe_person \
+        --she-now agrees --bundle bundles/ae"
+    )]
+    FollowUp(FollowUpArgs),
     /// Sign in with the six digits that your phone shows
     #[command(after_help = "Example: firedoor client second-factor 123456 --bundle bundles/ig")]
     SecondFactor { code: Option<String> },
@@ -528,16 +530,9 @@ impl ClientCommand {
                 format!("/v1/assessments/{}/relied-on", id(text)?),
                 &json!({ "person": person, "reassessed_because": reassessed_because }),
             ),
-            Self::Emergency {
-                file,
-                confirm,
-                onward_rule_accepted,
-            } => {
-                let mut body = document(file)?;
-                tick(&mut body, "confirm", *confirm);
-                tick(&mut body, "onward_rule_accepted", *onward_rule_accepted);
-                Request::post("/v1/emergency", &body)
-            }
+            Self::Emergency(args) => args.request()?,
+            Self::Emergencies(args) => args.request()?,
+            Self::FollowUp(args) => args.request()?,
             Self::SecondFactor { code } => {
                 let code = match (code, connection.totp_secret()) {
                     (Some(code), _) => code.clone(),
@@ -561,7 +556,7 @@ impl ClientCommand {
 }
 
 /// What was ticked on the command line, beside what the file says.
-fn tick(body: &mut Value, field: &str, ticked: bool) {
+pub(super) fn tick(body: &mut Value, field: &str, ticked: bool) {
     if let (true, Value::Object(map)) = (ticked, body) {
         map.insert(field.to_owned(), json!(true));
     }

@@ -199,6 +199,10 @@ fn lead(result: &str) -> Option<&'static str> {
         "assessments" => "She was assessed before. Read it before you ask her anything again.",
         "relied-on" => "Noted.",
         "emergency-view" => "Emergency information. What you open is told to others now.",
+        "emergencies" => {
+            "Say what was done in each of these: follow-up ID --done CODE --she-now CODE."
+        }
+        "emergency-followed-up" => "Your officer sees it. It is not her consent.",
         "session-opened" => "You are signed in for ten minutes from your last request.",
         "proposed" => "Proposed. A person of another organisation must approve it.",
         "approved" => "Approved. It is in force.",

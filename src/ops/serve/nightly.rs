@@ -1,7 +1,7 @@
 //! What is done by the clock: at night accounts of the log whose time is over are erased, and the key
 //! over all item keys is changed, so that what was erased by day is destroyed by night; by day sealed
-//! items that nobody collected in time and words of requests that ended are erased, transfers and the queues of what must be decided
-//! move on.
+//! items that nobody collected in time and words of requests that ended are erased, offers that nobody
+//! answered go to the next service, transfers and the queues of what must be decided move on.
 //!
 //! Decides when, and nothing else; how is the gateway's and the store's. What fails is tried again,
 //! and told until it succeeds. Nothing here may count on being the only gateway that looks.
@@ -64,6 +64,9 @@ pub(super) async fn keep_destroying(app: Arc<App>) {
         }
         if let Err(error) = app.gateway.move_transfers_on(now).await {
             tracing::warn!(%error, "transfers that are due did not move on yet; trying again");
+        }
+        if let Err(error) = app.gateway.pass_offers_on(now).await {
+            tracing::warn!(%error, "offers that are late were not passed on yet; trying again");
         }
         if let Err(error) = app.gateway.destroy_sealed_items(now).await {
             tracing::warn!(%error, "sealed items that are due are not destroyed yet; trying again");

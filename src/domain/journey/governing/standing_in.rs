@@ -55,6 +55,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::QueryAssessments
         | Action::RelyOnAssessment
         | Action::BreakGlass
+        | Action::FollowUpEmergency
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

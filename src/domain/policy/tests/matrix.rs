@@ -266,6 +266,9 @@ fn who_may_do_what_for_which_purpose() {
     read_own_assessments
       triage, adviser, clinician, ed_senior, social_worker, housing
         for support, safety_planning
+    follow_up_emergency
+      ed_senior
+        for emergency
     ");
 }
 

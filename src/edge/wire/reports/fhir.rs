@@ -124,6 +124,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::AnswerStopUse
         | Action::MoveSubjectAccess
         | Action::RedactSubjectAccess
+        | Action::FollowUpEmergency
         | Action::Reconcile => Kind::Update,
         Action::WithdrawConsent | Action::Withdraw | Action::WithdrawAssessment => Kind::Delete,
         Action::ReadReferralStatus

@@ -121,6 +121,7 @@ const fn activity(action: Action) -> u32 {
         | Action::AnswerStopUse
         | Action::MoveSubjectAccess
         | Action::RedactSubjectAccess
+        | Action::FollowUpEmergency
         | Action::DecideAuditItem
         | Action::FlagPerson
         | Action::Approve

@@ -1,0 +1,113 @@
+//! Emergencies: what is said of them afterwards, and what is done by the clock when nothing is.
+
+use crate::domain::alias::AliasKind;
+use crate::domain::attempt::Attempt;
+use crate::domain::decision::{Aggregate, Listed};
+use crate::domain::id::{EmergencyId, Id, OrgId};
+use crate::domain::journey::emergency::following_up::{self, Due, Said};
+use crate::domain::seal::Keys;
+use crate::domain::time::When;
+use crate::store::{Fault, Outcome};
+
+use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX, unsealed};
+
+fn emergency(id: Id) -> Aggregate {
+    Aggregate::Emergency(EmergencyId(id))
+}
+
+impl Gateway {
+    /// What a senior says of an emergency of her own organisation, named by `alias`.
+    pub async fn follow_up(
+        &self,
+        attempt: Attempt,
+        alias: Id,
+        said: &Said,
+    ) -> Result<Answered, Fault> {
+        let named = [Read::Named(AliasKind::Emergency, alias, emergency)];
+        self.run(attempt, &named, |rules, attempt, known, keys| {
+            following_up::follow_up(rules, attempt, known, keys, alias, said)
+        })
+        .await
+    }
+
+    /// A page of the caller's own emergencies of which nothing was said yet.
+    pub async fn emergencies(
+        &self,
+        attempt: Attempt,
+        after: Option<Listed>,
+        max: u16,
+    ) -> Result<(Answered, Vec<Listed>), Fault> {
+        let clock = following_up::clock(attempt.organisation());
+        let entries = self.store.list(&clock, after, max).await?;
+        let of: Vec<Aggregate> = entries.iter().map(|entry| emergency(entry.item)).collect();
+        let answered = self
+            .run(attempt, &[Read::Of(&of)], |rules, attempt, known, keys| {
+                following_up::waiting(rules, attempt, known, keys, &entries)
+            })
+            .await?;
+        Ok((answered, entries))
+    }
+
+    /// Emergencies of which nothing was said by `now`, a day later, go before the officers whom the
+    /// rule names. Done again, or by another node, it changes nothing.
+    ///
+    /// # Errors
+    /// [`Fault`]; it is tried again later.
+    pub async fn remind_of_follow_ups(&self, now: When) -> Result<(), Fault> {
+        let members = self.members().await?;
+        for own in members.organisations.keys() {
+            self.remind_of_own_follow_ups(own, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn remind_of_own_follow_ups(&self, own: &OrgId, now: When) -> Result<(), Fault> {
+        for _ in 0..TRIES_MAX {
+            let when = self.time();
+            let mut known = self.keeping(own).await?;
+            let looked_at = self.due_follow_ups(own, now).await?;
+            let ids = looked_at.iter();
+            let of: Vec<Aggregate> = ids.map(|id| emergency(id.id())).collect();
+            self.read(&mut known, &of).await?;
+            if following_up::overdue(&known, own, now).next().is_none() {
+                return Ok(());
+            }
+            let entropy = self.entropy();
+            let keys = self.store.reserve(KEYS_A_DECISION).await?;
+            let keys = Keys::new(keys, entropy.branch("nonces"));
+            let Some(rules) = self.rules_for(&known).await? else {
+                continue;
+            };
+            let due = Due {
+                own,
+                now,
+                looked_at: &looked_at,
+            };
+            let decision = following_up::remind(&rules, when, &entropy, keys, &known, &due);
+            let Some(decision) = decision.map_err(unsealed)? else {
+                return Ok(());
+            };
+            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
+                self.logged(when, logged).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All that the clock names by `now`: what was put before the officer already stays on it.
+    async fn due_follow_ups(&self, own: &OrgId, now: When) -> Result<Vec<EmergencyId>, Fault> {
+        const STEP: u16 = 200;
+        let now = u64::try_from(now.millis()).unwrap_or(0);
+        let clock = following_up::clock(own);
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let step = self.store.list(&clock, after, STEP).await?;
+            let due = step.iter().filter(|entry| entry.at <= now);
+            ids.extend(due.map(|entry| EmergencyId(entry.item)));
+            after = step.last().copied();
+            if step.len() < usize::from(STEP) || after.is_none_or(|last| last.at > now) {
+                return Ok(ids);
+            }
+        }
+    }
+}
