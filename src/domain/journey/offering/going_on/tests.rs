@@ -100,7 +100,7 @@ fn sweep(town: &mut Town, id: Id, now: When) -> Vec<Write> {
     writes
 }
 
-fn listed<'a>(writes: &'a [Write]) -> Vec<&'a List> {
+fn listed(writes: &[Write]) -> Vec<&List> {
     let lists = writes.iter().filter_map(|write| match write {
         Write::List { list, .. } => Some(list),
         _ => None,
