@@ -88,14 +88,23 @@ impl Asking {
         waits(self.since, self.answer_by, now)
     }
 
-    /// The next service that can still be asked, which is then no longer among those that wait.
+    /// The next service that can still be asked and that she has not `stopped`, which is then no longer
+    /// among those that wait.
     pub fn advance<'a>(
         &mut self,
         directory: &'a Directory,
         organisations: &BTreeMap<OrgId, Organisation>,
+        stopped: impl Fn(&OrgId) -> bool,
         now: When,
     ) -> Option<&'a Service> {
-        advance(&mut self.next, &self.past, directory, organisations, now)
+        advance(
+            &mut self.next,
+            &self.past,
+            directory,
+            organisations,
+            stopped,
+            now,
+        )
     }
 
     /// Whether it was passed on from `organisation`.

@@ -360,6 +360,20 @@ impl Referral {
         )
     }
 
+    /// The same, whatever pause stands in its way for now.
+    pub fn is_to_be_answered(&self) -> bool {
+        matches!(
+            self.lasting_status(),
+            ReferralStatus::Offered | ReferralStatus::Waiting
+        )
+    }
+
+    /// When the last pause that stands in its way is over.
+    pub fn paused_until(&self) -> Option<When> {
+        let paused = self.paused.as_ref()?;
+        paused.by.iter().map(|(_, until)| *until).max()
+    }
+
     /// The sender made this relationship alone (P11): it opens nothing of others.
     pub fn self_made(&self) -> bool {
         self.sender == self.recipient

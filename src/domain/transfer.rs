@@ -106,14 +106,23 @@ pub struct Past {
 
 impl Route {
     /// The next service that can still be asked, which is then no longer among those that wait. A
-    /// service that closed, or whose organisation may be told nothing any more, is passed over.
+    /// service that closed, or whose organisation may be told nothing any more, is passed over; so is
+    /// one that she has `stopped`.
     pub fn advance<'a>(
         &mut self,
         directory: &'a Directory,
         organisations: &BTreeMap<OrgId, Organisation>,
+        stopped: impl Fn(&OrgId) -> bool,
         now: When,
     ) -> Option<&'a Service> {
-        advance(&mut self.next, &self.past, directory, organisations, now)
+        advance(
+            &mut self.next,
+            &self.past,
+            directory,
+            organisations,
+            stopped,
+            now,
+        )
     }
 }
 
@@ -123,6 +132,7 @@ pub fn advance<'a>(
     past: &[Past],
     directory: &'a Directory,
     organisations: &BTreeMap<OrgId, Organisation>,
+    stopped: impl Fn(&OrgId) -> bool,
     now: When,
 ) -> Option<&'a Service> {
     while !next.is_empty() {
@@ -134,7 +144,8 @@ pub fn advance<'a>(
         };
         let found = service
             .filter(|service| can_take(service, organisations, now))
-            .filter(|service| !asked_before(service));
+            .filter(|service| !asked_before(service))
+            .filter(|service| !stopped(&service.organisation));
         if found.is_some() {
             return found;
         }

@@ -3,6 +3,7 @@
 //! It measures the real thing: mTLS clients over loopback against a gateway with the real store, in
 //! a folder of its own, with invented people. It never touches a gateway that is there already.
 
+mod consents;
 mod crowd;
 mod dice;
 mod load;
@@ -131,6 +132,26 @@ enum Command {
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX))]
         threads: u64,
     },
+    /// Whether a decision takes longer where one organisation holds 100,000 consents than with 100
+    #[command(
+        after_help = "Two gateways, each with a store of its own, take turns; only the ratios are \
+                      worth keeping. Every consent is recorded by a decision like any other, so \
+                      that 100,000 take minutes to fill. Decisions are calls of the pipeline: no \
+                      network and no boundary.\n\n\
+                      Example: firedoor bench consents --dir /var/lib/firedoor"
+    )]
+    Consents {
+        /// Live consents of one organisation, each of another woman
+        #[arg(long, default_value_t = 100_000, value_name = "N",
+              value_parser = clap::value_parser!(u64).range(100..=500_000))]
+        consents: u64,
+        /// Where to put the folders of the bench: on the disk that is to be measured
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Figures for a script
+        #[arg(long)]
+        json: bool,
+    },
     /// How long the text screen takes over honest and hostile text, on one core
     #[command(after_help = "Example: firedoor bench screen --seconds 4")]
     Screen {
@@ -187,6 +208,8 @@ pub enum BenchError {
     NotCommitted(&'static str),
     #[error("no {0} were answered in the time: set --seconds higher")]
     TooShort(&'static str),
+    #[error("a decision of the bench was answered with {0}, so there is nothing to measure")]
+    Answered(&'static str),
     #[error("no offer was answered, so there is nothing to read")]
     NothingToRead,
     #[error("no one of the known people was found, so there is nothing to measure")]
@@ -285,40 +308,46 @@ pub fn run(args: &Args) -> CommandResult {
             let report = resolve::measure(&Sizes::of(*persons), *threads, common.limit())?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
+        Command::Consents { consents, dir, .. } => {
+            let (place, sizes) = (place(dir.as_ref()), consents::Sizes::of(*consents));
+            let report = runtime()?.block_on(consents::measure(&place, sizes))?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
         Command::Screen { common } => {
             let report = screen::measure(common.limit())?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
     };
-    let told = if args.command.common().json {
-        json
-    } else {
-        text
-    };
+    let told = if args.command.is_json() { json } else { text };
     writeln!(out, "{}", told.trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Command {
-    const fn common(&self) -> &Common {
+    const fn is_json(&self) -> bool {
         match self {
             Self::Gateway { common, .. }
             | Self::Store { common, .. }
             | Self::Log { common, .. }
             | Self::Resolve { common, .. }
-            | Self::Screen { common } => common,
+            | Self::Screen { common } => common.json,
+            Self::Consents { json, .. } => *json,
         }
     }
 }
 
 impl Common {
     fn place(&self) -> PathBuf {
-        self.dir.clone().unwrap_or_else(std::env::temp_dir)
+        place(self.dir.as_ref())
     }
 
     fn limit(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
+}
+
+fn place(dir: Option<&PathBuf>) -> PathBuf {
+    dir.cloned().unwrap_or_else(std::env::temp_dir)
 }
 
 fn runtime() -> Result<Runtime, BenchError> {

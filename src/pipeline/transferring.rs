@@ -9,6 +9,7 @@ use crate::domain::id::{Id, ReferralId};
 use crate::domain::journey::transferring::{self, Due, Move};
 use crate::domain::journey::updating::{self, News};
 use crate::domain::known::Known;
+use crate::domain::person::TaggedToken;
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::transfer::{Handover, Route};
@@ -77,10 +78,14 @@ impl Gateway {
             let ids = entries.iter().map(|entry| ReferralId(entry.item));
             let of: Vec<Aggregate> = ids.map(Aggregate::Referral).collect();
             self.read(&mut known, &of).await?;
-            let routes = known.referrals.values().map(|found| found.route.clone());
-            let routes: Vec<Option<Route>> = routes.collect();
-            for route in &routes {
-                self.read_transfer(&mut known, route.as_ref(), None).await?;
+            let routes = known.referrals.values();
+            let routes =
+                routes.filter_map(|found| Some((found.route.clone()?, found.tokens.clone())));
+            let routes: Vec<(Route, Vec<TaggedToken>)> = routes.collect();
+            for (route, tokens) in &routes {
+                self.read_transfer(&mut known, Some(route), None).await?;
+                // Whoever she has stopped is not asked next.
+                self.read_person(&mut known, tokens).await?;
             }
             let Some(rules) = self.rules_for(&known).await? else {
                 moved += 1;
@@ -90,6 +95,7 @@ impl Gateway {
             let keys = self.store.reserve(transferring::KEYS).await?;
             let keys = Keys::new(keys, entropy.branch("nonces"));
             let when = self.time();
+            known.stand_at(when);
             let due = Due {
                 now,
                 entries: &entries,

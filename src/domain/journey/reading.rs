@@ -293,9 +293,13 @@ pub fn list(
         Action::ReadInbox => Answer::Inbox(
             referrals
                 .filter(|(_, referral)| {
-                    // What a pause stands in the way of is listed still, and not shown.
-                    let is_shown = referral.status != ReferralStatus::Withdrawn;
-                    referral.recipient == *own && referral.recipient_team == *team && is_shown
+                    // What a pause stands in the way of is listed still, and not shown; so is what
+                    // has ended by its date.
+                    let is_over = matches!(
+                        referral.status_at(attempt.when),
+                        ReferralStatus::Withdrawn | ReferralStatus::Closed
+                    );
+                    referral.recipient == *own && referral.recipient_team == *team && !is_over
                 })
                 .map(|(_, referral)| referral.clone())
                 .collect(),

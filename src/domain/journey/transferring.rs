@@ -472,12 +472,14 @@ fn replace_earlier(ruling: &mut Ruling<'_>, known: &Known, origin: &Referral) {
     let Some(earlier) = earlier.and_then(|id| known.referrals.get(&id)) else {
         return;
     };
-    if !earlier.open() {
+    // A pause that stands in its way would end, and she would be offered twice.
+    if !earlier.is_to_be_answered() {
         return;
     }
     erase_parts(ruling, known, earlier.id);
     unlist(ruling, earlier);
     let mut ended = earlier.clone();
+    ended.paused = None;
     ended.status = ReferralStatus::Expired;
     save(ruling, &ended);
 }

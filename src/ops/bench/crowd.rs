@@ -68,10 +68,15 @@ fn identity(number: u64) -> Value {
 
 /// The offer of one person: identity, safe contact, consent and a note, as JSON.
 pub fn offer(number: u64, now: When) -> Vec<u8> {
-    let reported = now.plus_hours(-1);
-    referral(SERVICE, &identity(number), reported, Some(NEUTRAL_NOTE))
+    referral_to(SERVICE, &identity(number), now)
         .to_string()
         .into_bytes()
+}
+
+/// The same of anybody, to any service.
+pub fn referral_to(service: &str, identity: &Value, now: When) -> Value {
+    let reported = now.plus_hours(-1);
+    referral(service, identity, reported, Some(NEUTRAL_NOTE))
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use super::meter::{memory_kib, percentile, thread_cpu};
 use super::report::Machine;
 use crate::domain::person::index::LinkIndex;
 use crate::domain::person::{Person, RawIdentifier, TokenKeys, TokenKind, resolve};
-use people::{People, Request};
+pub use people::People;
+use people::Request;
 pub use report::ResolveReport;
 use report::{Row, Skipped};
 

@@ -80,3 +80,27 @@ fn the_bench_of_the_store_measures_both_sides_and_leaves_nothing() {
     assert!(report.to_string().contains("p50 ratio"));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn the_bench_of_consents_measures_every_decision_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let sizes = consents::Sizes {
+        small: 4,
+        large: 40,
+        women: 3,
+        turns: 3,
+    };
+    let measured = consents::measure(dir.path(), sizes);
+    let report = runtime().unwrap().block_on(measured).unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        names(&json["decisions"]),
+        consents::Act::ALL.map(consents::Act::name)
+    );
+    for row in json["decisions"].as_array().unwrap() {
+        assert_eq!(row["measured"], 2);
+        assert!(row["p50_ratio"].as_f64().unwrap() > 0.0, "{row}");
+    }
+    assert!(report.to_string().contains("at 40"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}

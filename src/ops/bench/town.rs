@@ -60,7 +60,7 @@ impl Town {
         running.app.gateway.found(&borough.founding()?).await?;
         Ok(Self {
             address: running.address,
-            client: certificate(place.path())?,
+            client: certificate(place.path(), CALLER)?,
             running,
             place,
         })
@@ -71,13 +71,23 @@ impl Town {
         self
     }
 
-    /// The caller as the gateway verifies her: by a handshake of her own, because there is no
-    /// other way to a [`Peer`].
+    /// The caller as the gateway verifies her.
     pub async fn peer(&self) -> Result<Peer, BenchError> {
+        self.verified(&self.client).await
+    }
+
+    /// The same for whoever has the certificate of a bundle.
+    pub async fn peer_of(&self, bundle: &str) -> Result<Peer, BenchError> {
+        self.verified(&certificate(self.place.path(), bundle)?)
+            .await
+    }
+
+    /// By a handshake of her own, because there is no other way to a [`Peer`].
+    async fn verified(&self, client: &ClientTls) -> Result<Peer, BenchError> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let tcp = TcpStream::connect(listener.local_addr()?).await?;
         let (arrived, _) = listener.accept().await?;
-        let (tls, client) = (Arc::clone(&self.running.tls), self.client.clone());
+        let (tls, client) = (Arc::clone(&self.running.tls), client.clone());
         let shaking = tokio::spawn(async move { client.connect(tcp, HOST).await });
         let (_, certificate) = tls.accept(arrived).await?;
         let _stream = shaking.await.map_err(|_| BenchError::Broken)??;
@@ -94,8 +104,8 @@ impl Town {
     }
 }
 
-fn certificate(dir: &Path) -> Result<ClientTls, BenchError> {
-    let bundle = dir.join("bundles").join(CALLER);
+fn certificate(dir: &Path, bundle: &str) -> Result<ClientTls, BenchError> {
+    let bundle = dir.join("bundles").join(bundle);
     let read = |name: &str| fs::read(bundle.join(name));
     let (authority, chain) = (read(AUTHORITY)?, read(CERTIFICATE)?);
     let key = zeroize::Zeroizing::new(read(KEY)?);

@@ -196,14 +196,10 @@ fn asks_next(
         reason,
         at: now,
     });
-    let (service, runs) = loop {
-        let service = asking.advance(&known.directory, &known.organisations, now)?;
-        let runs = known.organisations.get(&service.organisation)?;
-        // What she said since to this very service counts before it is told anything.
-        if !is_stopped(known, before, runs) {
-            break (service, runs);
-        }
-    };
+    // What she said since to a service counts before it is told anything.
+    let stopped = |to: &OrgId| is_stopped(known, before, to);
+    let service = asking.advance(&known.directory, &known.organisations, stopped, now)?;
+    let runs = known.organisations.get(&service.organisation)?;
     let urgency = before.operational.urgency.urgency();
     let by = clock.answer_by(urgency, now, hours(runs));
     asking.since = now;
@@ -225,8 +221,8 @@ fn asks_next(
     Some(Asked { referral, lists })
 }
 
-fn is_stopped(known: &Known, referral: &Referral, to: &Organisation) -> bool {
-    let ends = [&referral.sender, &to.id];
+fn is_stopped(known: &Known, referral: &Referral, to: &OrgId) -> bool {
+    let ends = [&referral.sender, to];
     known.withdrawals(&referral.tokens).iter().any(|no| {
         no.at >= referral.offered_at && no.stops(&ends, &REFERRAL_CLASSES, REFERRAL_PURPOSE)
     })

@@ -18,7 +18,9 @@ use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::transfer::Past;
 
+use super::super::REFERRAL_PURPOSE;
 use super::super::answering::{erase_parts, save, unlist};
+use super::super::offering::REFERRAL_CLASSES;
 use super::super::own_acts::{self, OwnAct};
 use super::{answer_by, contact_by, list_due, moment};
 
@@ -130,7 +132,9 @@ fn asks_next(
         reason,
         at: now,
     });
-    let Some(service) = route.advance(&known.directory, &known.organisations, now) else {
+    let stopped = |to: &OrgId| has_stopped(known, onward, to);
+    let next = route.advance(&known.directory, &known.organisations, stopped, now);
+    let Some(service) = next else {
         return Err(Box::new(referral));
     };
     route.answer_by = answer_by(clock, now);
@@ -149,6 +153,20 @@ fn asks_next(
         (List::TransfersDue, answer_by, item),
     ];
     Ok(Asked { referral, lists })
+}
+
+/// Whether she has stopped, since she agreed to the move, that anything of her goes to `to`. What she
+/// agreed to and cannot be read is older than every no.
+fn has_stopped(known: &Known, onward: &Referral, to: &OrgId) -> bool {
+    let sender = known.people.get(&onward.sender_person);
+    let mut consents = sender.into_iter().flat_map(|person| &person.consents);
+    let given = consents.find(|consent| Some(consent.id) == onward.consent);
+    let ends = [&onward.sender, to];
+    let noes = known.withdrawals(&onward.tokens);
+    noes.iter().any(|no| {
+        given.is_none_or(|given| no.at >= given.given_at)
+            && no.stops(&ends, &REFERRAL_CLASSES, REFERRAL_PURPOSE)
+    })
 }
 
 /// Where the service that hands her over is told that something moved: on its own referral.
@@ -194,6 +212,11 @@ pub fn due(
         let Some(referral) = referrals.find(|one| one.id.id() == entry.item) else {
             continue;
         };
+        if let Some(until) = referral.paused_until() {
+            // It may go on: what is due of it waits as long.
+            act.list(List::TransfersDue, moment(until), entry.item);
+            continue;
+        }
         if referral.route.is_some() {
             act.unanswered(known, &rules.clock, referral, due.now);
         }

@@ -9,6 +9,7 @@ use crate::domain::codes::{
     Action, DeclineReason, Direction, Grade, Instrument, Purpose, WithdrawalScope,
 };
 use crate::domain::decision::Listed;
+use crate::domain::id::OrgId;
 use crate::domain::person::{RawSafeContact, resolve};
 use crate::domain::ruling::Ruled;
 use crate::domain::watch::RuleCode;
@@ -100,7 +101,8 @@ fn origin(town: &Town) -> Referral {
     found.next().unwrap().clone()
 }
 
-fn passes_on(town: &mut Town) -> Vec<String> {
+/// What the gateway does by its clock.
+fn moved_on(town: &mut Town) -> Vec<Write> {
     let known = town.known();
     let entries: Vec<Listed> = known
         .referrals
@@ -113,7 +115,7 @@ fn passes_on(town: &mut Town) -> Vec<String> {
         })
         .collect();
     let now = town.now;
-    let mut told = Vec::new();
+    let mut writes = Vec::new();
     town.run(
         attempt("met", Action::Unknown),
         |rules, attempt, known, keys| {
@@ -123,21 +125,24 @@ fn passes_on(town: &mut Town) -> Vec<String> {
             };
             let made = due(rules, now, &attempt.entropy, keys, known, &of)?;
             let decision: Decision<Ruled> = made.unwrap();
-            told = decision
-                .writes
-                .iter()
-                .filter_map(|write| match write {
-                    Write::List {
-                        list: List::Events(of),
-                        ..
-                    } => Some(of.as_str().to_owned()),
-                    _ => None,
-                })
-                .collect();
+            writes.clone_from(&decision.writes);
             Ok(decision)
         },
     );
-    told
+    writes
+}
+
+/// The same: whose events say so.
+fn passes_on(town: &mut Town) -> Vec<String> {
+    let writes = moved_on(town).into_iter();
+    let told = writes.filter_map(|write| match write {
+        Write::List {
+            list: List::Events(of),
+            ..
+        } => Some(of.as_str().to_owned()),
+        _ => None,
+    });
+    told.collect()
 }
 
 const REFUGE: ServiceFamily = ServiceFamily::Accommodation;
@@ -330,6 +335,84 @@ fn without_an_answer_in_a_working_day_both_are_told_and_the_next_is_asked() {
     passes_on(&mut town);
     assert_eq!(offered(&town).0.recipient, second.recipient);
     assert!(offered(&town).0.open());
+}
+
+fn stops(service: &OrgId, pause: bool) -> Wish {
+    Wish {
+        scope: WithdrawalScope::Service,
+        organisations: vec![service.clone()],
+        pause,
+        ..everything()
+    }
+}
+
+#[test]
+fn a_service_that_she_stopped_meanwhile_is_not_asked_next() {
+    for (by_clock, pause) in [(false, false), (false, true), (true, false)] {
+        let mut town = Town::in_order();
+        let alias = town.accepted("lantern", AMINA);
+        let family = ServiceFamily::Community;
+        let moving = moving(&town, AMINA, family, TransferMode::HandOver);
+        asks(&mut town, "lantern", alias, &moving);
+        let (first, there) = offered(&town);
+        let all = [org("council"), org("practice")];
+        let other = all.iter().find(|one| **one != first.recipient).unwrap();
+        town.now = town.now.plus_hours(1);
+        town.withdraw("harbour", AMINA, &stops(other, pause));
+        if by_clock {
+            town.now = first.route.unwrap().answer_by;
+            passes_on(&mut town);
+            // There is nobody after it.
+            assert!(offered(&town).0.open());
+        } else {
+            let reason = DeclineReason::Full;
+            declines(&mut town, first.recipient.as_str(), there, reason);
+            assert!(!offered(&town).0.open());
+        }
+        assert_eq!(offered(&town).0.recipient, first.recipient);
+    }
+}
+
+#[test]
+fn a_pause_holds_the_clock_back_and_no_longer_than_it_lasts() {
+    let mut town = Town::in_order();
+    let alias = town.accepted("lantern", AMINA);
+    let family = ServiceFamily::Community;
+    let moving = moving(&town, AMINA, family, TransferMode::HandOver);
+    asks(&mut town, "lantern", alias, &moving);
+    let (first, _) = offered(&town);
+    town.now = first.route.as_ref().unwrap().answer_by.plus_hours(-1);
+    town.withdraw("harbour", AMINA, &stops(&first.recipient, true));
+    let ends = town.now.plus_hours(crate::domain::stop_use::PAUSE_HOURS);
+    town.now = town.now.plus_hours(1);
+    let again = u64::try_from(ends.millis()).unwrap();
+    assert!(moved_on(&mut town).iter().any(|write| matches!(
+        write,
+        Write::List { list: List::TransfersDue, at, item } if *at == again && *item == first.id.id()
+    )));
+    assert_eq!(offered(&town).0.recipient, first.recipient);
+    town.now = ends;
+    passes_on(&mut town);
+    assert_ne!(offered(&town).0.recipient, first.recipient);
+}
+
+#[test]
+fn an_earlier_request_gives_way_also_where_a_pause_stands_in_its_way() {
+    let mut town = Town::in_order();
+    let alias = town.accepted("lantern", AMINA);
+    let first = moving(&town, AMINA, REFUGE, TransferMode::HandOver);
+    asks(&mut town, "lantern", alias, &first);
+    let earlier = offered(&town).0.id;
+    town.now = town.now.plus_hours(1);
+    town.withdraw("practice", AMINA, &stops(&org("harbour"), true));
+    town.now = town.now.plus_hours(1);
+    let second = moving(&town, AMINA, REFUGE, TransferMode::HandOver);
+    asks(&mut town, "lantern", alias, &second);
+    town.now = town.now.plus_days(4);
+    let known = town.known();
+    assert_eq!(known.referrals[&earlier].status, ReferralStatus::Expired);
+    let of = Aggregate::Referral(earlier);
+    assert!(known.parts.iter().all(|part| part.of != of));
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl People {
         }
     }
 
-    fn fields(&self, number: u64) -> RawFields {
+    pub fn fields(&self, number: u64) -> RawFields {
         let mut dice = Dice::new(number.wrapping_mul(0xd134_2543_de82_ef95));
         let mut fields = RawFields::default();
         fields.given_name = Some(self.given.one(&mut dice));
