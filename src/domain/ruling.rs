@@ -30,6 +30,7 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::rules::{Footing, Rules};
 use super::seal::{Keys, OutOfKeys, Payload};
+use super::watch::RuleCode;
 use super::witnessing;
 use listing::{Place, list_entry};
 
@@ -100,7 +101,7 @@ pub struct Ruling<'a> {
     closed_read: Option<ReferralId>,
     tie: Option<Tie>,
     glass_broken: bool,
-    wrong_person: bool,
+    found: Option<RuleCode>,
     asked_about: Option<AskedAbout>,
     about: Vec<TaggedToken>,
     word: Option<Word>,
@@ -151,7 +152,7 @@ impl<'a> Ruling<'a> {
             closed_read: None,
             tie: None,
             glass_broken: false,
-            wrong_person: false,
+            found: None,
             asked_about: None,
             about: Vec::new(),
             word: None,
@@ -180,13 +181,13 @@ impl<'a> Ruling<'a> {
         self.glass_broken = true;
     }
 
-    /// What was released was of somebody else; it concerns whoever was named till now.
-    pub fn finds_wrong_person(&mut self) {
-        self.wrong_person = true;
+    /// Something that officers are told of at once; it concerns whoever was named till now.
+    pub fn finds(&mut self, code: RuleCode) {
+        self.found = Some(code);
     }
 
-    pub const fn is_wrong_person(&self) -> bool {
-        self.wrong_person
+    pub const fn found(&self) -> Option<RuleCode> {
+        self.found
     }
 
     pub const fn is_glass_broken(&self) -> bool {

@@ -83,6 +83,8 @@ rules! {
     AfterTransfer = "read.after_transfer",
     /// What was released was of somebody else than whom it was about.
     WrongPerson = "update.wrong_person",
+    /// Who asked what is held about her was not she.
+    NotHers = "subject_access.not_hers",
 }
 
 /// Whose officers are told.

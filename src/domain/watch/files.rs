@@ -67,7 +67,8 @@ const fn habits(code: RuleCode) -> &'static [&'static str] {
         | RuleCode::LinkUndone
         | RuleCode::StopUseOverdue
         | RuleCode::AfterTransfer
-        | RuleCode::WrongPerson => &[],
+        | RuleCode::WrongPerson
+        | RuleCode::NotHers => &[],
     }
 }
 
@@ -110,7 +111,8 @@ fn read(table: &Table, code: RuleCode) -> Result<WatchRule, String> {
         | RuleCode::LinkUndone
         | RuleCode::StopUseOverdue
         | RuleCode::AfterTransfer
-        | RuleCode::WrongPerson => u32::try_from(SIGNS_MAX).unwrap_or(1),
+        | RuleCode::WrongPerson
+        | RuleCode::NotHers => u32::try_from(SIGNS_MAX).unwrap_or(1),
     };
     let due_hours = count_of(table, "due_hours", 1, DUE_HOURS_MAX)?;
     let window_minutes = count_of(table, "window_minutes", 0, WINDOW_MINUTES_MAX)?;

@@ -15,6 +15,7 @@ use crate::domain::organisation::Certificate;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::domain::person::TokenKind;
 use crate::domain::subject_access::{Entry, SeenOf, Words};
+use crate::domain::watch::RuleCode;
 
 fn intake() -> Intake {
     Intake {
@@ -453,6 +454,10 @@ fn if_she_says_that_she_did_not_ask_nothing_is_opened() {
     replies(&mut town, "trust", &says(ReplyCode::HoldsNothing));
     let done = replies(&mut town, "met", &says(ReplyCode::SheDidNotAsk));
     assert_eq!(done.decided.concerned, [org("reviewer")]);
+    // It waits for the reviewers, and for nobody who may have asked himself.
+    let queue = town.queue("reviewer");
+    assert!(queue.iter().any(|item| item.rule == RuleCode::NotHers));
+    assert!(town.queue("met").is_empty() && town.queue("lantern").is_empty());
     town.now = town.now.plus_days(25);
     nothing(&delivered(&mut town, alias), "she-did-not-ask");
 }
