@@ -571,6 +571,7 @@ fn answer(
         contact_by: referral.contact_by,
         held,
         left_behind: offer.left_behind.clone(),
+        he_was_there: consent_of(offer).is_some_and(Consent::needs_warning),
     })
 }
 
