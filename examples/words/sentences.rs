@@ -13,7 +13,7 @@ pub struct Audience {
 }
 
 /// In the order in which they should be read: she comes first.
-pub const AUDIENCES: [Audience; 4] = [
+pub const AUDIENCES: [Audience; 5] = [
     Audience {
         who: "She, as somebody reads it to her or hands it to her",
         places: &["policies/notices.toml", "src/domain/report"],
@@ -32,6 +32,10 @@ pub const AUDIENCES: [Audience; 4] = [
     Audience {
         who: "A worker at a shell",
         places: &["src/ops/client"],
+    },
+    Audience {
+        who: "An information-governance officer",
+        places: &["policies/watch/rules.toml"],
     },
     Audience {
         who: "A health service's software, and whoever reads its log",
@@ -74,7 +78,7 @@ pub fn said_to(root: &Path, audience: &Audience) -> io::Result<Vec<Said>> {
             let file = name.to_string_lossy().into_owned();
             let text = fs::read_to_string(&path)?;
             let found = if file.ends_with(".toml") {
-                notices(&text)
+                spoken(&text)
             } else {
                 literals(&text)
             };
@@ -100,23 +104,27 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
                 find(&entry?.path(), files)?;
             }
         }
-    } else if (name.ends_with(".rs") && !TESTS.contains(&name.as_ref())) || name == "notices.toml" {
+    } else if (name.ends_with(".rs") && !TESTS.contains(&name.as_ref())) || name.ends_with(".toml")
+    {
         files.push(path.to_owned());
     }
     Ok(())
 }
 
-fn notices(text: &str) -> Vec<String> {
+/// The English of the notices; what the rules of the watch say.
+fn spoken(text: &str) -> Vec<String> {
     let table: toml::Table = text.parse().unwrap_or_default();
-    let list = table.get("notice").and_then(toml::Value::as_array);
-    let texts = list.into_iter().flatten();
-    let texts = texts.filter_map(|notice| notice.get("text")?.get("en")?.as_str());
-    texts.map(str::to_owned).collect()
+    let all = |name: &str| table.get(name).and_then(toml::Value::as_array);
+    let notices = all("notice").into_iter().flatten();
+    let notices = notices.filter_map(|notice| notice.get("text")?.get("en")?.as_str());
+    let rules = all("rule").into_iter().flatten();
+    let rules = rules.filter_map(|rule| rule.get("says")?.as_str());
+    notices.chain(rules).map(str::to_owned).collect()
 }
 
 /// String literals of a source file, but for its tests, comments and attributes.
 fn literals(source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let source = without_tests(source);
     let mut found = Vec::new();
     let mut rest = source;
     while let Some(at) = rest.find(['"', '/', '\'', '#']) {
@@ -138,6 +146,19 @@ fn literals(source: &str) -> Vec<String> {
         };
     }
     found
+}
+
+/// The source up to the module of its tests. What else only tests are built with may stand anywhere,
+/// and what comes after it is read.
+fn without_tests(source: &str) -> &str {
+    const TESTS_ONLY: &str = "#[cfg(test)]";
+    let tests = source.match_indices(TESTS_ONLY).find(|(at, _)| {
+        let after = source.get(at + TESTS_ONLY.len()..).unwrap_or_default();
+        let after = after.trim_start();
+        let after = after.strip_prefix("pub ").unwrap_or(after);
+        after.starts_with("mod tests")
+    });
+    tests.map_or(source, |(at, _)| source.get(..at).unwrap_or(source))
 }
 
 /// What stands behind an attribute that may run over several lines.

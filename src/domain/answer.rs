@@ -247,6 +247,8 @@ pub struct Offered {
     pub held: Vec<Hold>,
     /// What a FHIR message held that has no place here; said to the sender only.
     pub left_behind: Vec<String>,
+    /// The other party was there when she agreed to it, as the sender said.
+    pub he_was_there: bool,
 }
 
 /// A referral as its sender sees it.

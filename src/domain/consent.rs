@@ -14,6 +14,10 @@ use super::time::When;
 /// Consent ends by itself after this long unless it says less.
 pub const CONSENT_DAYS_MAX: i64 = 366;
 
+/// Said where the other party was in the room when she agreed.
+pub const HE_WAS_THERE: &str = "He, or whoever she is to be kept safe from, was there when she \
+    agreed. Ask her again alone before you rely on it; if she did not mean it, take it back.";
+
 /// Which way a consent opens: to be told to others, to be asked for, to be received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Opens {
@@ -130,6 +134,11 @@ pub struct Flow<'a> {
 }
 
 impl Consent {
+    /// Whether whoever recorded it is told [`HE_WAS_THERE`]. It follows from what they sent alone.
+    pub fn needs_warning(&self) -> bool {
+        self.decision == ConsentDecision::Permit && self.other_party_present == YesNoUnknown::Yes
+    }
+
     /// In date, permitted, not withdrawn, and newer than every withdrawal that stops this flow.
     fn live(&self, flow: &Flow<'_>, tombstones: &[&Tombstone]) -> bool {
         self.decision == ConsentDecision::Permit

@@ -46,7 +46,7 @@ pub const BUILT_IN_INSTRUMENTS: [(Instrument, &str); 7] = [
 
 /// Versions and questions of one tool, at most.
 pub const VERSIONS_MAX: usize = 16;
-pub const QUESTIONS_MAX: usize = 60;
+pub const QUESTIONS_MAX: usize = super::assessment::ITEMS_MAX;
 
 /// For the operator: what to change in which file. Holds nothing about a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

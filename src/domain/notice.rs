@@ -58,15 +58,17 @@ impl Notices {
             return Err(BadNotices(format!("more than {NOTICES_MAX} notices")));
         }
         let mut notices: Vec<Notice> = Vec::new();
-        for table in given.iter().filter_map(Value::as_table) {
+        for entry in given {
+            let table = entry.as_table();
+            let table =
+                table.ok_or_else(|| BadNotices("every notice is a [[notice]] table".to_owned()))?;
             let notice = Notice::read(table)?;
-            let twin = |other: &&Notice| other.id == notice.id;
-            let twins = notices.iter().filter(twin);
-            for other in twins {
-                if other.version == notice.version {
+            for other in &notices {
+                // By what a consent calls it: `a-b` of `c` would be `a` of `b-c`.
+                if other.name() == notice.name() {
                     return Err(BadNotices(format!("`{}` is there twice", notice.name())));
                 }
-                if !other.ended && !notice.ended {
+                if other.id == notice.id && !other.ended && !notice.ended {
                     let id = &notice.id;
                     return Err(BadNotices(format!(
                         "two versions of `{id}` are read; end one"
@@ -270,6 +272,9 @@ mod tests {
         assert!(refused(&purpose).contains("purpose"));
         assert!(refused("[[notice]]\nid = 1").contains("a-z"));
         assert!(refused("notice = 1").contains("[[notice]]"));
+        assert!(refused("notice = [1]").contains("[[notice]]"));
+        let one_name = one("referral-a", "1", "") + &one("referral", "a-1", "");
+        assert!(refused(&one_name).contains("`referral-a-1` is there twice"));
         let unknown = one("referral", "1", "spoken = true\n");
         assert!(refused(&unknown).contains("`spoken` is not known"));
     }

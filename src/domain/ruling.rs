@@ -5,7 +5,6 @@
 
 mod held;
 mod listing;
-mod signs;
 
 use sha2::{Digest, Sha256};
 
@@ -102,9 +101,8 @@ pub struct Ruling<'a> {
     closed_read: Option<ReferralId>,
     tie: Option<Tie>,
     glass_broken: bool,
-    wrong_person: bool,
+    found: Option<RuleCode>,
     asked_about: Option<AskedAbout>,
-    signs: Vec<RuleCode>,
     about: Vec<TaggedToken>,
     word: Option<Word>,
     /// Refused as it was sent: nothing that is stored was looked at.
@@ -154,9 +152,8 @@ impl<'a> Ruling<'a> {
             closed_read: None,
             tie: None,
             glass_broken: false,
-            wrong_person: false,
+            found: None,
             asked_about: None,
-            signs: Vec::new(),
             about: Vec::new(),
             word: None,
             unread: false,
@@ -184,13 +181,13 @@ impl<'a> Ruling<'a> {
         self.glass_broken = true;
     }
 
-    /// What was released was of somebody else; it concerns whoever was named till now.
-    pub fn finds_wrong_person(&mut self) {
-        self.wrong_person = true;
+    /// Something that officers are told of at once; it concerns whoever was named till now.
+    pub fn finds(&mut self, code: RuleCode) {
+        self.found = Some(code);
     }
 
-    pub const fn is_wrong_person(&self) -> bool {
-        self.wrong_person
+    pub const fn found(&self) -> Option<RuleCode> {
+        self.found
     }
 
     pub const fn is_glass_broken(&self) -> bool {

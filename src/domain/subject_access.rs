@@ -36,6 +36,8 @@ const MONTHS_MORE: u8 = 3;
 pub const RECEIVED_DAYS_MAX: i64 = 90;
 /// Organisations that she does not want asked.
 pub const NOT_ASKED_MAX: usize = 16;
+/// One report may be handed over again so often, as answers come in.
+pub const DELIVERED_MAX: usize = 16;
 /// Steps of one request; then it must end.
 pub const STEPS_MAX: usize = 48;
 /// The words of a request are kept so long after it ended, for a second copy and for a complaint; then
@@ -226,7 +228,7 @@ impl SubjectAccess {
     /// The times of a request whose holders were asked; `None` before.
     pub fn times(&self, code: &CodeClock, now: When) -> Option<Times> {
         // By the day: whoever is asked must not learn when she stood at another's desk.
-        let asked = day_of(self.asked_at?);
+        let asked = self.asked_at?.day_began();
         let due = self.clock.due(code, now).ok().flatten();
         let by = |days, before: i64| {
             let usual = asked.plus_days(days);
@@ -239,6 +241,21 @@ impl SubjectAccess {
             replies_by: by(REPLY_DAYS + more, REPLY_DAYS_BEFORE),
             ready_at: by(READY_DAYS + more, READY_DAYS_BEFORE),
         })
+    }
+
+    /// From when on it may be said who was asked and has not answered. Whatever day the law gives, those
+    /// who hold something have their time: else who asks as of an earlier day would be told at once
+    /// who they are. `None` before they were asked.
+    pub fn answers_by(&self) -> Option<When> {
+        self.asked_at.map(|at| at.day_began().plus_days(REPLY_DAYS))
+    }
+
+    /// How often the report was handed over.
+    pub fn delivered(&self) -> usize {
+        let steps = self.steps.iter();
+        steps
+            .filter(|step| step.what == AccessStep::Delivered)
+            .count()
     }
 
     /// Where it stands for whoever took it: by what was done with it and by the time, and by nothing
@@ -281,12 +298,6 @@ impl SubjectAccess {
             what,
         });
     }
-}
-
-/// The moment at which its day began, in UTC.
-fn day_of(at: When) -> When {
-    const DAY_MS: i64 = 86_400_000;
-    When::from_millis(at.millis().div_euclid(DAY_MS) * DAY_MS)
 }
 
 #[cfg(test)]

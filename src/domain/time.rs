@@ -22,6 +22,12 @@ impl When {
         Self(self.0 - self.0.rem_euclid(10_000))
     }
 
+    /// The moment at which its day began, in UTC: what two organisations are told of one thing must not
+    /// be matched by its second.
+    pub const fn day_began(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(86_400_000))
+    }
+
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
@@ -47,6 +53,13 @@ impl When {
         }
     }
 
+    /// The day alone, in UTC, as `2026-11-22`.
+    pub fn day(self) -> String {
+        let mut text = self.rfc3339();
+        text.truncate(10);
+        text
+    }
+
     /// Reads RFC 3339 with any offset.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>()
@@ -65,5 +78,8 @@ mod tests {
         assert_eq!(at.rfc3339(), "2026-04-02T20:10:00.000Z");
         assert_eq!(When::parse(&at.rfc3339()), Some(at));
         assert_eq!(at.plus_millis(9_999).coarse(), at);
+        assert_eq!(at.day(), "2026-04-02");
+        assert_eq!(at.day_began().rfc3339(), "2026-04-02T00:00:00.000Z");
+        assert_eq!(When::from_millis(-1).day_began().millis(), -86_400_000);
     }
 }

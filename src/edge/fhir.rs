@@ -46,7 +46,7 @@ pub use assessment::{Assessed, Recorded, assessed, assessment};
 pub use bundle::{DOS_SERVICE_ID_BYTES_MAX, ENTRIES_MAX};
 pub use capability::capability;
 pub use consent::{Consent, ConsentCode};
-pub use her_word::{HerWord, consent_of, her_word, recorded_consent};
+pub use her_word::{HerWord, Told, consent_of, her_word, recorded_consent};
 pub use json::JSON_DEPTH_MAX;
 pub use negotiation::Format;
 pub use part::OWN;
@@ -194,9 +194,7 @@ fn parsed(bytes: &[u8], format: Format, root: &'static str) -> Result<Node, Prob
 }
 
 /// [`Received::parse`] and [`Received::read`] in one.
-///
-/// # Errors
-/// As these.
-pub fn read(bytes: &[u8], format: Format) -> Result<Message, Problem> {
+#[cfg(test)]
+fn read(bytes: &[u8], format: Format) -> Result<Message, Problem> {
     Received::parse(bytes, format)?.read()
 }

@@ -414,6 +414,8 @@ impl ConsentIn {
         if given_at > now.plus_hours(1) {
             wrong.add("consent.given_at", "this is in the future");
         }
+        // A clock that runs ahead must not make her word newer than a withdrawal that comes after it.
+        let given_at = given_at.min(now);
         let longest = given_at.plus_days(CONSENT_DAYS_MAX);
         let until = wrong
             .when("consent.until", self.until.as_ref())

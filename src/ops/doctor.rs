@@ -488,6 +488,12 @@ fn what_to_do(error: &gateway::OpenError) -> &'static str {
     if is_damaged(error) {
         return RESTORE;
     }
+    let earlier = matches!(error, gateway::OpenError::Journal(error)
+        if matches!(**error, OpenError::EarlierBuild(_)));
+    if earlier {
+        return "nothing is broken: go on with the build that wrote it, or begin anew with an empty \
+                data_dir and a new log.origin";
+    }
     let gone_back = matches!(error, gateway::OpenError::Journal(error)
         if matches!(**error, OpenError::RolledBack { .. }))
         || matches!(error, gateway::OpenError::Postgres(error)

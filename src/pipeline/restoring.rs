@@ -4,6 +4,7 @@
 use crate::domain::attempt::Attempt;
 use crate::domain::counterfoil::{Counterfoil, Word};
 use crate::domain::decision::Aggregate;
+use crate::domain::id::WithdrawalId;
 use crate::domain::journey::reconciling::{self, Statement};
 use crate::domain::journey::restoring;
 use crate::domain::known::Known;
@@ -150,7 +151,14 @@ impl Gateway {
         let (mut of, mut tokens) = (Vec::new(), None);
         match counterfoil.map(|kept| &kept.word) {
             None => {}
-            Some(Word::Withdrew { tombstone, .. } | Word::Declined { tombstone, .. }) => {
+            Some(Word::Withdrew {
+                tombstone, item, ..
+            }) => {
+                // What was settled and answered of it since stays.
+                of = self.taken_before(WithdrawalId(*item)).await?.0;
+                tokens = Some(tombstone.tokens.as_slice());
+            }
+            Some(Word::Declined { tombstone, .. }) => {
                 tokens = Some(tombstone.tokens.as_slice());
             }
             Some(Word::TookBack { person, .. } | Word::Refused { person, .. }) => {

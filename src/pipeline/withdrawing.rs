@@ -154,20 +154,7 @@ impl Gateway {
     ) -> Result<Answered, Fault> {
         let aliases = self.aliases(&attempt).await?;
         let id = WithdrawalId(aliases.inward(AliasKind::Withdrawal, alias));
-        let mut known = Known::default();
-        self.read(&mut known, &[Aggregate::Withdrawal(id)]).await?;
-        // Whose it is never changes, and who was told only with the withdrawal, which is read again.
-        let mut of = vec![Aggregate::Withdrawal(id)];
-        let mut hers = Vec::new();
-        if let Some(taken) = known.taken.get(&id) {
-            of.extend(
-                taken
-                    .notices
-                    .iter()
-                    .map(|notice| Aggregate::StopUse(*notice)),
-            );
-            hers.clone_from(&taken.tombstone.tokens);
-        }
+        let (of, hers) = self.taken_before(id).await?;
         self.run(
             attempt,
             &[
@@ -181,6 +168,26 @@ impl Gateway {
             },
         )
         .await
+    }
+
+    /// What is read of a withdrawal that was taken before: itself and its notices; and her tokens.
+    /// Whose it is never changes, and who was told only with the withdrawal, which is read again.
+    pub(super) async fn taken_before(
+        &self,
+        id: WithdrawalId,
+    ) -> Result<(Vec<Aggregate>, Vec<TaggedToken>), Fault> {
+        let mut known = Known::default();
+        let mut of = vec![Aggregate::Withdrawal(id)];
+        self.read(&mut known, &of).await?;
+        let taken = known.taken.remove(&id);
+        let notices = taken.iter().flat_map(|taken| &taken.notices);
+        of.extend(notices.map(|notice| Aggregate::StopUse(*notice)));
+        Ok((
+            of,
+            taken
+                .map(|taken| taken.tombstone.tokens)
+                .unwrap_or_default(),
+        ))
     }
 
     /// Who was shown something says what became of it.

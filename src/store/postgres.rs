@@ -439,7 +439,13 @@ async fn named(
         (Some(found), Some(key), Some(check)) if found == check => Ok(names.under(&key)),
         (Some(_), _, _) => Err(OpenError::NamesKey),
         // Begun by an earlier version.
-        (None, _, _) => Ok(names),
+        (None, _, _) => {
+            tracing::warn!(
+                "this database was begun by an earlier build: old dumps of it, with the root key, \
+                 tell who is named there; a new one, moved to, would not"
+            );
+            Ok(names)
+        }
     }
 }
 

@@ -75,6 +75,75 @@ async fn her_consent_is_recorded_read_again_and_ended_in_fhir() {
         assert_eq!(taken(&service.get(&path, JSON).await)["status"], "inactive");
     }
 
+    // What has no place here is named and not kept; a parent speaks for a child; he was there.
+    let mut child = consent(&person, "permit", &at);
+    child["verification"] = json!([{ "verified": true }]);
+    let more = child["extension"].as_array_mut().unwrap();
+    more.retain(|one| {
+        !one["url"]
+            .as_str()
+            .unwrap()
+            .ends_with("/other-party-present")
+    });
+    for (name, code) in [
+        ("other-party-present", "yes"),
+        ("given-by", "parent_guardian"),
+        ("competence", "parent_for_child"),
+        ("parent", "mother"),
+        ("parent-is-other-party", "no"),
+    ] {
+        more.push(extension(name, "valueCode", code));
+    }
+    let said = service.post("/fhir/Consent", &child, JSON).await;
+    assert_eq!(said.status, 201, "{}", said.whole());
+    let said = said.json();
+    let found = |body: &Value, url: &str| {
+        let all = body["extension"].as_array().unwrap().iter();
+        let found = all.filter(|one| one["url"].as_str().unwrap().ends_with(url));
+        let found = found.map(|one| one.to_string());
+        found.collect::<Vec<String>>().join(" ")
+    };
+    assert!(found(&said, "left-behind").contains("Consent.verification"));
+    assert!(found(&said, "urn:firedoor:warning").contains("alone"));
+    let path = format!("/fhir/Consent/{}", said["id"].as_str().unwrap());
+    let read = taken(&service.get(&path, JSON).await);
+    assert_eq!(found(&read, "left-behind"), "");
+    for (name, code) in [
+        ("/competence", "parent_for_child"),
+        ("/parent", "mother"),
+        ("/parent-is-other-party", "\"no\""),
+    ] {
+        assert!(found(&read, name).contains(code), "{name}: {read}");
+    }
+    // In so many words about two assessments, or in doubt, it claims no more than that.
+    let told = assessment(&person, &at);
+    let told = service.post("/fhir/QuestionnaireResponse", &told, JSON);
+    let about = told.await.json()["id"].as_str().unwrap().to_owned();
+    let form = json!({
+        "decision": "permit", "how": "spoken", "other_party_present": "no", "depth": "cards",
+        "recipients": { "organisations": ["larkfield"] },
+    });
+    for (body, status) in [
+        (
+            json!({ "person": person, "consent": form, "items": [about] }),
+            "active",
+        ),
+        (
+            json!({ "person": person, "consent": form, "pause": true }),
+            "inactive",
+        ),
+    ] {
+        let said = clinic.post("/v1/consents", &body).await;
+        assert_eq!(said.status, 201, "{}", said.whole());
+        let id = said.json()["id"].as_str().unwrap().to_owned();
+        let path = format!("/fhir/Consent/{person}.{id}");
+        let read = taken(&service.get(&path, JSON).await);
+        assert_eq!(read["status"], status);
+        let of = &read["provision"]["data"][0]["reference"]["reference"];
+        let whole = json!(format!("QuestionnaireResponse/{about}"));
+        assert_eq!(*of == whole, status == "active", "{read}");
+    }
+
     // What is not understood never widens, and each refusal names its element.
     let good = consent(&person, "permit", &at);
     let cases: Vec<(&str, &str, Value)> = vec![
@@ -113,6 +182,21 @@ async fn her_consent_is_recorded_read_again_and_ended_in_fhir() {
             "/policyRule/coding/0/code",
             "Consent.policyRule",
             json!("OPTOUT"),
+        ),
+        (
+            "/policyRule/coding/0/system",
+            "Consent.policyRule",
+            json!("http://x.example"),
+        ),
+        (
+            "/provision/period",
+            "Consent.provision.period.end",
+            json!({ "end": "2026-12" }),
+        ),
+        (
+            "/provision/period",
+            "Consent.provision.period.start",
+            json!({ "start": "2027" }),
         ),
         ("/dateTime", "Consent.dateTime", json!("2026-11-20")),
         (
@@ -201,14 +285,13 @@ async fn an_assessment_in_fhir_is_told_once() {
     let at = now().rfc3339();
 
     for kind in [JSON, XML] {
+        let told = assessment(&person, &at);
         let said = service
-            .post(
-                "/fhir/QuestionnaireResponse",
-                &assessment(&person, &at),
-                kind,
-            )
+            .post("/fhir/QuestionnaireResponse", &told, kind)
             .await;
         assert_eq!(said.status, 201, "{}", said.whole());
+        // The words of the question have no place here, and that is said.
+        assert!(said.whole().contains("urn:firedoor:left-behind"));
         // The answers do not come back, and ticks are counted.
         let text = said.whole();
         // In quotes, because a receipt is long and any two letters may stand in it.

@@ -192,7 +192,13 @@ async fn a_referral_is_answered_changed_and_followed_in_bars() {
     let mut coded = update("RQ-81");
     resource(&mut coded, "ServiceRequest")["extension"] =
         json!([extension("update", "valueCode", "bail_changed")]);
+    // Said a hundred times over it is told once.
+    let codes = resource(&mut coded, "ServiceRequest")["extension"].as_array_mut();
+    let codes = codes.unwrap();
+    codes.resize(100, codes[0].clone());
+    let before = hospital.leaves(&district).await;
     taken(&sender.message(&coded, JSON).await);
+    assert!(hospital.leaves(&district).await - before <= 2);
     let opened = clinic.get(&format!("/v1/inbox/{offered}")).await.json();
     let codes: Vec<&str> = opened["referral"]["updates"]
         .as_array()
@@ -210,10 +216,23 @@ async fn a_referral_is_answered_changed_and_followed_in_bars() {
         ]
     );
     assert!(!opened.to_string().contains("900777"));
+    let code = extension("update", "valueCode", "new_incident");
+    for status in ["finished", "cancelled"] {
+        let mut both = response(&offered, status);
+        resource(&mut both, "Encounter")["extension"] = json!([code]);
+        let said = service.message(&both, JSON).await;
+        assert_eq!(
+            (said.status, named_element(&said).0.as_str()),
+            (422, "Encounter.extension(update)"),
+            "{}",
+            said.whole()
+        );
+    }
     let mut back = response(&offered, "in-progress");
-    resource(&mut back, "Encounter")["extension"] =
-        json!([extension("update", "valueCode", "new_incident")]);
+    resource(&mut back, "Encounter")["extension"] = json!(vec![code; 100]);
+    let before = clinic.leaves(&district).await;
     taken(&service.message(&back, JSON).await);
+    assert!(clinic.leaves(&district).await - before <= 2);
     let task = status(("active", "accepted")).await;
     assert_eq!(task["output"][0]["valueCoding"]["code"], "new_incident");
 

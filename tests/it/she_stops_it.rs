@@ -245,6 +245,48 @@ async fn two_services_take_her_word_at_once_and_neither_learns_of_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_runs_ahead_does_not_carry_her_yes_past_her_no() {
+    let story = Story::new().await;
+    let ahead = json!(ago(-1).rfc3339());
+    done(&story.offers_to_harbour(&ahead).await);
+    assert_eq!(story.offered_at_harbour().await.len(), 1);
+    done(&story.council.post("/v1/withdrawals", &wish(false)).await);
+    assert!(story.offered_at_harbour().await.is_empty());
+    story.shows_nothing().await;
+    story.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_none_is_named_and_nothing_is_said_to_be_in_force() {
+    let story = Story::new().await;
+    let naming = |services: &[&str], identity: Value| {
+        let mut body = wish(false);
+        body["scope"] = json!("service");
+        body["services"] = json!(services);
+        body["identity"] = identity;
+        body
+    };
+    for services in [&["larkfeild"][..], &[SERVICE, "larkfeild"]] {
+        let mut refused = Vec::new();
+        for identity in [her(), nobody()] {
+            let body = naming(services, identity);
+            let said = story.council.post("/v1/withdrawals", &body).await;
+            assert_eq!(said.status, 422, "{}", said.body);
+            let whole = said.body.to_string();
+            assert!(whole.contains("nothing was withdrawn"), "{whole}");
+            refused.push(said.silent());
+        }
+        assert_eq!(refused[0], refused[1]);
+    }
+    assert_eq!(story.asks().await.result(), "assessments");
+    let named = naming(&[SERVICE], her());
+    let said = story.council.post("/v1/withdrawals", &named).await;
+    assert_eq!(said.result(), "withdrawn", "{}", said.body);
+    story.shows_nothing().await;
+    story.town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn she_withdraws_by_her_card_and_its_codes_are_shown_once() {
     let story = Story::new().await;
     let key = new_key();
@@ -347,6 +389,28 @@ async fn a_consent_in_doubt_serves_for_nothing_and_one_with_him_there_is_warned_
     let warned = story.charity.post("/v1/consents", &body).await;
     assert_eq!(warned.status, 201, "{}", warned.body);
     assert!(warned.text("/warning").unwrap().contains("alone"));
+    // At every door by which a consent comes in; where she is asked about, whatever is found.
+    let mut replies = Vec::new();
+    for identity in [her(), nobody()] {
+        let mut asking = question(&identity);
+        asking["consent"] = consent.clone();
+        let said = story.charity.post("/v1/assessments/query", &asking).await;
+        replies.push(said.text("/warning").unwrap().to_owned());
+    }
+    assert_eq!(replies[0], replies[1]);
+    let mut told = assessment(ago(3), CHARITY);
+    told["consents"][0]["other_party_present"] = json!("yes");
+    let hospital = story.town.desk("st-hildas").await;
+    let said = hospital.post("/v1/assessments", &told).await;
+    assert_eq!(said.status, 201, "{}", said.body);
+    assert!(said.text("/warning").unwrap().contains("alone"));
+    let mut offer = referral(OTHER_SERVICE, &her(), ago(2), None);
+    offer["consent"]["other_party_present"] = json!("yes");
+    let said = story.officer.post("/v1/referrals", &offer).await;
+    assert!(said.text("/warning").unwrap().contains("alone"));
+    offer["consent"]["other_party_present"] = json!("no");
+    let said = story.officer.post("/v1/referrals", &offer).await;
+    assert_eq!(said.text("/warning"), None, "{}", said.body);
     let mut paused = body.clone();
     paused["consent"]["other_party_present"] = json!("no");
     let plain = story.charity.post("/v1/consents", &paused).await;

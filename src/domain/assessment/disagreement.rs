@@ -12,22 +12,25 @@ pub struct Graded {
     pub source: OrgId,
     pub grade: Grade,
     pub assessed_at: When,
-    /// A specialist service graded, or a specialist reviewed it.
+    /// What its card calls a specialist service graded, or a specialist reviewed it.
     pub is_specialist: bool,
 }
 
 impl Graded {
     pub fn of(source: &OrgId, card: &Card) -> Self {
+        // The kind that a card shows, and no narrower one: the banner must not tell a rape crisis
+        // centre of a hospital from a refuge (F7).
         let specialist = match card.assessor_kind {
-            OrgKind::VoluntarySpecialist | OrgKind::ByAndFor | OrgKind::Refuge | OrgKind::Sarc => {
-                true
-            }
+            OrgKind::VoluntaryGeneric
+            | OrgKind::VoluntarySpecialist
+            | OrgKind::ByAndFor
+            | OrgKind::Refuge => true,
             OrgKind::Police
             | OrgKind::NhsTrust
             | OrgKind::NhsGp
+            | OrgKind::Sarc
             | OrgKind::Icb
             | OrgKind::LocalAuthority
-            | OrgKind::VoluntaryGeneric
             | OrgKind::Court
             | OrgKind::Cafcass
             | OrgKind::Cps

@@ -122,7 +122,8 @@ pub fn withdraw(
     wish: &Wish,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    let decided = may_take(&mut ruling, known).and_then(|()| {
+    let understood = may_take(&mut ruling, known).and_then(|()| wish.is_understood());
+    let decided = understood.and_then(|()| {
         if attempt.check_only {
             // A check stores nothing, so it could not count a wrong code: it looks at none.
             return Ok(Answer::Checked { held: Vec::new() });
@@ -180,9 +181,11 @@ pub fn vouches<'a>(
             && code.issued_by != *attempt.organisation()
             && lets_ask(code)
     };
+    // Where it could open nothing it counts like a wrong one, or the count would tell a right one.
     let found = known.card_codes.get(&token).filter(hers);
+    let found = found.filter(|_| relationship == Relationship::AcceptedOwn);
     ruling.write(tried(attempt, found.is_some()));
-    let found = found.filter(|_| relationship == Relationship::AcceptedOwn)?;
+    let found = found?;
     ruling.note("card-code-used");
     ruling.concerns(&found.issued_by);
     if let (None, Some(question)) = (&found.used, question) {

@@ -172,12 +172,16 @@ pub fn due(
 }
 
 /// A permit of this organisation's own that still runs, whose day has come, and that she has not given
-/// anew since.
+/// anew since: for as much, to as many, and not taken back.
 fn is_due(consent: &Consent, all: &[Consent], now: When) -> bool {
     let given_anew = |later: &&Consent| {
         let purposes = &consent.purposes;
         later.given_at > consent.given_at
             && later.opens == consent.opens
+            && !later.paused
+            && later.withdrawn_at.is_none()
+            && later.items == consent.items
+            && later.recipients == consent.recipients
             && purposes
                 .iter()
                 .all(|purpose| later.purposes.contains(purpose))
@@ -250,4 +254,44 @@ pub fn own_tokens(
         .filter(|record| record.organisation == *attempt.organisation())
         .map(|record| record.tokens.clone())
         .ok_or(Stop::Nothing("no own record of this person"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::consent::Opens;
+    use crate::domain::id::AssessmentId;
+    use crate::domain::journey::trial;
+
+    #[test]
+    fn only_a_yes_that_replaces_it_takes_the_place_of_a_review() {
+        let now = trial::start().plus_days(100);
+        let mut consent = trial::consent(Opens::Share, &["lantern"]);
+        consent.review_at = Some(now);
+        let due = |later: Consent| is_due(&consent, &[consent.clone(), later], now);
+        let anew = Consent {
+            given_at: trial::start().plus_days(50),
+            ..consent.clone()
+        };
+        assert!(!due(anew.clone()));
+        let paused = Consent {
+            paused: true,
+            ..anew.clone()
+        };
+        let taken_back = Consent {
+            withdrawn_at: Some(now),
+            ..anew.clone()
+        };
+        let of_one_item = Consent {
+            items: vec![AssessmentId(Id::ZERO)],
+            ..anew.clone()
+        };
+        let to_others = Consent {
+            recipients: trial::consent(Opens::Share, &["harbour"]).recipients,
+            ..anew
+        };
+        for later in [paused, taken_back, of_one_item, to_others] {
+            assert!(due(later));
+        }
+    }
 }

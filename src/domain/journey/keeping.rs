@@ -19,7 +19,7 @@ use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::watch::sample::{Week, draw};
-use crate::domain::watch::{RuleCode, WatchRule};
+use crate::domain::watch::{RuleCode, Tell, WatchRule};
 
 use super::auditing::copies;
 use super::own_acts::{self, OwnAct};
@@ -148,14 +148,16 @@ pub fn remind(
     }
     let (mut facts, mut lists) = (Vec::new(), Vec::new());
     for (author, count) in &authors {
-        let id = entropy.id(&format!("missing notes of {author}"));
-        let item = QueueItem {
-            user: (*author).to_owned(),
-            count: *count,
-            ..new_item(id, rule, rules, own, when)
-        };
-        lists.push((List::Queue(own.clone()), id));
-        facts.push((Aggregate::Queue(own.clone()), id, Record::QueueItem(item)));
+        for told in told_of(rule, known, own) {
+            let id = entropy.id(&format!("missing notes of {author} to {told}"));
+            let item = QueueItem {
+                user: (*author).to_owned(),
+                count: *count,
+                ..new_item(id, rule, rules, own, when)
+            };
+            lists.push((List::Queue(told.clone()), id));
+            facts.push((Aggregate::Queue(told), id, Record::QueueItem(item)));
+        }
     }
     let act = OwnAct {
         user: "watch",
@@ -187,6 +189,20 @@ fn missing_before(known: &Known, now: When) -> impl Iterator<Item = (&Id, &Missi
     missing
         .filter(move |(_, missing)| Week::of(missing.at).0 < this.0)
         .take(ITEMS_MAX)
+}
+
+/// Whose officers a rule tells of what came about by the clock: it concerns nobody but `own`.
+pub fn told_of(rule: &WatchRule, known: &Known, own: &OrgId) -> Vec<OrgId> {
+    let mut told = Vec::new();
+    for who in &rule.tell {
+        match who {
+            Tell::Own | Tell::Concerned => told.push(own.clone()),
+            Tell::Reviewer => told.extend_from_slice(&known.approvers.reviewers),
+        }
+    }
+    told.sort();
+    told.dedup();
+    told
 }
 
 /// One item that begins now, about nobody yet.

@@ -18,7 +18,6 @@ use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
-use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
 use super::{Stop, caller, keeping, permit};
@@ -229,7 +228,7 @@ pub fn list(
         .map(|pair| SeenLink {
             link: LinkId(aliases.outward(AliasKind::Link, pair.id.id())),
             person: aliases.outward(AliasKind::Person, pair.held.id()),
-            since: day_of(pair.since),
+            since: pair.since.day_began(),
             tier: pair.tier,
             state: pair.state(),
             reasons: pair.reasons.clone(),
@@ -419,19 +418,12 @@ pub(super) fn tell(ruling: &mut Ruling<'_>, item: Id, shown_to: &OrgId) {
     let Some(rule) = rules.watch.rule(RuleCode::LinkUndone) else {
         return;
     };
-    let at = day_of(ruling.attempt().when);
+    let at = ruling.attempt().when.day_began();
     let queued = keeping::new_item(item, rule, rules, shown_to, at);
     ruling.list(List::Queue(shown_to.clone()), 0, item);
     let of = Aggregate::Queue(shown_to.clone());
     ruling.fact(of, item, &Record::QueueItem(queued));
     ruling.note("who-was-shown-is-told");
-}
-
-/// The moment at which its day began, in UTC: what two organisations are told of one thing must not
-/// be matched by its second.
-pub(super) fn day_of(at: When) -> When {
-    const DAY_MS: i64 = 86_400_000;
-    When::from_millis(at.millis().div_euclid(DAY_MS) * DAY_MS)
 }
 
 #[cfg(test)]

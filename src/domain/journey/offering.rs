@@ -605,6 +605,7 @@ fn answer(
         is_urgent: referral.operational.urgency == UrgencyCode::High,
         held,
         left_behind: offer.left_behind.clone(),
+        he_was_there: consent_of(offer).is_some_and(Consent::needs_warning),
     })
 }
 

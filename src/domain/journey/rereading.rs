@@ -3,8 +3,9 @@
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
+use crate::domain::consent::Consent;
 use crate::domain::decision::Decision;
-use crate::domain::id::{Id, PersonId};
+use crate::domain::id::{AssessmentId, Id, PersonId};
 use crate::domain::known::Known;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
@@ -50,5 +51,11 @@ fn decide(
     });
     let found = found.ok_or(Stop::Nothing("no such consent"))?;
     ruling.consent(consent);
-    Ok(Answer::Consent(Box::new(found.clone())))
+    let aliases = ruling.aliases();
+    let items = found.items.iter();
+    let items = items.map(|item| aliases.outward(AliasKind::Assessment, item.id()));
+    Ok(Answer::Consent(Box::new(Consent {
+        items: items.map(AssessmentId).collect(),
+        ..found.clone()
+    })))
 }

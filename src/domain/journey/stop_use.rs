@@ -24,12 +24,13 @@ use crate::domain::stop_use::{NoticeState, REPLY_DAYS, Reply, Shown, StopUse};
 use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
-use super::keeping::new_item;
+use super::keeping::{new_item, told_of};
 use super::own_acts::{self, OwnAct};
 use super::{Stop, caller, permit};
 
-/// Holders that one withdrawal notifies, at most: as many as one decision can write.
-const HOLDERS_MAX: usize = 40;
+/// Holders that one withdrawal notifies, at most: as many as one decision has keys for, where each has
+/// a record, a referral and a notice, so that the withdrawal itself never fails for their number.
+const HOLDERS_MAX: usize = 48;
 /// Notices of one organisation that one entry of the night puts before its officer.
 pub const REMINDED_MAX: usize = 16;
 
@@ -65,7 +66,8 @@ impl Reached {
 }
 
 /// One notice to each. Made again, as when a pause is confirmed, it stays the notice that it is, with
-/// its clock and what was answered.
+/// its clock and what was answered; one that ended meanwhile begins anew, because its holder was told
+/// that nothing is to be done.
 pub fn notify(
     ruling: &mut Ruling<'_>,
     known: &Known,
@@ -76,23 +78,38 @@ pub fn notify(
     let now = ruling.attempt().when;
     let before = known.taken.get(&withdrawal);
     let mut notices: Vec<StopUseId> = before.map_or_else(Vec::new, |one| one.notices.clone());
+    if reached.0.len() > HOLDERS_MAX {
+        // For the reviewers, who can tell the others. Whoever took it does not see it.
+        ruling.note("stop-use-holders-left-out");
+        for reviewer in &known.approvers.reviewers {
+            ruling.concerns(reviewer);
+        }
+    }
     for ((holder, person), shown) in reached.0.iter().take(HOLDERS_MAX) {
         let id = StopUseId::of(withdrawal, *person);
-        let known = known.stop_uses.get(&id);
+        let earlier = known.stop_uses.get(&id);
+        let stands = earlier.filter(|notice| notice.state(now) != NoticeState::Ended);
         let notice = StopUse {
             id,
             withdrawal,
             holder: holder.clone(),
             person: *person,
             shown: shown.iter().copied().collect(),
-            at: known.map_or(now, |known| known.at),
-            reply_by: known.map_or(now.plus_days(REPLY_DAYS), |known| known.reply_by),
+            at: stands.map_or(now, |stands| stands.at),
+            reply_by: stands.map_or(now.plus_days(REPLY_DAYS), |stands| stands.reply_by),
             until: tombstone.until,
-            replied: known.and_then(|known| known.replied.clone()),
-            reminded: known.is_some_and(|known| known.reminded),
+            replied: stands.and_then(|stands| stands.replied.clone()),
+            reminded: stands.is_some_and(|stands| stands.reminded),
         };
         save(ruling, &notice);
-        if known.is_none() {
+        if stands.is_none() {
+            if let Some(earlier) = earlier {
+                ruling.write(off_the_clock(earlier));
+                ruling.write(Write::Unlist {
+                    list: List::Events(holder.clone()),
+                    item: id.id(),
+                });
+            }
             ruling.note("stop-use-notice");
             ruling.concerns(holder);
             ruling.list(List::Events(holder.clone()), 0, id.id());
@@ -227,9 +244,7 @@ pub fn remind(
         ));
     }
     if count > 0 {
-        let mut told = vec![own.clone()];
-        told.extend(known.approvers.reviewers.clone());
-        for (place, told) in told.into_iter().enumerate() {
+        for (place, told) in told_of(rule, known, own).into_iter().enumerate() {
             let id = entropy.id(&format!("stop use overdue {place}"));
             let mut item = new_item(id, rule, rules, own, when);
             item.count = count;

@@ -254,6 +254,10 @@ fn decide_step(
             )?;
             request.ended = Some(Ended::Refused(now, ground));
             settle(ruling, &request.taken_by, request.id);
+            // Nothing is asked of them any more.
+            for holder in &request.asked {
+                settle(ruling, holder, AccessAsk::id_of(request.id, holder));
+            }
         }
         AccessStep::Received | AccessStep::Delivered => {
             return Err(wrong("step", "this is written down by what does it"));
@@ -372,6 +376,9 @@ fn ask_holders(ruling: &mut Ruling<'_>, known: &Known, request: &mut SubjectAcce
             of.1.extend(record.tokens.iter().copied());
         }
     }
+    if holders.len() > ASKED_MAX {
+        ruling.note("asked-max");
+    }
     for (holder, (people, tokens)) in holders.into_iter().take(ASKED_MAX) {
         let ask = AccessAsk {
             id: AccessAsk::id_of(request.id, &holder),
@@ -379,7 +386,7 @@ fn ask_holders(ruling: &mut Ruling<'_>, known: &Known, request: &mut SubjectAcce
             holder: holder.clone(),
             people,
             tokens,
-            since: day_of(now),
+            since: now.day_began(),
             reply: None,
         };
         ruling.list(List::SubjectAccess(holder.clone()), OPEN, ask.id.id());
@@ -469,10 +476,14 @@ fn own_request<'a>(
 }
 
 fn seen(ruling: &Ruling<'_>, told: &'static str, request: &SubjectAccess) -> Answer {
+    Answer::Access(Box::new(seen_now(ruling, told, request)), None)
+}
+
+/// As who took it sees it now.
+fn seen_now(ruling: &Ruling<'_>, told: &'static str, request: &SubjectAccess) -> SeenAccess {
     let name = outward(ruling, request.id);
     let (code, now) = (&*ruling.rules().clock, ruling.attempt().when);
-    let seen = SeenAccess::taken(told, name, request, code, now);
-    Answer::Access(Box::new(seen), None)
+    SeenAccess::taken(told, name, request, code, now)
 }
 
 fn outward(ruling: &Ruling<'_>, id: SubjectAccessId) -> Id {
@@ -515,12 +526,6 @@ fn wrong(field: &'static str, message: &'static str) -> Stop {
         field,
         message,
     }]))
-}
-
-/// The moment at which its day began, in UTC.
-fn day_of(at: When) -> When {
-    const DAY_MS: i64 = 86_400_000;
-    When::from_millis(at.millis().div_euclid(DAY_MS) * DAY_MS)
 }
 
 #[cfg(test)]

@@ -282,6 +282,8 @@ pub struct Done {
     pub limited: bool,
     /// What the caller keeps of a withdrawal.
     pub kept: Option<Vec<u8>>,
+    /// What it put into lists, with its place there.
+    pub listed: Vec<(List, u64, Id)>,
 }
 
 impl Done {
@@ -439,6 +441,13 @@ impl Town {
         let decision = decide(self.rules, &attempt, &self.known(), keys);
         let (ruled, draft) = decision.unwrap().split();
         let limited = !self.count(&draft.writes);
+        let listed = draft.writes.iter().filter_map(|write| {
+            let Write::List { list, at, item } = write else {
+                return None;
+            };
+            Some((list.clone(), *at, *item))
+        });
+        let listed = listed.collect();
         if !limited {
             for write in draft.writes {
                 self.apply(write);
@@ -450,6 +459,7 @@ impl Town {
             why: ruled.opening.why,
             limited,
             kept: ruled.counterfoil,
+            listed,
         }
     }
 

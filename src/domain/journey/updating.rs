@@ -29,6 +29,7 @@ use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
+use crate::domain::watch::RuleCode;
 
 use super::answering::{erase_parts, relationship, save, unlist};
 use super::consenting::{keep_consent, names_a_notice};
@@ -157,7 +158,7 @@ fn decide(
     };
     telling.tell(ruling, reached)?;
     if news.code == UpdateCode::WrongPerson {
-        ruling.finds_wrong_person();
+        ruling.finds(RuleCode::WrongPerson);
     }
     Ok(Answer::Updated {
         referral: ReferralId(alias),

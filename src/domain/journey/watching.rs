@@ -83,10 +83,7 @@ impl Watching<'_, '_> {
         }
         if refusal.is_none() {
             self.breaks_glass();
-            self.finds_wrong_person();
-            for code in self.ruling.seen() {
-                self.sign(code, Sign::plain(now));
-            }
+            self.finds();
             self.reads_closed();
             self.is_untied();
             self.asks();
@@ -134,18 +131,19 @@ impl Watching<'_, '_> {
         self.sign(RuleCode::GlassBroken, opened);
     }
 
-    /// Somebody was told who another person is: at both ends, because both must mend it.
-    fn finds_wrong_person(&mut self) {
+    /// What a journey found itself: somebody was told who another person is, so that both ends must
+    /// mend it; or it was not she who asked what is held about her.
+    fn finds(&mut self) {
         let attempt = self.ruling.attempt();
-        if !self.ruling.is_wrong_person() || attempt.check_only {
+        let Some(code) = self.ruling.found().filter(|_| !attempt.check_only) else {
             return;
-        }
+        };
         let (_, concerned) = self.ruling.signalled();
         let found = Sign {
             concerned: concerned.to_vec(),
             ..Sign::plain(attempt.when)
         };
-        self.sign(RuleCode::WrongPerson, found);
+        self.sign(code, found);
     }
 
     /// Whoever reads a closed referral again and again wants to know more than its status (3.10 b).

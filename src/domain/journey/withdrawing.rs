@@ -29,7 +29,8 @@ use super::{REFERRAL_PURPOSE, Stop, caller, permit, sealed_items};
 #[derive(Clone, Debug)]
 pub struct Wish {
     pub scope: WithdrawalScope,
-    /// For scope `service`: who runs the service that she names.
+    /// For scope `service`: who runs the services that she names. None, if one of them is no service
+    /// here: she is not told that all of them are stopped when one is not.
     pub organisations: Vec<OrgId>,
     pub classes: Vec<DataClass>,
     pub purposes: Vec<Purpose>,
@@ -44,11 +45,27 @@ impl Wish {
     /// The same wish, with who runs the services that she named.
     #[must_use]
     pub fn naming(&self, known: &Known, services: &[ServiceId]) -> Self {
-        let mut wish = self.clone();
-        let run = services.iter().filter_map(|id| known.directory.service(id));
-        wish.organisations
-            .extend(run.map(|service| service.organisation.clone()));
-        wish
+        let run = services.iter().map(|id| known.directory.service(id));
+        let run = run.map(|service| service.map(|service| service.organisation.clone()));
+        Self {
+            organisations: run.collect::<Option<Vec<OrgId>>>().unwrap_or_default(),
+            ..self.clone()
+        }
+    }
+
+    /// Nobody is told of her, whoever she is, before what she wishes is understood.
+    ///
+    /// # Errors
+    /// It names a service that is none: what was said to be in force would stop nothing.
+    pub fn is_understood(&self) -> Result<(), Stop> {
+        if self.scope == WithdrawalScope::Service && self.organisations.is_empty() {
+            return Err(Stop::from(FieldError {
+                field: "services",
+                message: "nothing was withdrawn: one of these is no service here; check the names, \
+                          or withdraw everything",
+            }));
+        }
+        Ok(())
     }
 }
 
@@ -63,7 +80,10 @@ pub fn withdraw(
     wish: &Wish,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    match may_take(&mut ruling, known).and_then(|()| take(&mut ruling, known, tokens, wish)) {
+    let decided = may_take(&mut ruling, known)
+        .and_then(|()| wish.is_understood())
+        .and_then(|()| take(&mut ruling, known, tokens, wish));
+    match decided {
         Ok(answer) => ruling.finish(answer),
         Err(stop) => ruling.stop(stop),
     }

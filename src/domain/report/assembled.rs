@@ -17,6 +17,9 @@ pub struct Assembled {
     pub received_at: When,
     pub answers: Vec<PartAnswer>,
     pub unanswered: Vec<OrgId>,
+    /// Others may still answer until then: from the calendar alone, whoever they are, so that it is said
+    /// to everybody. Until then nobody is named who has not answered.
+    pub open_until: Option<When>,
     /// She named organisations that were not to be asked.
     pub some_not_asked: bool,
     /// Why it took longer, in words.
@@ -76,7 +79,12 @@ impl Page<'_> {
                  you its answer later, or complain.",
             );
         }
-        if assembled.answers.is_empty() && assembled.unanswered.is_empty() {
+        if let Some(until) = assembled.open_until {
+            let day = self.day(until);
+            self.sheet.line(&format!(
+                "Others may still answer. Ask us again after {day}."
+            ));
+        } else if assembled.answers.is_empty() && assembled.unanswered.is_empty() {
             self.sheet.line("We know of none that holds something.");
         }
         if assembled.some_not_asked {

@@ -13,7 +13,7 @@ use super::bundle::reference_of;
 use super::part::{OWN, Part, own_codes, written};
 use super::problem::{Kind, Problem};
 use super::shape::{CODING, Fields, LeftBehind, Shape};
-use super::status::receipt;
+use super::status::{left_behind, receipt};
 use super::tree::Node;
 use super::{Format, parsed, patient};
 
@@ -301,6 +301,7 @@ pub fn assessed(recorded: &Recorded<'_>, receipt_text: &str, format: Format) -> 
             Part::extension("ticks", "valueUnsignedInt", Part::Number(u32::from(ticks)))
         }),
     );
+    extensions.extend(left_behind(&recorded.sent.left_behind));
     let members = vec![
         ("id", Part::text(&recorded.id.to_string())),
         ("extension", Part::List(extensions)),

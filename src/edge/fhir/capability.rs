@@ -7,7 +7,7 @@ const DOCUMENTATION: &str = "BaRS referral messages: new, update, revocation, an
      service. A reply that depends on a person is the same whether or not there is anything to show. \
      Extensions of ours begin with https://firedoor.example/fhir/StructureDefinition/. \
      ServiceRequest (update): update. Encounter (response): onward-rule-accepted, update. Consent: \
-     opens, depth, given-by, how, language, interpreter, other-party-present, notice-version, review-at. \
+     opens, depth, given-by, competence, parent, parent-is-other-party, how, language, interpreter, other-party-present, notice-version, review-at. \
      QuestionnaireResponse: grade, grade-basis, judgement-reason, assessor-trained, valid-until, \
      need, adjustment, do-not-tell, safe-person, safe-person-phone. No file is taken, and nothing \
      about immigration.";

@@ -121,7 +121,7 @@ fn one(
 }
 
 /// HL7 v3 ActCode, as BaRS uses it.
-fn code_of(system: &str, code: &str) -> ConsentCode {
+pub(super) fn code_of(system: &str, code: &str) -> ConsentCode {
     let known = system.is_empty() || system.ends_with("ActCode");
     match code {
         "OPTIN" if known => ConsentCode::OptIn,

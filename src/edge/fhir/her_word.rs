@@ -6,24 +6,32 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::codes::{ConsentDecision, ConsentStrength};
+use crate::domain::codes::{ConsentDecision, ConsentStrength, YesNoUnknown};
 use crate::domain::consent::{Consent, Opens};
 use crate::domain::id::Id;
 use crate::domain::time::When;
 
 use super::bundle::{codes_of, reference_of};
+use super::consent::{ConsentCode, code_of};
 use super::part::{Members, Part, coding, own_codes, written};
 use super::problem::{Kind, Problem};
 use super::shape::{CODING, Fields, IDENTIFIER, LeftBehind, PERIOD, PROVISION, REFERENCE, Shape};
-use super::status::receipt;
+use super::status::{left_behind, receipt, warning};
 use super::{Format, parsed};
 
 /// Our extensions of a Consent: name, kind of value, and the field of the form. `depth` is how far the
 /// answer to the question may go; its codes are in our list `consent-depth`.
-const FIELDS: [(&str, &str, &str); 9] = [
+const FIELDS: [(&str, &str, &str); 12] = [
     ("opens", "valueCode", "opens"),
     ("depth", "valueCode", "depth"),
     ("given-by", "valueCode", "given_by"),
+    ("competence", "valueCode", "competence"),
+    ("parent", "valueCode", "parent"),
+    (
+        "parent-is-other-party",
+        "valueCode",
+        "parent_is_other_party",
+    ),
     ("how", "valueCode", "how"),
     ("language", "valueCode", "language"),
     ("interpreter", "valueCode", "interpreter"),
@@ -37,6 +45,9 @@ const CONSENT: Shape = Shape {
         "extension:opens",
         "extension:depth",
         "extension:given-by",
+        "extension:competence",
+        "extension:parent",
+        "extension:parent-is-other-party",
         "extension:how",
         "extension:language",
         "extension:interpreter",
@@ -77,6 +88,8 @@ const TYPE: &str = "must be permit or deny";
 const RULE: &str =
     "must be OPTIN, OPTOUT or IMPLIED of v3-ActCode, and say the same as provision.type";
 const START: &str = "is later than dateTime; record her consent when it begins, or leave start out";
+const DAY: &str = "must be a day, or a time with its offset: a month or a year alone does not say until \
+     when she agreed";
 const NARROWS: &str = "narrows what she agreed to in a way that is not understood, so this consent is \
      not recorded; say it with purpose, class, actor and period";
 const NO_ACTOR: &str = "must name an organisation or a family of services by identifier, with the \
@@ -163,9 +176,13 @@ fn said(fields: &Fields<'_>, left: &mut LeftBehind) -> Result<Map<String, Value>
     form.insert("decision".to_owned(), json!(decision));
     if let Some(node) = fields.one("policyRule") {
         let codes = codes_of(node, "Consent.policyRule", left)?;
+        let codes: Vec<ConsentCode> = codes
+            .iter()
+            .map(|(system, code)| code_of(system, code))
+            .collect();
         let strength = match (codes.as_slice(), decision) {
-            ([(_, "OPTIN")], "permit") | ([(_, "OPTOUT" | "OPTOUTE")], "deny") => "explicit",
-            ([(_, "IMPLIED" | "IMPLIEDD")], "permit") => "implied",
+            ([ConsentCode::OptIn], "permit") | ([ConsentCode::OptOut], "deny") => "explicit",
+            ([ConsentCode::Implied], "permit") => "implied",
             _ => return Err(Problem::new(Kind::Value, "Consent.policyRule", RULE)),
         };
         form.insert("strength".to_owned(), json!(strength));
@@ -185,10 +202,17 @@ fn said(fields: &Fields<'_>, left: &mut LeftBehind) -> Result<Map<String, Value>
     if let Some(node) = provision.one("period") {
         let period = Fields::open(node, provision.path_of("period"), &PERIOD, left)?;
         let start = super::moment::first(&period, "start", left)?;
+        let end = super::moment::last(&period, "end", left)?;
+        for (name, read) in [("start", start), ("end", end)] {
+            // Left behind, it would hold for longer than she said.
+            if read.is_none() && period.one(name).is_some() {
+                return Err(Problem::new(Kind::Value, period.path_of(name), DAY));
+            }
+        }
         if start.is_some_and(|start| start > given) {
             return Err(Problem::new(Kind::Value, period.path_of("start"), START));
         }
-        if let Some(end) = super::moment::last(&period, "end", left)? {
+        if let Some(end) = end {
             form.insert("until".to_owned(), json!(end.rfc3339()));
         }
     }
@@ -277,12 +301,21 @@ pub fn consent_of(name: &str) -> Result<(Id, Id), Problem> {
     ids.ok_or_else(|| Problem::new(Kind::Value, "Consent.id", NAMED))
 }
 
+/// What is said beside a consent, to whoever recorded it.
+pub struct Told<'a> {
+    pub receipt: &'a str,
+    /// What it held that has no place here.
+    pub left_behind: &'a [String],
+    /// Asked for just now, with the other party in the room.
+    pub he_was_there: bool,
+}
+
 /// A consent as its own organisation recorded it, under that organisation's names.
 pub fn recorded_consent(
     consent: &Consent,
     (person, id): (Id, Id),
     now: When,
-    receipt_text: &str,
+    told: &Told<'_>,
     format: Format,
 ) -> Vec<u8> {
     let code = |name, value: &str| Part::extension(name, "valueCode", Part::text(value));
@@ -291,13 +324,24 @@ pub fn recorded_consent(
         Opens::Query => "query",
     };
     let mut extensions = vec![
-        receipt(receipt_text),
+        receipt(told.receipt),
         code("opens", opens),
         code("given-by", consent.given_by.code()),
+        code("competence", consent.competence.code()),
         code("how", consent.how.code()),
         code("interpreter", consent.interpreter.code()),
         code("other-party-present", consent.other_party_present.code()),
     ];
+    if let Some(parent) = consent.parent {
+        extensions.push(code("parent", parent.code()));
+        // No other is recorded.
+        let no = YesNoUnknown::No.code();
+        extensions.push(code("parent-is-other-party", no));
+    }
+    if told.he_was_there {
+        extensions.push(warning());
+    }
+    extensions.extend(left_behind(told.left_behind));
     extensions.extend(consent.depth.map(|depth| code("depth", depth.code())));
     extensions.extend(consent.language.as_deref().map(|tag| code("language", tag)));
     extensions.extend(
@@ -309,7 +353,8 @@ pub fn recorded_consent(
     let review = consent.review_at.map(|at| Part::text(&at.rfc3339()));
     let review = review.map(|at| Part::extension("review-at", "valueDateTime", at));
     extensions.extend(review);
-    let over = consent.withdrawn_at.is_some() || now >= consent.until;
+    // Paused it serves for nothing, as if it had ended.
+    let over = consent.withdrawn_at.is_some() || consent.paused || now >= consent.until;
     let rule = match (consent.decision, consent.strength) {
         (ConsentDecision::Deny, _) => "OPTOUT",
         (ConsentDecision::Permit, ConsentStrength::Explicit) => "OPTIN",
@@ -357,10 +402,19 @@ fn provision(consent: &Consent) -> Members {
     let purposes = purposes.map(|one| coding(&own_codes("purpose"), one.code()));
     let classes = consent.classes.iter();
     let classes = classes.map(|one| coding(&own_codes("data-class"), one.code()));
+    // It is about these alone.
+    let data = consent.items.iter().map(|item| {
+        let to = format!("QuestionnaireResponse/{}", item.id());
+        Part::Object(vec![
+            ("meaning", Part::text("instance")),
+            ("reference", Part::reference(&to)),
+        ])
+    });
     let lists = [
         ("actor", actors),
         ("purpose", purposes.collect()),
         ("class", classes.collect()),
+        ("data", data.collect()),
     ];
     let mut members = vec![("type", Part::text(kind)), ("period", Part::Object(period))];
     // FHIR has no empty lists.

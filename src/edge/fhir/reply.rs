@@ -8,7 +8,7 @@ use crate::domain::time::When;
 use super::Format;
 use super::part::{Members, Part, coding, urn, written};
 use super::problem::Problem;
-use super::status::receipt;
+use super::status::{left_behind, receipt};
 
 /// What an accepted message is answered with. The ids are random and made by the caller.
 pub struct Acceptance<'a> {
@@ -177,9 +177,11 @@ pub fn said(
     support_code: &str,
     receipt_text: &str,
     kept: Option<&str>,
+    left: &[String],
     format: Format,
 ) -> Vec<u8> {
     let mut extensions = vec![receipt(receipt_text)];
+    extensions.extend(left_behind(left));
     extensions.extend(kept.map(|kept| {
         Part::Object(vec![
             ("url", Part::text("urn:firedoor:replay")),

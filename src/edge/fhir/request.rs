@@ -198,7 +198,8 @@ fn only_in_updates(request: &Fields<'_>) -> Result<(), Problem> {
     }
 }
 
-/// The closed codes that a message carries in so many words.
+/// The closed codes that a message carries in so many words, each once: every code is an attempt with
+/// an entry of its own, so that a message makes no more of them than there are codes.
 pub(super) fn update_codes(fields: &Fields<'_>) -> Result<Vec<UpdateCode>, Problem> {
     let texts = fields.own_texts("update", "valueCode")?;
     let codes = texts.iter().map(|text| {
@@ -207,7 +208,10 @@ pub(super) fn update_codes(fields: &Fields<'_>) -> Result<Vec<UpdateCode>, Probl
             Problem::new(Kind::Value, element, UPDATE_CODE)
         })
     });
-    codes.collect()
+    let mut codes = codes.collect::<Result<Vec<UpdateCode>, Problem>>()?;
+    codes.sort_unstable();
+    codes.dedup();
+    Ok(codes)
 }
 
 pub(super) fn unread(bundle: &Bundle<'_>, read: &[&str], left: &mut LeftBehind) {

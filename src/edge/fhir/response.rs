@@ -185,12 +185,21 @@ fn named(request: &Fields<'_>, left: &mut LeftBehind) -> Result<Id, Problem> {
     found.ok_or_else(|| Problem::new(Kind::Required, element, NO_NAME))
 }
 
+const CODES_ALONE: &str = "cannot be told with cancelled or finished: send the codes first, in a message \
+     of their own, then this one";
+
 fn word(encounter: &Fields<'_>, left: &mut LeftBehind) -> Result<Word, Problem> {
     let onward_rule_accepted = encounter.own_flag("onward-rule-accepted")?;
     let told = update_codes(encounter)?;
     let status = encounter.required("status", STATUS, left)?;
     let word = match status {
-        _ if !told.is_empty() => Word::Told(told),
+        // Before she is taken on too: it may ask to be called.
+        "arrived" | "triaged" | "in-progress" | "planned" if !told.is_empty() => Word::Told(told),
+        // A word and codes in one message: whichever were taken alone, the other would be lost.
+        "cancelled" | "finished" if !told.is_empty() => {
+            let element = encounter.path_of("extension(update)");
+            return Err(Problem::new(Kind::Value, element, CODES_ALONE));
+        }
         "arrived" | "triaged" | "in-progress" => Word::Accepted {
             onward_rule_accepted,
         },

@@ -7,6 +7,7 @@
 
 use crate::domain::answer::Seen;
 use crate::domain::codes::SenderStatus;
+use crate::domain::consent::HE_WAS_THERE;
 use crate::domain::id::Id;
 use crate::domain::referral::Update;
 
@@ -19,6 +20,24 @@ pub(super) fn receipt(text: &str) -> Part {
     Part::Object(vec![
         ("url", Part::text("urn:firedoor:receipt")),
         ("valueString", Part::text(text)),
+    ])
+}
+
+/// The paths of what was given and has no place here: not read, not kept and not passed on.
+pub(super) fn left_behind(paths: &[String]) -> impl Iterator<Item = Part> {
+    paths.iter().map(|path| {
+        Part::Object(vec![
+            ("url", Part::text("urn:firedoor:left-behind")),
+            ("valueString", Part::text(path)),
+        ])
+    })
+}
+
+/// That the other party was there when she agreed.
+pub(super) fn warning() -> Part {
+    Part::Object(vec![
+        ("url", Part::text("urn:firedoor:warning")),
+        ("valueString", Part::text(HE_WAS_THERE)),
     ])
 }
 

@@ -7,10 +7,11 @@ use axum::response::Response;
 
 use super::App;
 use super::call::{Call, Halt, Route, handle};
-use super::her_word::card_code;
+use super::her_word::{card_code, warned};
 use super::referrals::Reply;
-use super::reply::render;
+use super::reply::{envelope, finish, render};
 use crate::domain::codes::Action;
+use crate::domain::consent::Consent;
 use crate::domain::journey::assessing::taking_back::Mistake;
 use crate::domain::journey::querying::Query;
 use crate::domain::journey::querying::relying::Use;
@@ -32,13 +33,12 @@ pub async fn record(State(app): State<Arc<App>>, request: Request) -> Response {
             let attempt = call.attempt()?;
             let (named, draft) = input.parse(&attempt)?;
             let subject = subject(call, named, attempt.when)?;
-            Ok(render(
-                call,
-                call.app
-                    .gateway
-                    .record_assessment(attempt, &subject, &draft)
-                    .await?,
-            ))
+            let gateway = &call.app.gateway;
+            let answered = gateway.record_assessment(attempt, &subject, &draft);
+            let (status, value) = envelope(call, answered.await?);
+            let he_was_there = draft.consents.iter().any(Consent::needs_warning);
+            let value = warned(value, status == 201 && he_was_there);
+            Ok(finish(call, status, &value))
         },
     )
     .await
@@ -117,10 +117,13 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Response {
                 onward_rule_accepted,
                 card_code,
             };
-            Ok(render(
-                call,
-                call.app.gateway.query_assessments(attempt, &query).await?,
-            ))
+            let gateway = &call.app.gateway;
+            let answered = gateway.query_assessments(attempt, &query).await?;
+            let (status, value) = envelope(call, answered);
+            // The same whatever was found.
+            let he_was_there = query.consent.as_ref().is_some_and(Consent::needs_warning);
+            let value = warned(value, status == 200 && he_was_there);
+            Ok(finish(call, status, &value))
         },
     )
     .await

@@ -255,3 +255,23 @@ const fn kind_of_service(kind: OrgKind) -> &'static str {
         | OrgKind::Reviewer => "another service",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::assessment::disagreement::Graded;
+    use crate::domain::codes::GradeBasis;
+    use crate::domain::journey::trial::{draft, org, start};
+
+    #[test]
+    fn the_banner_tells_no_more_of_a_service_than_its_card() {
+        let mut card = draft(start(), &["lantern"]).card;
+        card.basis = GradeBasis::ProfessionalJudgement;
+        for kind in OrgKind::ALL {
+            card.assessor_kind = *kind;
+            let shown = kind_of_service(*kind) == "a specialist service";
+            let graded = Graded::of(&org("lantern"), &card);
+            assert_eq!(graded.is_specialist, shown, "{}", kind.code());
+        }
+    }
+}

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::App;
 use super::call::{Call, Halt, Route, field, handle};
-use super::her_word::{HE_WAS_THERE, card_code};
+use super::her_word::{card_code, warned};
 use super::referrals::{Reply, cursor, next_page};
 use super::reply::{envelope, finish, render};
-use crate::domain::codes::{Action, ConsentDecision, DataClass, Purpose, YesNoUnknown};
+use crate::domain::codes::{Action, ConsentDecision, DataClass, Purpose};
 use crate::domain::consent::Consent;
 use crate::domain::id::AssessmentId;
 use crate::domain::stop_use::Settling;
@@ -60,18 +59,10 @@ pub async fn consent(State(app): State<Arc<App>>, request: Request) -> Response 
             consent.recipients = given.recipients;
             let more = (input.items, input.pause);
             with_more(call, &mut consent, more)?;
-            let warned = consent.decision == ConsentDecision::Permit
-                && consent.other_party_present == YesNoUnknown::Yes;
             let gateway = &call.app.gateway;
             let answered = gateway.record_consent(attempt, person, &consent).await?;
-            let (status, mut value) = envelope(call, answered);
-            if let Value::Object(map) = &mut value
-                && warned
-                && status == 201
-            {
-                // It follows from what the caller itself sent.
-                map.insert("warning".to_owned(), json!(HE_WAS_THERE));
-            }
+            let (status, value) = envelope(call, answered);
+            let value = warned(value, status == 201 && consent.needs_warning());
             Ok(finish(call, status, &value))
         },
     )

@@ -359,7 +359,7 @@ fn problem_of(refusal: &Refusal, naming: Naming) -> Problem {
 
 /// The fields that a form may lack; a name from elsewhere is not repeated.
 fn known_field(name: &str) -> &'static str {
-    ["how", "other_party_present", "grade", "basis", "depth"]
+    ["how", "other_party_present", "grade", "basis"]
         .into_iter()
         .find(|known| *known == name)
         .unwrap_or("id")

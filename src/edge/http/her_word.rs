@@ -7,6 +7,7 @@ use super::call::Call;
 use crate::domain::answer::{Event, Happened, SeenNotice, SeenPause};
 use crate::domain::card::Code;
 use crate::domain::codes::WithdrawalScope;
+use crate::domain::consent::HE_WAS_THERE;
 use crate::domain::id::Id;
 use crate::domain::journey::carding::Printed;
 use crate::domain::journey::consenting::DueConsent;
@@ -18,10 +19,6 @@ use crate::edge::wire::Secret;
 /// To whoever was shown an assessment that is no longer as it was.
 pub const SHOWN_RECORD_CORRECTED: &str = "A record that you were shown was corrected or taken back. \
      Do not rely on what you were shown: ask again.";
-
-/// Said where the other party was in the room when she agreed.
-pub const HE_WAS_THERE: &str = "He, or whoever she is to be kept safe from, was there when she \
-    agreed. Ask her again alone before you rely on it; if she did not mean it, take it back.";
 
 /// What goes on although she withdrew, and what cannot be undone: the same for every scope.
 const GOES_ON: [&str; 4] = [
@@ -67,7 +64,7 @@ pub fn took_body(id: Id, at: When, scope: WithdrawalScope) -> Value {
         "effective_from": at.rfc3339(),
         "says": from_now(scope),
         "goes_on": GOES_ON,
-        "answers_by": day(at.plus_days(REPLY_DAYS)),
+        "answers_by": at.plus_days(REPLY_DAYS).day(),
         "complain_to": COMPLAIN_TO,
     })
 }
@@ -86,7 +83,7 @@ pub fn card_body(printed: &Printed) -> Value {
     json!({
         "withdrawal_code": printed.withdrawal.printed(),
         "question_codes": questions,
-        "until": day(printed.until),
+        "until": printed.until.day(),
         "says": "Print or write this down for her now: it is not shown again. With the first code \
                  she can stop sharing at any service, by telephone too, without saying who she is. \
                  Each of the others lets one service ask once what is known of her; she gives it \
@@ -121,7 +118,7 @@ pub fn event_json(event: &Event) -> Value {
         Happened::Corrected { person, since } => json!({
             "person": person.to_string(),
             "status": event.code,
-            "since": day(*since),
+            "since": since.day(),
             "says": SHOWN_RECORD_CORRECTED,
         }),
     }
@@ -135,9 +132,9 @@ fn notice_json(notice: &SeenNotice) -> Value {
         "person": notice.person.to_string(),
         "status": notice.state.code(),
         "shown": shown,
-        "since": day(notice.since),
-        "destroy_from": day(notice.destroyed_from),
-        "reply_by": day(notice.reply_by),
+        "since": notice.since.day(),
+        "destroy_from": notice.destroyed_from.day(),
+        "reply_by": notice.reply_by.day(),
         "reply": notice.replied.map(|reply| reply.code()),
     })
 }
@@ -150,8 +147,14 @@ fn pause_json(pause: &SeenPause) -> Value {
     })
 }
 
-fn day(at: When) -> String {
-    at.rfc3339().get(..10).unwrap_or_default().to_owned()
+/// The reply with [`HE_WAS_THERE`], if it is said. It follows from what the caller itself sent.
+pub fn warned(mut value: Value, he_was_there: bool) -> Value {
+    if let Value::Object(map) = &mut value
+        && he_was_there
+    {
+        map.insert("warning".to_owned(), json!(HE_WAS_THERE));
+    }
+    value
 }
 
 /// Where a code lies, if it can be one.

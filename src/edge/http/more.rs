@@ -37,8 +37,9 @@ pub fn body(
         Answer::AssessmentWithdrawn => (
             200,
             fields(json!({
-                "says": "It is gone, and what it had replaced stands again. If others were shown it \
-                         and it was of somebody else, they are told so.",
+                "says": "It is gone. If it was the last in the place of an earlier one, that one \
+                         stands again. If others were shown it and it was of somebody else, they \
+                         are told so.",
             })),
         ),
         Answer::AssessmentExists { is_sure } => (200, cards::exists(is_sure)),
@@ -151,7 +152,12 @@ pub fn body(
                 _ => 200,
             };
             let words = |entry| subject_access::words(aliases, opened, entry);
-            (status, subject_access::seen_body(&seen, words))
+            let mut map = subject_access::seen_body(&seen, words);
+            if !seen.tells() && !opened.is_empty() {
+                let why = subject_access::explanations(opened);
+                map.insert("explanations".to_owned(), json!(why));
+            }
+            (status, map)
         }
         Answer::AccessList(list) => {
             let list = list.iter();

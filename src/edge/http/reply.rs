@@ -16,6 +16,7 @@ use super::{API_VERSION, App, offers, transfers};
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Seen};
 use crate::domain::codes::DataClass;
+use crate::domain::consent::HE_WAS_THERE;
 use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::Id;
 use crate::domain::person::{SafeContact, Who};
@@ -167,6 +168,9 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
             }
             if !offered.left_behind.is_empty() {
                 map.insert("left_behind".to_owned(), json!(offered.left_behind));
+            }
+            if offered.he_was_there {
+                map.insert("warning".to_owned(), json!(HE_WAS_THERE));
             }
             (201, map)
         }

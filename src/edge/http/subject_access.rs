@@ -174,11 +174,6 @@ pub async fn deliver(
     .await
 }
 
-/// A day, without the time of it.
-fn day(at: When) -> String {
-    at.rfc3339().get(..10).unwrap_or_default().to_owned()
-}
-
 /// One request, with the words of its entries as far as they were opened.
 pub fn seen_body(seen: &SeenAccess, words: impl Fn(Id) -> Option<Words>) -> Map<String, Value> {
     let mut map = Map::new();
@@ -187,7 +182,7 @@ pub fn seen_body(seen: &SeenAccess, words: impl Fn(Id) -> Option<Words>) -> Map<
     };
     put("id", json!(seen.id.id().to_string()));
     put("state", json!(seen.state.code()));
-    put("due", json!(seen.due.map(day)));
+    put("due", json!(seen.due.map(When::day)));
     put("days_left", json!(seen.days_left));
     put("overdue", json!(seen.overdue));
     match &seen.of {
@@ -201,7 +196,7 @@ pub fn seen_body(seen: &SeenAccess, words: impl Fn(Id) -> Option<Words>) -> Map<
             put("kind", json!("taken"));
             put("reference", json!(seen.id.id().short()));
             put("received_at", json!(received_at.rfc3339()));
-            put("can_be_handed_over_from", json!(ready_at.map(day)));
+            put("can_be_handed_over_from", json!(ready_at.map(When::day)));
             put(
                 "clock_stands_still_for",
                 json!(paused.map(|why| why.code())),
@@ -221,7 +216,7 @@ pub fn seen_body(seen: &SeenAccess, words: impl Fn(Id) -> Option<Words>) -> Map<
             put("kind", json!("asked"));
             let people = people.iter().map(ToString::to_string);
             put("people", json!(people.collect::<Vec<_>>()));
-            put("since", json!(day(*since)));
+            put("since", json!(since.day()));
             put("said", json!(said.map(|code| code.code())));
             let entries = entries.iter();
             let entries = entries.map(|entry| entry_json(entry, words(entry.item)));
@@ -236,6 +231,13 @@ pub fn words(aliases: &Aliases, opened: &[OpenedItem], entry: Id) -> Option<Word
     let item = aliases.inward(AliasKind::SubjectAccess, entry);
     let found = opened.iter().find(|opened| opened.part.item == item)?;
     Words::decode(&found.plain)
+}
+
+/// Why a request was refused, as it was written for her: whoever took it is shown nothing else.
+pub fn explanations(opened: &[OpenedItem]) -> Vec<&str> {
+    let words = opened.iter();
+    let words = words.filter_map(|opened| std::str::from_utf8(&opened.plain).ok());
+    words.collect()
 }
 
 fn entry_json(entry: &Entry, words: Option<Words>) -> Value {

@@ -286,6 +286,20 @@ async fn a_damaged_frame_before_the_last_stops_the_start_and_names_its_byte() {
 }
 
 #[tokio::test]
+async fn a_journal_of_an_earlier_build_is_named_and_not_called_damaged() {
+    let place = place(SEGMENT_BYTES_MIN);
+    let store = place.store();
+    write_facts(&store, 0..4).await;
+    crash(store);
+    let mut bytes = std::fs::read(place.segment(1)).unwrap();
+    bytes[..4].copy_from_slice(b"FDJ1");
+    std::fs::write(place.segment(1), &bytes).unwrap();
+    let refused = place.refused();
+    assert!(matches!(refused, OpenError::EarlierBuild(_)));
+    assert!(refused.to_string().contains("start it with that build"));
+}
+
+#[tokio::test]
 async fn damage_in_an_earlier_segment_or_a_missing_one_stops_the_start() {
     let place = place(SEGMENT_BYTES_MIN);
     let store = place.store();

@@ -26,6 +26,8 @@ use crate::domain::seal::Sealed;
 use crate::store::Fault;
 
 pub const MAGIC: [u8; 4] = *b"FDJ2";
+/// Of earlier builds: what was stored lay there by its names, and this program does not read it.
+pub const EARLIER_MAGIC: [u8; 4] = *b"FDJ1";
 /// The largest frame, with its checkpoint.
 pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most decisions in one frame.

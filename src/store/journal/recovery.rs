@@ -11,7 +11,7 @@ use std::io;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use super::OpenError;
-use super::frame::{Frame, MAGIC};
+use super::frame::{EARLIER_MAGIC, Frame, MAGIC};
 use super::names_key::{NamesKeys, Unread};
 use super::segment::Segments;
 use super::sidecar::Sidecar;
@@ -163,6 +163,9 @@ impl Recovered {
         let length = u32::try_from(segments.length(segment).map_err(io)?)
             .map_err(|_| damaged(0, "a segment is larger than 4 GiB"))?;
         let bytes = segments.read(segment, 0, length).map_err(io)?;
+        if bytes.starts_with(&EARLIER_MAGIC) {
+            return Err(OpenError::EarlierBuild(path.clone()));
+        }
         let mut part = Sidecar::new(segment, self.part.last_frame, self.tree.size());
         let (mut offset, mut note) = (0, None);
         while let Some(frame) = bytes.get(offset..).and_then(Frame::read) {

@@ -63,6 +63,11 @@ pub enum OpenError {
     IndexKey,
     #[error("{0} is missing although there are segments; restore it from a copy")]
     IdentityMissing(PathBuf),
+    #[error(
+        "{0} was written by an earlier build; start it with that build. No copy of that time opens \
+         here either"
+    )]
+    EarlierBuild(PathBuf),
     #[error("{file} is damaged at byte {byte}: {what}; restore the journal from a copy")]
     Damaged {
         file: PathBuf,

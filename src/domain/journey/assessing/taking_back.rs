@@ -70,8 +70,9 @@ fn decide(
     if mistake.because == WithdrawnBecause::WrongPerson {
         tell(ruling, wrong);
     }
-    // What it had replaced was right after all.
-    let before = wrong.replaces.as_ref().map(|replaced| replaced.of);
+    // What it had replaced was right after all; unless another stands in its place by now.
+    let before = wrong.replaces.as_ref().filter(|_| wrong.stands());
+    let before = before.map(|replaced| replaced.of);
     let replaced_by_it = |one: &&Assessment| {
         let ended = one.ended.as_ref().map(|ended| ended.how);
         ended == Some(EndedHow::ReplacedBy(wrong.id))

@@ -8,15 +8,13 @@ use crate::domain::known::Known;
 use crate::domain::record::{Record, singleton};
 use crate::domain::ruling::Ruling;
 
-use super::super::linking::day_of;
-
 /// Organisations that one correction tells, at most: as many as one decision can write.
 const TOLD_MAX: usize = 40;
 
 /// Tells each organisation that was shown a card or the answers of it. Who saw it in an emergency by
 /// name alone has no record of her to be named.
 pub(super) fn tell_shown(ruling: &mut Ruling<'_>, known: &Known, wrong: &Assessment) {
-    let at = day_of(ruling.attempt().when);
+    let at = ruling.attempt().when.day_began();
     let pairs = known.links.values();
     let pairs = pairs.filter(|pair| {
         pair.held == wrong.person && pair.shown_at.is_some() && wrong.was_shown_to(&pair.asker)

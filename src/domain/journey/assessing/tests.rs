@@ -294,6 +294,29 @@ fn take(town: &mut Town, at: &str, id: Id, because: WithdrawnBecause) -> Done {
 }
 
 #[test]
+fn taking_back_the_middle_of_a_chain_leaves_the_last_alone() {
+    let mut town = Town::in_order();
+    let first = town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+    let stands = |town: &Town| {
+        let all = all(town).into_iter().filter(Assessment::stands);
+        all.map(|one| one.id.id()).collect::<Vec<Id>>()
+    };
+    let mut ids = vec![first];
+    for _ in 0..2 {
+        let before = *ids.last().unwrap();
+        let next = in_place_of(before, ReplaceHow::Correction, start());
+        ids.push(town.assess("trust", AMINA, &next));
+    }
+    assert_eq!(stands(&town), [ids[2]]);
+    let done = take(&mut town, "trust", ids[1], WithdrawnBecause::NeverSaid);
+    assert_eq!(word(&done), "assessment-withdrawn");
+    assert_eq!(stands(&town), [ids[2]]);
+    let done = take(&mut town, "trust", ids[2], WithdrawnBecause::NeverSaid);
+    assert_eq!(word(&done), "assessment-withdrawn");
+    assert!(stands(&town).is_empty());
+}
+
+#[test]
 fn what_was_recorded_of_the_wrong_woman_is_destroyed_and_what_it_replaced_stands_again() {
     let mut town = Town::in_order();
     let old = town.assess("trust", AMINA, &draft(start(), &["lantern"]));

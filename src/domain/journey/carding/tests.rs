@@ -235,6 +235,23 @@ fn after_five_wrong_codes_in_an_hour_a_right_one_is_not_taken_either() {
 }
 
 #[test]
+fn where_a_code_opens_nothing_more_a_right_one_counts_like_a_wrong_one() {
+    let mut town = Town::in_order();
+    town.assess("trust", AMINA, &draft(start(), &["lantern"]));
+    town.now = town.now.plus_hours(1);
+    let at_harbour = town.accepted("harbour", AMINA);
+    let printed = card(&mut town, "harbour", at_harbour);
+    // Police sent her, so that lantern needs no code.
+    town.accepted("lantern", AMINA);
+    for _ in 0..WRONG_TRIES_MAX {
+        let done = ask(&mut town, AMINA, Some(&printed.questions[0]));
+        assert_eq!(done.answer.told(), "assessments");
+        assert!(!done.limited);
+    }
+    assert!(ask(&mut town, AMINA, Some(&printed.questions[0])).limited);
+}
+
+#[test]
 fn a_card_is_made_only_by_who_works_with_her() {
     let (mut town, at_harbour, _) = came_by_herself();
     let offered = town.refer("met", "practice", AMINA, Direction::Police);

@@ -153,7 +153,7 @@ fn the_holder_is_told_its_own_reference_and_kinds_of_field_and_nothing_of_the_ot
     let aliases = town.rules.aliases_of(&org("trust"));
     let own = aliases.outward(AliasKind::Person, pair.held.id());
     assert_eq!(link.person, own);
-    assert_eq!(link.since, day_of(pair.since));
+    assert_eq!(link.since, pair.since.day_began());
     assert_ne!(link.since, pair.since);
     assert!(seen(&mut town, "lantern").is_empty());
     assert!(seen(&mut town, "harbour").is_empty());
@@ -196,7 +196,7 @@ fn once_the_holder_confirms_the_asker_is_shown_and_after_a_split_no_more_and_is_
         (item.organisation.as_str(), item.user.as_str()),
         ("lantern", "")
     );
-    assert_eq!(item.at, day_of(town.now));
+    assert_eq!(item.at, town.now.day_began());
     assert_eq!(undone(&town, "trust"), 0);
 }
 

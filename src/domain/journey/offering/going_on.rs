@@ -11,7 +11,7 @@ use crate::domain::clock::{CodeClock, Hours};
 use crate::domain::codes::{DeclineReason, ReferralStatus};
 use crate::domain::consent::{Consent, Flow};
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
-use crate::domain::id::{Id, ServiceId};
+use crate::domain::id::{Id, OrgId, ServiceId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{Organisation, Service};
 use crate::domain::policy::{Ask, authorise};

@@ -6,7 +6,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::assessment::Reliance;
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::ReassessReason;
+use crate::domain::codes::{ConsentDepth, ReassessReason};
 use crate::domain::decision::{Aggregate, Decision};
 use crate::domain::id::Id;
 use crate::domain::known::Known;
@@ -18,7 +18,6 @@ use crate::domain::seal::Keys;
 use super::super::subject::Subject;
 use super::super::{Stop, about_caller, caller, permit};
 use super::sources::Asker;
-use crate::domain::codes::ConsentDepth;
 
 /// What an organisation did with an assessment that it was shown.
 pub struct Use {

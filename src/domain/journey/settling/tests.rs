@@ -7,11 +7,13 @@ use super::super::trial::*;
 use super::super::withdrawing::Wish;
 use super::super::{reading, reconciling, revoking};
 use super::*;
+use crate::domain::codes::StopUseReply;
 use crate::domain::codes::{Action, Direction, Purpose, ReferralStatus, Role, WithdrawalScope};
 use crate::domain::consent::Opens;
 use crate::domain::counterfoil::Counterfoil;
 use crate::domain::decision::Listed;
-use crate::domain::stop_use::{NoticeState, PAUSE_HOURS};
+use crate::domain::record::singleton;
+use crate::domain::stop_use::{NoticeState, PAUSE_HOURS, REPLY_DAYS, Reply, StopUse};
 
 pub fn wish(pause: bool) -> Wish {
     Wish {
@@ -177,6 +179,42 @@ fn a_confirmed_pause_is_a_withdrawal_from_when_it_was_first_said() {
         lifted.answer,
         Answer::Refused(Refusal::AlreadyAnswered)
     ));
+}
+
+#[test]
+fn a_pause_that_is_confirmed_after_its_end_asks_whoever_was_shown_something_anew() {
+    for hours in [PAUSE_HOURS + 1, 40 * 24] {
+        let (mut town, _, _) = in_care();
+        let alias = took(&town.withdraw("council", AMINA, &wish(true)));
+        let first: Vec<StopUse> = town.known().stop_uses.into_values().collect();
+        // Answered while it was a pause: whoever did so was told since that it is over.
+        for notice in first {
+            let replied = StopUse {
+                replied: Some(Reply {
+                    at: town.now,
+                    by: "worker".to_owned(),
+                    code: StopUseReply::Restricted,
+                    ground: None,
+                }),
+                reminded: true,
+                ..notice
+            };
+            let (of, item) = (Aggregate::StopUse(replied.id), singleton("stop use"));
+            town.put(of, item, &Record::StopUse(replied));
+        }
+        town.now = town.now.plus_hours(hours);
+        assert_eq!(notices(&town), [NoticeState::Ended]);
+        let done = settle_as(&mut town, "council", alias, Settling::Confirm, false);
+        assert_eq!(done.answer.told(), "pause-confirmed");
+        assert!(done.noted("stop-use-notice"));
+        assert!(done.decided.concerned.contains(&org("lantern")));
+        assert_eq!(notices(&town), [NoticeState::Asked]);
+        for notice in town.known().stop_uses.values() {
+            assert_eq!(notice.at, town.now);
+            assert_eq!(notice.reply_by, town.now.plus_days(REPLY_DAYS));
+            assert!(!notice.reminded);
+        }
+    }
 }
 
 #[test]

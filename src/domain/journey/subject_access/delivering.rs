@@ -23,7 +23,8 @@ use crate::domain::report::{Assembled, Commission, Held, PartAnswer, Terms, hers
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
-use crate::domain::subject_access::{AccessAsk, Ended, SubjectAccess};
+use crate::domain::subject_access::{AccessAsk, DELIVERED_MAX, Ended, SubjectAccess};
+use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
 use super::super::{ACCEPTED, Stop, mark, permit};
@@ -76,22 +77,23 @@ fn decide(
     let request = own_request(ruling, known, alias).ok_or(Stop::Nothing("no such request"))?;
     ruling.looks_up(&request.tokens);
     let how = ready(ruling, request, delivering)?;
+    if request.delivered() >= DELIVERED_MAX {
+        return Err(Stop::Refuse(Refusal::AlreadyAnswered));
+    }
     ruling.reason(how.code());
     // From here on all is the same whatever is held: it is answered.
     ask.relationship = Relationship::AcceptedFromAnother;
     let now = ruling.attempt().when;
     let late = request.is_overdue(&ruling.rules().clock, now);
     let mut done = request.clone();
-    if late {
-        ruling.sees(RuleCode::AccessLate);
-    }
-    let explained = explain(
-        ruling,
-        ask.clone(),
-        &mut done,
-        delivering.explanation.as_ref(),
-        late,
-    )?;
+    let explained = if late {
+        ruling.note(RuleCode::AccessLate.code());
+        ruling.finds(RuleCode::AccessLate);
+        let why = delivering.explanation.as_ref();
+        explain(ruling, ask.clone(), &mut done, why, true)?
+    } else {
+        None
+    };
     if !matches!(request.ended, Some(Ended::Delivered(_))) {
         done.ended = Some(Ended::Delivered(now));
         settle(ruling, &done.taken_by, done.id);
@@ -101,9 +103,13 @@ fn decide(
     if !may_be_given(known, request) {
         return Err(Stop::Nothing("the-other-party-may-be-asking"));
     }
-    let asks = asks(known, request);
+    let mut asks = asks(known, request);
     if asks.iter().any(|one| one.is_disputed()) {
         return Err(Stop::Nothing("she-did-not-ask"));
+    }
+    let open_until = request.answers_by().filter(|by| now < *by);
+    if open_until.is_some() {
+        asks.retain(|one| one.has_answered());
     }
     let about: Vec<&ListedEntry> = looked
         .listed
@@ -112,13 +118,14 @@ fn decide(
         .filter(|_| request.intake.requester != Requester::ParentGuardian)
         .filter(|entry| hers(known, &request.tokens, &entry.kinds))
         .collect();
-    if asks.is_empty() && about.iter().all(|entry| entry.reading) {
+    // An entry of one who had no time to answer must not show either that there is one.
+    if asks.is_empty() && (open_until.is_some() || about.iter().all(|entry| entry.reading)) {
         return Err(Stop::Nothing("nothing-held"));
     }
     open(
         ruling,
         known,
-        (&done, how),
+        (&done, how, open_until),
         ask,
         (&asks, explained),
         (&about, looked.whole),
@@ -185,7 +192,7 @@ fn asks<'a>(known: &'a Known, request: &SubjectAccess) -> Vec<&'a AccessAsk> {
 fn open(
     ruling: &mut Ruling<'_>,
     known: &Known,
-    (request, how): (&SubjectAccess, Delivery),
+    (request, how, open_until): (&SubjectAccess, Delivery, Option<When>),
     ask: Ask,
     (asks, explained): (&[&AccessAsk], Option<PartRef>),
     (about, whole): (&[&ListedEntry], bool),
@@ -198,6 +205,7 @@ fn open(
         received_at: request.clock.received_at,
         answers: answered.iter().map(|one| part(one)).collect(),
         unanswered: unanswered.iter().map(|one| one.holder.clone()).collect(),
+        open_until,
         some_not_asked: !request.intake.not_asked.is_empty(),
         explanations: request.explanations.clone(),
     };

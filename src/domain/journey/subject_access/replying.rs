@@ -25,7 +25,7 @@ use crate::domain::subject_access::{
 use crate::domain::watch::RuleCode;
 
 use super::super::{ACCEPTED, Stop, caller, mark, permit, recipient};
-use super::{OWN_WORDS, asked, may, own_request, save_ask, seen, wrong};
+use super::{OWN_WORDS, asked, may, own_request, save_ask, seen_now, wrong};
 
 /// Entries of one reply.
 pub const ENTRIES_MAX: usize = 32;
@@ -63,24 +63,33 @@ pub fn show(
 fn decide_show(ruling: &mut Ruling<'_>, known: &Known, alias: Id) -> Result<Answer, Stop> {
     let ask = may(ruling, known)?;
     if let Some(request) = own_request(ruling, known, alias) {
-        return Ok(seen(ruling, "subject-access", request));
+        // Why it was refused is for her, and for the ICO: whoever took it can show it. Why it took
+        // longer stands in the report.
+        let refused = matches!(request.ended, Some(Ended::Refused(..)));
+        let why = request.explanations.as_slice();
+        let why = own_words(ruling, known, if refused { why } else { &[] }, ask);
+        let seen = seen_now(ruling, "subject-access", request);
+        return Ok(Answer::Access(Box::new(seen), why));
     }
     let (one, _) = own_ask(ruling, known, alias)?;
     let answer = asked(ruling, known, "subject-access", one);
-    let release = own_words(ruling, known, one, ask);
+    let entries = one.reply.iter().flat_map(|reply| &reply.entries);
+    let items: Vec<Id> = entries.map(|entry| entry.item).collect();
+    let release = own_words(ruling, known, &items, ask);
     Ok(Answer::Access(Box::new(answer), release))
 }
 
-/// The holder's own words again, for the second look. A body that is told no free text, not even its
-/// own, compares with the copy that the first person kept.
+/// The caller's own words again: of a holder for the second look, of who refused for her. A body that
+/// is told no free text, not even its own, compares with the copy that the first person kept.
 fn own_words(
     ruling: &mut Ruling<'_>,
     known: &Known,
-    one: &AccessAsk,
+    items: &[Id],
     ask: Ask,
 ) -> Option<Screened<Release>> {
-    let entries = one.reply.iter().flat_map(|reply| &reply.entries);
-    let items: Vec<Id> = entries.map(|entry| entry.item).collect();
+    if items.is_empty() {
+        return None;
+    }
     let question = Ask {
         classes: vec![DataClass::Ft],
         own: true,
@@ -89,7 +98,7 @@ fn own_words(
         ..ask
     };
     let policies = &ruling.rules().book.policies;
-    let permitted = authorise(policies, &question, parts(known, &items)).ok()?;
+    let permitted = authorise(policies, &question, parts(known, items)).ok()?;
     let screened = screen(permitted, OWN_WORDS);
     if screened.value().parts.is_empty() {
         return None;
@@ -158,7 +167,8 @@ fn decide_reply(
     }
     if replying.code == ReplyCode::SheDidNotAsk {
         ruling.note("she-did-not-ask");
-        ruling.sees(RuleCode::AccessNotHers);
+        ruling.note(RuleCode::AccessNotHers.code());
+        ruling.finds(RuleCode::AccessNotHers);
         for reviewer in &known.approvers.reviewers {
             ruling.concerns(reviewer);
         }

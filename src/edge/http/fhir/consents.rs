@@ -9,7 +9,7 @@ use super::{Ids, Refused, Stop, answered, fields, formats, instead, rendered, wa
 use crate::domain::answer::Answer;
 use crate::domain::codes::{Action, DataClass, Purpose};
 use crate::domain::counterfoil::Counterfoil;
-use crate::edge::fhir::{Kind, Problem, consent_of, her_word, recorded_consent, said};
+use crate::edge::fhir::{Kind, Problem, Told, consent_of, her_word, recorded_consent, said};
 use crate::edge::http::App;
 use crate::edge::http::call::{Call, Route, handle, parse_form};
 use crate::edge::http::reply::{Rendered, WITHDRAWN_SAYS};
@@ -62,8 +62,12 @@ async fn record(call: &Call) -> Result<Rendered, Refused> {
         return Ok(instead(call, &answered, Problem::of_consent_field, format));
     };
     // What the caller sent, as it was understood; nothing else is known of it.
-    let receipt = answered.receipt.to_text();
-    let body = recorded_consent(&consent, (word.person, id), answered.at, &receipt, format);
+    let told = Told {
+        receipt: &answered.receipt.to_text(),
+        left_behind: &word.left_behind,
+        he_was_there: consent.needs_warning(),
+    };
+    let body = recorded_consent(&consent, (word.person, id), answered.at, &told, format);
     Ok(rendered(call, 201, body, format, None))
 }
 
@@ -95,8 +99,12 @@ async fn recorded(call: &Call, id: &str) -> Result<Rendered, Refused> {
         .await?;
     Ok(match &answered.answer {
         Answer::Consent(found) => {
-            let receipt = answered.receipt.to_text();
-            let body = recorded_consent(found, (person, consent), answered.at, &receipt, format);
+            let told = Told {
+                receipt: &answered.receipt.to_text(),
+                left_behind: &[],
+                he_was_there: false,
+            };
+            let body = recorded_consent(found, (person, consent), answered.at, &told, format);
             rendered(call, 200, body, format, None)
         }
         _ => instead(call, &answered, Problem::of_consent_field, format),
@@ -148,6 +156,7 @@ async fn end(call: &Call, id: &str) -> Result<Rendered, Refused> {
         &answered.receipt.leaf.id().short(),
         &answered.receipt.to_text(),
         kept.as_deref(),
+        &word.left_behind,
         format,
     );
     Ok(rendered(call, 200, body, format, None))

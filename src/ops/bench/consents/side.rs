@@ -17,7 +17,7 @@ use crate::domain::codes::{Action, ConsentDepth, DataClass, Purpose, Role, Withd
 use crate::domain::consent::Consent;
 use crate::domain::id::{ConsentId, Id, OrgId};
 use crate::domain::journey::answering::Response;
-use crate::domain::journey::offering::Offer;
+use crate::domain::journey::offering::{Besides, Offer};
 use crate::domain::journey::querying::{Query, Step};
 use crate::domain::journey::subject::Subject;
 use crate::domain::journey::withdrawing::Wish;
@@ -321,7 +321,8 @@ impl One {
         let raw = std::mem::replace(&mut draft.identity, nobody);
         let resolved = self.gateway().resolve(raw, attempt.when);
         let resolved = resolved.map_err(|_| BenchError::Denied)?;
-        let offer = Offer::of(draft, resolved, attempt.when).map_err(|_| BenchError::Denied)?;
+        let offer = Offer::of(draft, resolved, Besides::default(), attempt.when);
+        let offer = offer.map_err(|_| BenchError::Denied)?;
         let from = Instant::now();
         let answered = self.gateway().offer(attempt, offer).await?;
         Ok((from.elapsed(), answered))

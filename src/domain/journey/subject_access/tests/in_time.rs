@@ -1,7 +1,7 @@
 //! What a request promises of its clock, its handing over and its words.
 
 use super::*;
-use crate::domain::subject_access::WORDS_DAYS;
+use crate::domain::subject_access::{DELIVERED_MAX, WORDS_DAYS};
 
 #[test]
 fn it_is_handed_over_in_person_by_another_than_who_took_it_when_it_is_time() {
@@ -107,6 +107,94 @@ fn what_is_late_takes_an_explanation_and_comes_before_the_officer() {
     assert_eq!(plain, b"Many agencies hold letters of many years.");
 }
 
+/// As if she had asked on paper `days` ago.
+fn asked_before(town: &mut Town, names: Names<'_>, days: i64) -> Id {
+    let taking = Taking {
+        tokens: tokens(names),
+        asking: None,
+        intake: intake(),
+        received_at: town.now.plus_days(-days),
+    };
+    let done = town.run(
+        attempt("lantern", Action::TakeSubjectAccess),
+        |rules, attempt, known, keys| take(rules, attempt, known, keys, &taking),
+    );
+    assert_eq!(said(&done).state, AccessState::Ready);
+    id(&done)
+}
+
+fn late() -> Delivering {
+    Delivering {
+        explanation: because("Your letter lay unopened."),
+        ..delivering()
+    }
+}
+
+fn delivered_late(town: &mut Town, alias: Id, listed: &[TokenKind]) -> Done {
+    let listed = [crate::domain::journey::reporting::ListedEntry {
+        index: 3,
+        kinds: listed.to_vec(),
+        reading: false,
+    }];
+    let looked = Looked {
+        listed: &listed,
+        whole: true,
+    };
+    town.run(
+        officer(Action::DeliverSubjectAccess),
+        |rules, attempt, known, keys| {
+            deliver(rules, attempt, known, keys, alias, (&late(), &looked))
+        },
+    )
+}
+
+#[test]
+fn who_had_no_time_to_answer_is_not_named_however_long_ago_she_asked() {
+    let mut town = town();
+    let hers = asked_before(&mut town, AMINA, 45);
+    let nobodys = asked_before(&mut town, BEATA, 45);
+    let kinds = [TokenKind::Nhs, TokenKind::NhsGiven, TokenKind::NhsBirth];
+    for alias in [hers, nobodys] {
+        let done = delivered_late(&mut town, alias, &kinds);
+        nothing(&done, "nothing-held");
+    }
+    // Who has answered is told, and that others may still; nobody who has not.
+    replies(&mut town, "trust", &says(ReplyCode::HoldsNothing));
+    for (days, missing) in [(0, vec![]), (14, vec!["lantern", "met"])] {
+        town.now = start().plus_days(days).plus_hours(2);
+        let done = delivered_late(&mut town, hers, &kinds);
+        let Answer::AccessReport(commission, _) = &done.answer else {
+            panic!("{}", done.answer.told())
+        };
+        let assembled = commission.assembled.as_ref().unwrap();
+        assert_eq!(assembled.answers.len(), 1);
+        let unanswered: Vec<&str> = assembled.unanswered.iter().map(OrgId::as_str).collect();
+        assert_eq!(unanswered, missing);
+        let until = start().day_began().plus_days(14);
+        assert_eq!(assembled.open_until, (days == 0).then_some(until));
+    }
+}
+
+#[test]
+fn a_report_is_handed_over_again_but_not_without_end() {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    town.now = town.now.plus_days(25);
+    let by = officer(Action::DeliverSubjectAccess);
+    // Not late, so that what is written about it is not kept.
+    delivered_by(&mut town, by, alias, &late());
+    for _ in 1..DELIVERED_MAX {
+        let done = delivered(&mut town, alias);
+        assert_eq!(done.answer.told(), "subject-access-report");
+    }
+    let request = town.known().accesses.into_values().next().unwrap();
+    assert!(request.explanations.is_empty());
+    assert_eq!(
+        *refused(&delivered(&mut town, alias)),
+        Refusal::AlreadyAnswered
+    );
+}
+
 #[test]
 fn the_clock_stands_still_while_she_is_asked_what_she_means() {
     let mut town = town();
@@ -132,6 +220,23 @@ fn a_request_that_is_refused_says_why_and_asks_nobody_any_more() {
     };
     let done = steps(&mut town, alias, &refusing);
     assert_eq!(said(&done).state, AccessState::Refused);
+    // It lies behind what is open, at whoever was asked and at whoever took it.
+    for holder in ["lantern", "met", "trust"] {
+        let one = AccessAsk::id_of(
+            town.known().accesses.into_keys().next().unwrap(),
+            &org(holder),
+        );
+        let there = (List::SubjectAccess(org(holder)), DONE, one.id());
+        assert!(done.listed.contains(&there), "{holder}");
+    }
+    // Whoever took it can show her why.
+    let shown = town.run(
+        attempt("lantern", Action::ReadSubjectAccess),
+        |rules, attempt, known, keys| show(rules, attempt, known, keys, alias),
+    );
+    let parts = shown.answer.parts();
+    let why = b"You told us that you do not want it any more.";
+    assert_eq!(town.plain(&parts[0]), why);
     let alias_there = alias_at(&town, "trust");
     let done = town.run(
         attempt("trust", Action::ReplySubjectAccess),
