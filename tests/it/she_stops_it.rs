@@ -9,19 +9,30 @@
     reason = "the lints spare tests, but not the functions that tests share"
 )]
 
+use std::time::Duration;
+
 use firedoor::domain::codes::Role;
+use firedoor::ops::config::Config;
 use firedoor::ops::demo::borough::{CHARITY, OTHER_SERVICE, SERVICE};
 use firedoor::ops::demo::people::{
     TEST_PEOPLE, assessment, consent_to_ask, her, nobody, question, referral,
 };
+use firedoor::ops::serve;
+use firedoor::pipeline::Gateway;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use crate::town::{Desk, Said, Town, ago, new_key};
+use crate::cluster::{Cluster, Databases};
+use crate::town::{Desk, Said, Town, ago, new_key, prepare};
 
 /// Readers while she withdraws.
 const READERS: usize = 64;
 /// Of different users; a system may assert fifty new ones a day.
 const USERS: usize = 40;
+/// Readers let go together.
+const WAVE: usize = 8;
+/// Entries of readers that are in the log before she withdraws.
+const READ_FIRST: u64 = 3;
 
 fn done(said: &Said) {
     assert!(said.status < 300, "{}", said.whole());
@@ -30,6 +41,7 @@ fn done(said: &Said) {
 /// The hospital assessed her, police referred her, the charity accepted and may ask.
 struct Story {
     town: Town,
+    her: Value,
     officer: Desk,
     charity: Desk,
     council: Desk,
@@ -43,20 +55,23 @@ struct Story {
 
 impl Story {
     async fn new() -> Self {
-        let town = Town::start().await;
+        Self::of(Town::start().await, her()).await
+    }
+
+    async fn of(town: Town, her: Value) -> Self {
         let officer = town.desk("met").await;
         let charity = town.desk("larkfield").await;
         let hospital = town.desk("st-hildas").await;
-        done(
-            &hospital
-                .post("/v1/assessments", &assessment(ago(3), CHARITY))
-                .await,
-        );
-        let offer = referral(SERVICE, &her(), ago(2), None);
+        let mut assessed = assessment(ago(3), CHARITY);
+        assessed["identity"] = her.clone();
+        done(&hospital.post("/v1/assessments", &assessed).await);
+        let offer = referral(SERVICE, &her, ago(2), None);
         let offered = officer.post("/v1/referrals", &offer).await;
         done(&offered);
         let inbox = charity.get("/v1/inbox").await;
-        let id = inbox.list("/offers")[0]["id"].as_str().unwrap().to_owned();
+        let mut offers = inbox.list("/offers").iter();
+        let open = offers.find(|offer| offer["status"] == "offered").unwrap();
+        let id = open["id"].as_str().unwrap().to_owned();
         let accept = json!({ "worker": "r-osei", "onward_rule_accepted": true });
         let accepted = charity
             .post(&format!("/v1/referrals/{id}/accept"), &accept)
@@ -69,6 +84,7 @@ impl Story {
             council: town.desk("council-housing").await,
             harbour: town.desk("harbour").await,
             town,
+            her,
             officer,
             charity,
             referral: id,
@@ -81,7 +97,7 @@ impl Story {
 
     async fn asks(&self) -> Said {
         self.charity
-            .post("/v1/assessments/query", &question(&her()))
+            .post("/v1/assessments/query", &question(&self.her))
             .await
     }
 
@@ -442,58 +458,132 @@ async fn a_consent_in_doubt_serves_for_nothing_and_one_with_him_there_is_warned_
     story.town.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn each_of_sixty_four_readers_gets_whole_or_nothing_and_the_log_says_which() {
-    let story = Story::new().await;
+/// Waits until the log has so many entries.
+async fn until(gateway: &Gateway, entries: u64) {
+    loop {
+        let now = gateway.position();
+        if now >= entries {
+            return;
+        }
+        let newest = now.saturating_sub(1);
+        gateway.store.changed(newest, Duration::from_secs(1)).await;
+    }
+}
+
+/// Readers of the charity at `gateway`, a wave at a time, and in their midst she withdraws at the
+/// council: how many were before her in the log, and how many after.
+async fn race(story: &Story, charity: &Desk, gateway: &Gateway) -> (usize, usize) {
     let reader = |number: usize| {
         let user = format!("reader-{}", number % USERS);
-        story.charity.as_user(&user, Role::Adviser)
+        charity.as_user(&user, Role::Adviser)
     };
+    // Nobody is new when it begins, and every connection is open.
     for number in 0..USERS {
-        let said = reader(number).get("/v1/me").await;
-        done(&said);
+        done(&reader(number).get("/v1/me").await);
     }
+    done(&story.council.get("/v1/me").await);
     let whole = [story.asks().await.silent(), story.reads().await.silent()];
     let path = format!("/v1/inbox/{}", story.referral);
-    let read = |number: usize| {
+    let read = |number: usize| -> JoinHandle<(usize, Said)> {
         let (desk, path) = (reader(number), path.clone());
+        let question = question(&story.her);
         tokio::spawn(async move {
-            // The first of each user ask, the others read what was released.
-            match number < USERS {
-                true => (
-                    0,
-                    desk.post("/v1/assessments/query", &question(&her())).await,
-                ),
-                false => (1, desk.get(&path).await),
+            // One half ask, the other half read what was released.
+            match number % 2 {
+                0 => (0, desk.post("/v1/assessments/query", &question).await),
+                _ => (1, desk.get(&path).await),
             }
         })
     };
-    let mut readers: Vec<_> = (0..READERS).step_by(2).map(read).collect();
+    let mut withdraws = wish(false);
+    withdraws["identity"] = story.her.clone();
     let council = story.council.clone();
-    let withdrawing =
-        tokio::spawn(async move { council.post("/v1/withdrawals", &wish(false)).await });
-    readers.extend((1..READERS).step_by(2).map(read));
-
-    let withdrew = withdrawing.await.unwrap();
+    let mut withdrawing = None;
+    let mut readers = Vec::new();
+    for wave in 0..READERS / WAVE {
+        let at = gateway.position();
+        readers.extend((wave * WAVE..(wave + 1) * WAVE).map(read));
+        if wave == 0 {
+            until(gateway, at + READ_FIRST).await;
+            let (council, wish) = (council.clone(), withdraws.clone());
+            withdrawing = Some(tokio::spawn(async move {
+                council.post("/v1/withdrawals", &wish).await
+            }));
+        } else {
+            until(gateway, at + 1).await;
+        }
+    }
+    let withdrew = withdrawing.unwrap().await.unwrap();
     assert_eq!(withdrew.result(), "withdrawn", "{}", withdrew.body);
     let stopped = withdrew.entry();
     let (mut before, mut after) = (0, 0);
     for reading in readers {
         let (kind, said) = reading.await.unwrap();
         assert_eq!(said.status, 200, "{}", said.body);
-        if said.entry() < stopped {
-            before += 1;
-            // Or nothing, if its key was destroyed before its bytes were read; never half.
-            if said.result() != "nothing-to-show" {
-                assert_eq!(said.silent(), whole[kind], "entry {}", said.entry());
-            }
-        } else {
+        if said.entry() > stopped {
             after += 1;
             assert_eq!(said.result(), "nothing-to-show", "{}", said.body);
+            continue;
+        }
+        before += 1;
+        // Of what was released nothing, if its key was destroyed before its bytes were read; never
+        // half. An assessment stays with whoever made it, so what was asked first is shown.
+        if kind == 0 || said.result() != "nothing-to-show" {
+            assert_eq!(said.silent(), whole[kind], "entry {}", said.entry());
         }
     }
     assert_eq!(before + after, READERS);
     story.shows_nothing().await;
-    println!("{before} before entry {stopped}, {after} after it");
-    story.town.stop().await;
+    (before, after)
+}
+
+/// Her word comes among readers, of whom some were first: one person after the other, until it does. How
+/// many were before her and after her, of each.
+async fn races(mut town: Town, other: Option<&serve::Running>) -> Vec<(usize, usize)> {
+    let people = TEST_PEOPLE.iter().map(|person| person.identity());
+    let mut seen = Vec::new();
+    for her in [her()].into_iter().chain(people) {
+        let story = Story::of(town, her).await;
+        let (charity, gateway) = match other {
+            None => (story.charity.clone(), &story.town.running.app.gateway),
+            Some(other) => {
+                let (tls, user) = (story.town.tls("larkfield"), story.charity.user.clone());
+                let charity = Desk::connect(other.address, tls, user).await;
+                (charity, &other.app.gateway)
+            }
+        };
+        let (before, after) = race(&story, &charity, gateway).await;
+        seen.push((before, after));
+        town = story.town;
+        if before > 0 && after > 0 {
+            break;
+        }
+    }
+    town.stop().await;
+    let (before, after) = seen[seen.len() - 1];
+    assert!(before > 0 && after > 0, "never in their midst: {seen:?}");
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_of_sixty_four_readers_gets_whole_or_nothing_and_the_log_says_which() {
+    let seen = races(Town::start().await, None).await;
+    println!("before and after her: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_of_another_node_get_whole_or_nothing_and_the_log_says_which() {
+    let Databases { url, slots_url } = Cluster::get().databases().await;
+    let (dir, borough, _) = prepare("");
+    let file = dir.path().join("firedoor.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = format!("store = \"{url}\"\n{text}").replace("keys/slots", &slots_url);
+    let config = Config::parse(&text, &file).unwrap();
+    let running = serve::start(&config).await.unwrap();
+    let founding = borough.founding().unwrap();
+    running.app.gateway.found(&founding).await.unwrap();
+    let other = serve::start(&config).await.unwrap();
+    let seen = races(Town::of(dir, borough, config, running), Some(&other)).await;
+    println!("before and after her: {seen:?}");
+    other.stop().await.unwrap();
 }
