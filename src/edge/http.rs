@@ -21,6 +21,7 @@ mod more;
 mod offers;
 pub mod reconciliations;
 pub mod referrals;
+pub mod released;
 pub mod reply;
 pub mod reports;
 pub mod screening;

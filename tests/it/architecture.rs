@@ -16,9 +16,9 @@ const LINES_MAX: usize = 600;
 /// Files past [`LINES_MAX`], with the most lines each may have. Lower a number when a file shrinks,
 /// and take it out when it is below the limit; never raise one.
 const LONG: [(&str, usize); 3] = [
-    ("domain/journey/offering.rs", 630),
-    ("edge/wire.rs", 690),
-    ("pipeline.rs", 720),
+    ("domain/journey/offering.rs", 620),
+    ("edge/wire.rs", 665),
+    ("pipeline.rs", 685),
 ];
 
 /// Each crate that touches the world, or makes or breaks a promise, and where it may be named.

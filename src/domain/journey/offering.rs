@@ -3,9 +3,11 @@
 mod beside;
 pub mod going_on;
 mod texts;
+mod timing;
 
 pub use beside::Besides;
 use texts::Texts;
+use timing::{contact_by, pass_on_by};
 
 use super::consenting::{keep_consent, names_a_notice};
 use super::{
@@ -15,7 +17,6 @@ use super::{
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Offered};
 use crate::domain::attempt::Attempt;
-use crate::domain::clock::CodeClock;
 use crate::domain::codes::{Action, Article6, DataClass, ReferralStatus};
 use crate::domain::consent::{Consent, Flow, Opens, Tombstone};
 use crate::domain::counterfoil::Word;
@@ -445,35 +446,6 @@ fn payload(offer: &Offer, texts: &Texts<'_>, made: &Made) -> Payload {
         payload.add(DataClass::Perp, made.other_party, plain);
     }
     payload
-}
-
-fn pass_on_by(clock: &CodeClock, offer: &Offer, now: When) -> Result<Option<PassOnBy>, Refusal> {
-    if let Some(timing) = &offer.agreed_timing {
-        let date = timing.by.rfc3339().get(..10).unwrap_or_default().to_owned();
-        return Ok(Some(PassOnBy {
-            at: timing.by,
-            date,
-            rule: "agreed-with-her".to_owned(),
-            calendar: "none".to_owned(),
-        }));
-    }
-    let reported = offer.operational.reported_at.unwrap_or(now);
-    match clock.due(reported) {
-        Ok(due) => Ok(Some(due.into())),
-        Err(_) => Err(Refusal::CheckYourAnswers(vec![FieldError {
-            field: "reported_at",
-            message: "the deadline cannot be reckoned: no working-day calendar for that year",
-        }])),
-    }
-}
-
-fn contact_by(clock: &CodeClock, offer: &Offer, now: When) -> Result<When, Refusal> {
-    clock.contact_by(offer.operational.urgency.urgency(), now).map_err(|_| {
-        Refusal::CheckYourAnswers(vec![FieldError {
-            field: "urgency",
-            message: "the waiting time cannot be reckoned: no working-day calendar for this year",
-        }])
-    })
 }
 
 /// Whether the receiving front door always takes such a referral. Never for a tainted team.

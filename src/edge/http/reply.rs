@@ -6,20 +6,18 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::her_word::event_json;
+use super::released::{released_json, sealed_json};
 use super::screening::{Rest, held_json};
 use super::{API_VERSION, App, offers, transfers};
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Seen};
-use crate::domain::codes::DataClass;
 use crate::domain::consent::HE_WAS_THERE;
 use crate::domain::counterfoil::Counterfoil;
 use crate::domain::id::Id;
-use crate::domain::person::{SafeContact, Who};
 use crate::domain::referral::{PassOnBy, Referral, Update};
 use crate::domain::refusal::{HELD_BACK_RETRY_S, NO_ATTACHMENTS, Refusal};
 use crate::domain::time::When;
@@ -101,7 +99,7 @@ pub fn envelope(call: &Call, answered: Answered) -> (u16, Value) {
     (status, Value::Object(body))
 }
 
-fn object(value: Value) -> Map<String, Value> {
+pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -429,95 +427,6 @@ pub fn render_sealed(call: &Call, answered: Answered, boxed: &[u8]) -> Rendered 
         map.insert("released".to_owned(), Value::Object(sealed_json(boxed)));
     }
     finish(call, status, &value)
-}
-
-/// A box of custody `own`, and before it the name of the referral to which it is bound: that of the
-/// day when it was sealed.
-pub fn sealed_json(resealed: &[u8]) -> Map<String, Value> {
-    let Some((name, boxed)) = resealed.split_first_chunk() else {
-        return Map::new();
-    };
-    object(json!({
-        "sealed_as": Id::from_bytes(*name).to_string(),
-        "sealed_to_you": BASE64_STANDARD.encode(boxed),
-    }))
-}
-
-pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
-    let mut map = Map::new();
-    for item in opened {
-        let name = Some(item.part.item);
-        let (key, value) = if name == referral.identity_item {
-            (
-                "identity",
-                Who::decode(&item.plain).ok().map(|who| identity_json(&who)),
-            )
-        } else if name == referral.contact_item {
-            let value = transfers::contact_value(referral, &item.plain);
-            ("safe_contact", Some(value))
-        } else if name == referral.carried_item {
-            ("carried", Some(transfers::carried_json(item)))
-        } else if name == referral.other_party_item {
-            ("other_party", transfers::other_party_json(&item.plain))
-        } else if name == referral.note_item {
-            (
-                "note",
-                std::str::from_utf8(&item.plain)
-                    .ok()
-                    .map(|text| json!(text)),
-            )
-        } else if name == referral.language_item {
-            (
-                "interpreter_language",
-                std::str::from_utf8(&item.plain)
-                    .ok()
-                    .map(|text| json!(text)),
-            )
-        } else if name == referral.resealed_item && item.part.class == DataClass::Id {
-            map.append(&mut sealed_json(&item.plain));
-            continue;
-        } else {
-            continue;
-        };
-        map.insert(key.to_owned(), value.unwrap_or(Value::Null));
-    }
-    if referral.contact_stopped {
-        map.insert(
-            "safe_contact_stopped".to_owned(),
-            json!(transfers::STOP_SAYS),
-        );
-    }
-    Value::Object(map)
-}
-
-pub fn identity_json(who: &Who) -> Value {
-    let other: Vec<&str> = who.other_names().iter().map(|name| name.as_str()).collect();
-    json!({
-        "given_name": who.given_name().map(|name| name.as_str()),
-        "family_name": who.family_name().map(|name| name.as_str()),
-        "other_names": other,
-        "birth_date": who.birth_date().map(|date| date.iso().to_string()),
-        "sex": who.sex().map(|sex| sex.code()),
-        "nhs_number": who.nhs_number().map(|number| number.spaced().to_string()),
-        "crime_ref": who.crime_ref().map(|reference| reference.as_str()),
-    })
-}
-
-pub fn contact_json(contact: &SafeContact) -> Value {
-    let modes: Vec<&str> = contact.modes().iter().map(|mode| mode.code()).collect();
-    json!({
-        "modes": modes,
-        "number": contact.number().map(|number| number.as_str()),
-        "email": contact.email().map(|email| email.as_str()),
-        "hours": contact.hours(),
-        "who_may_answer": contact.who_may_answer(),
-        "code_word": contact.code_word(),
-        "voicemail": contact.voicemail(),
-        "text": contact.text(),
-        "letters": contact.letters(),
-        "last_checked_at": contact.last_checked_at().map(|at| at.rfc3339()),
-        "checked": contact.checked(),
-    })
 }
 
 /// Fills up, waits for the boundary, and sends.

@@ -36,7 +36,8 @@ use crate::edge::fhir::{
 };
 use crate::edge::http::App;
 use crate::edge::http::call::{Call, Route, handle};
-use crate::edge::http::reply::{Rendered, contact_json};
+use crate::edge::http::released::contact_json;
+use crate::edge::http::reply::Rendered;
 use crate::pipeline::Answered;
 
 /// Takes an NHS BaRS referral message, FHIR R4, JSON or XML: `servicerequest-request` (a new
