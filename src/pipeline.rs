@@ -20,6 +20,7 @@ mod governing;
 mod holding;
 mod linking;
 mod opened;
+mod own_acts;
 mod referred;
 mod reporting;
 mod restoring;
