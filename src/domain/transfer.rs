@@ -106,12 +106,14 @@ pub struct Past {
 
 impl Route {
     /// The next service that can still be asked, which is then no longer among those that wait. A
-    /// service that closed, or whose organisation may be told nothing any more, is passed over.
+    /// service that closed, whose organisation may be told nothing any more, or that she does not let
+    /// know (`may`) is passed over.
     pub fn advance<'a>(
         &mut self,
         directory: &'a Directory,
         organisations: &BTreeMap<OrgId, Organisation>,
         now: When,
+        may: impl Fn(&Service) -> bool,
     ) -> Option<&'a Service> {
         while !self.next.is_empty() {
             let asked = self.next.remove(0);
@@ -123,7 +125,7 @@ impl Route {
             };
             let found = service
                 .filter(|service| can_take(service, organisations, now))
-                .filter(|service| !asked_before(service));
+                .filter(|service| !asked_before(service) && may(service));
             if found.is_some() {
                 return found;
             }

@@ -7,10 +7,10 @@ use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
     Action, CloseOutcome, Custody, DataClass, DeclineReason, OrgKind, ReferralStatus,
 };
-use crate::domain::consent::{Consent, Flow, best};
+use crate::domain::consent::{Consent, Flow, Tombstone, best};
 use crate::domain::decision::{Aggregate, Decision, List, Write};
 use crate::domain::firewall::{Screened, screen};
-use crate::domain::id::{Id, PersonId, ReferralId};
+use crate::domain::id::{Id, OrgId, PersonId, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::person::FieldError;
 use crate::domain::policy::{Ask, ConsentState, Relationship};
@@ -28,7 +28,7 @@ use super::linking::{self, Meeting};
 use super::offering::{REFERRAL_CLASSES, write_person};
 use super::transferring;
 use super::{
-    ACCEPTED, Caller, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
+    ACCEPTED, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
     onward_rule, permit,
 };
 
@@ -121,7 +121,7 @@ fn decide(
         .map(|sender| sender.kind);
     ask.offence = Some(referral.operational.offence_group);
     ask.basis = referral.basis;
-    ask.consent = consent(known, referral, &caller, attempt.when);
+    ask.consent = consent(known, referral, attempt.organisation(), attempt.when);
     if let Some(consent) = referral.consent {
         ruling.consent(consent.id());
     }
@@ -267,10 +267,12 @@ pub fn relationship(referral: &Referral, now: When) -> Relationship {
     }
 }
 
-fn consent(
+/// Her consent by which the service that a referral is with may be told who she is; the referral's own.
+/// `asker` gives or takes it.
+pub(super) fn consent(
     known: &Known,
     referral: &Referral,
-    caller: &Caller<'_>,
+    asker: &OrgId,
     now: When,
 ) -> Option<ConsentState> {
     referral.consent?;
@@ -278,7 +280,7 @@ fn consent(
     let consents = person.consents.iter();
     // What speaks of single assessments says nothing of a referral.
     let consents: Vec<&Consent> = consents.filter(|one| one.items.is_empty()).collect();
-    let families = known.families(&caller.actor.organisation);
+    let families = known.families(&referral.recipient);
     let flow = Flow {
         holder: &referral.sender,
         recipient: &referral.recipient,
@@ -288,12 +290,22 @@ fn consent(
         depth: None,
         now,
     };
-    let tombstones = known.withdrawals(&referral.tokens);
-    best(&consents, &flow, &tombstones, &caller.actor.organisation).map(|(_, state)| state)
+    let tombstones = withdrawals(known, referral);
+    best(&consents, &flow, &tombstones, asker).map(|(_, state)| state)
 }
 
-/// What flows with a referral, which her consent must cover.
-const fn classes_of(referral: &Referral) -> &'static [DataClass] {
+/// Her withdrawals; of a transfer, also by what she was known by before.
+pub(super) fn withdrawals<'a>(known: &'a Known, referral: &Referral) -> Vec<&'a Tombstone> {
+    let mut found = known.withdrawals(&referral.tokens);
+    let origin = referral.route.as_ref().map(|route| route.origin);
+    if let Some(origin) = origin.and_then(|origin| known.referrals.get(&origin)) {
+        found.extend(known.withdrawals(&origin.tokens));
+    }
+    found
+}
+
+/// What flows with a referral: her consent must cover it, and her no to any of it stops it.
+pub(super) const fn classes_of(referral: &Referral) -> &'static [DataClass] {
     match referral.carried_item {
         Some(_) => &transferring::MOVED_CLASSES,
         None => &REFERRAL_CLASSES,

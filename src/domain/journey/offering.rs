@@ -191,7 +191,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     let pass_on_by = pass_on_by(&ruling.rules().clock, offer, attempt.when)?;
     let tombstones = known.withdrawals(offer.person.tokens());
     let given_at = consent.map_or(attempt.when, |consent| consent.given_at);
-    let stopped = withdrawing::stopped_by(&tombstones, given_at, attempt, receiver);
+    let ends = [attempt.organisation(), &receiver.id];
+    let stopped = withdrawing::stopped_by(&tombstones, given_at, ends, &REFERRAL_CLASSES);
     let withdrew_on = tombstones
         .iter()
         .filter(|tombstone| tombstone.at < given_at)
@@ -245,7 +246,10 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         language_item: offer.language.as_ref().map(|_| made.language),
         custody_key: None,
         resealed_item: None,
-        contact_mark: ruling.rules().contact_mark(offer.safe_contact.as_ref()),
+        contact_marks: offer
+            .safe_contact
+            .as_ref()
+            .map_or_else(Vec::new, |contact| ruling.rules().contact_marks(contact)),
         contact_stopped: false,
         carried_item: None,
         handover: None,

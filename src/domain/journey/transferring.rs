@@ -40,7 +40,7 @@ use crate::domain::transfer::{
     lies,
 };
 
-use super::answering::{erase_parts, relationship, save, unlist};
+use super::answering::{classes_of, erase_parts, relationship, save, unlist, withdrawals};
 use super::watching::day;
 use super::withdrawing::stopped_by;
 use super::{
@@ -205,7 +205,7 @@ fn decide(
         language_item: moving.language.as_ref().map(|_| made.language),
         custody_key: None,
         resealed_item: None,
-        contact_mark: ruling.rules().contact_mark(Some(&moving.contact)),
+        contact_marks: ruling.rules().contact_marks(&moving.contact),
         contact_stopped: false,
         carried_item: (!carried.is_empty()).then_some(made.carried),
         handover: None,
@@ -228,7 +228,7 @@ fn decide(
     );
     replace_earlier(ruling, known, origin);
     hand_over(ruling, known, origin, moving, onward.id);
-    offer(ruling, known, onward, to, &given, &screened);
+    offer(ruling, known, onward, &given, &screened);
     ruling.write(Write::Count {
         counter: Counter::Moves {
             organisation: attempt.organisation().clone(),
@@ -471,12 +471,14 @@ fn replace_earlier(ruling: &mut Ruling<'_>, known: &Known, origin: &Referral) {
     let Some(earlier) = earlier.and_then(|id| known.referrals.get(&id)) else {
         return;
     };
-    if !earlier.open() {
+    // Also what a pause stands in the way of: it must not come back beside this one.
+    if !earlier.waits_for_answer() {
         return;
     }
     erase_parts(ruling, known, earlier.id);
     unlist(ruling, earlier);
     let mut ended = earlier.clone();
+    ended.paused = None;
     ended.status = ReferralStatus::Expired;
     save(ruling, &ended);
 }
@@ -515,17 +517,11 @@ fn offer(
     ruling: &mut Ruling<'_>,
     known: &Known,
     mut onward: Referral,
-    to: &Organisation,
     consent: &Consent,
     screened: &Screened<Payload>,
 ) {
     let attempt = ruling.attempt();
-    let origin = onward.route.as_ref().map(|route| route.origin);
-    let origin = origin.and_then(|origin| known.referrals.get(&origin));
-    let mut tombstones = known.withdrawals(&onward.tokens);
-    if let Some(origin) = origin {
-        tombstones.extend(known.withdrawals(&origin.tokens));
-    }
+    let tombstones = withdrawals(known, &onward);
     let older = tombstones.iter().filter(|no| no.at < consent.given_at);
     onward.withdrew_on = older.map(|no| no.at).max();
     let item = onward.id.id();
@@ -539,7 +535,8 @@ fn offer(
         }),
     );
     let of = Aggregate::Referral(onward.id);
-    match stopped_by(&tombstones, consent.given_at, attempt, to) {
+    let ends = [&onward.sender, &onward.recipient];
+    match stopped_by(&tombstones, consent.given_at, ends, classes_of(&onward)) {
         Some(taken_by) => {
             ruling.note("stopped-by-withdrawal");
             ruling.concerns(&taken_by);

@@ -377,6 +377,11 @@ fn updates_json<'a>(updates: impl IntoIterator<Item = &'a Update>) -> Value {
     Value::Array(told.collect())
 }
 
+/// What the service that a referral is with was told since.
+pub(super) fn holders_news(referral: &Referral) -> Value {
+    updates_json(referral.updates.iter().filter(|one| one.to_holder))
+}
+
 /// An offer as the service sees it: nothing that names her.
 fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -> Value {
     let op = &referral.operational;
@@ -406,7 +411,7 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String) -
         "pass_on_by": referral.due.as_ref().map(pass_on_by),
         "details_passed_at": referral.details_passed_at.map(|at| at.rfc3339()),
         "status": referral.status.code(),
-        "updates": updates_json(referral.updates.iter().filter(|one| one.to_holder)),
+        "updates": holders_news(referral),
         "question": transfers::conflict_question(referral),
         "she_withdrew_on": referral.withdrew_on.map(|at| at.rfc3339()),
     })

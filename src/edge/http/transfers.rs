@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::App;
 use super::call::{Call, Halt, Route, handle};
 use super::referrals::Reply;
-use super::reply::{contact_json, render, sealed_json};
+use super::reply::{contact_json, holders_news, render, sealed_json};
 use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::codes::Action;
 use crate::domain::journey::transferring::Move;
@@ -139,6 +139,7 @@ pub fn handed_over(referral: &Referral, aliases: &Aliases, now: When) -> Value {
         "id": aliases.outward(AliasKind::Referral, referral.id.id()).to_string(),
         "status": "closed",
         "transfer": handover_json(referral, now),
+        "updates": holders_news(referral),
         "says": if waits { CLOSED_SAYS } else { TRANSFERRED_SAYS },
     })
 }

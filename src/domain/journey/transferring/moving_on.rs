@@ -10,6 +10,7 @@ use crate::domain::codes::{DeclineReason, ReferralStatus, TransferMode};
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
 use crate::domain::id::{Id, OrgId};
 use crate::domain::known::Known;
+use crate::domain::organisation::Service;
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::Referral;
 use crate::domain::rules::Rules;
@@ -18,7 +19,7 @@ use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::transfer::Past;
 
-use super::super::answering::{erase_parts, save, unlist};
+use super::super::answering::{consent, erase_parts, save, unlist};
 use super::super::own_acts::{self, OwnAct};
 use super::{answer_by, contact_by, list_due, moment};
 
@@ -66,6 +67,10 @@ pub fn taken(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral) {
     handover.taken_at = Some(ruling.attempt().when);
     match (handover.mode, handover.ends_at()) {
         (TransferMode::KeepBoth, Some(end)) => list_due(ruling, origin.id, end),
+        // Its work has ended all the same; what is left of it goes when no pause keeps it.
+        (TransferMode::HandOver, Some(end)) if origin.paused.is_some() => {
+            list_due(ruling, origin.id, end);
+        }
         (TransferMode::HandOver, _) if origin.status == ReferralStatus::Accepted => {
             origin.status = ReferralStatus::Closed;
             erase_parts(ruling, known, origin.id);
@@ -89,7 +94,8 @@ pub fn declined(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral, reaso
             for (list, at, item) in asked.lists {
                 ruling.list(list, at, item);
             }
-            ruling.concerns(&asked.referral.recipient);
+            // Whom it goes to is not said with this entry: the officer there must not learn from it who
+            // knows the other party.
             save(ruling, &asked.referral);
         }
         Err(mut ended) => {
@@ -130,7 +136,9 @@ fn asks_next(
         reason,
         at: now,
     });
-    let Some(service) = route.advance(&known.directory, &known.organisations, now) else {
+    let may = |service: &Service| she_lets(known, onward, service, now);
+    let next = route.advance(&known.directory, &known.organisations, now, may);
+    let Some(service) = next else {
         return Err(Box::new(referral));
     };
     route.answer_by = answer_by(clock, now);
@@ -149,6 +157,15 @@ fn asks_next(
         (List::TransfersDue, answer_by, item),
     ];
     Ok(Asked { referral, lists })
+}
+
+/// Whether her word still lets it go to a service, as it would be asked when that accepts her: she may
+/// have said since that it must not.
+fn she_lets(known: &Known, onward: &Referral, service: &Service, now: When) -> bool {
+    let mut there = onward.clone();
+    there.recipient = service.organisation.clone();
+    let state = consent(known, &there, &there.recipient, now);
+    state.is_some_and(|state| state.live && state.covers)
 }
 
 /// Where the service that hands her over is told that something moved: on its own referral.
@@ -233,10 +250,24 @@ impl Act {
         self.writes.push(Write::List { list, at, item });
     }
 
+    /// What a pause stands in the way of is looked at again when the last one is over.
+    fn waits_for_pauses(&mut self, referral: &Referral, now: When) -> bool {
+        let pauses = referral.paused.iter().flat_map(|paused| &paused.by);
+        let last = pauses.map(|(_, until)| *until).max();
+        let last = last.filter(|last| now < *last);
+        if let Some(last) = last {
+            self.list(List::TransfersDue, moment(last), referral.id.id());
+        }
+        last.is_some()
+    }
+
     fn unanswered(&mut self, known: &Known, clock: &CodeClock, onward: &Referral, now: When) {
         let Some(route) = &onward.route else {
             return;
         };
+        if self.waits_for_pauses(onward, now) {
+            return;
+        }
         // A service that put her on its waiting list has answered.
         let waits = onward.status == ReferralStatus::Offered;
         if !waits {
@@ -282,8 +313,8 @@ impl Act {
             }
             None => {}
         }
-        let over = handover.is_over(now) && origin.status == ReferralStatus::Accepted;
-        if over {
+        let over = handover.is_over(now) && !self.waits_for_pauses(origin, now);
+        if over && origin.status == ReferralStatus::Accepted {
             after.status = ReferralStatus::Closed;
             let of = Aggregate::Referral(origin.id);
             for part in known.parts.iter().filter(|part| part.of == of) {
