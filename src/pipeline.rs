@@ -23,6 +23,7 @@ mod holding;
 mod linking;
 mod offers;
 mod opened;
+mod own_acts;
 mod referred;
 mod reporting;
 mod restoring;

@@ -88,22 +88,22 @@ impl Asking {
         waits(self.since, self.answer_by, now)
     }
 
-    /// The next service that can still be asked and that she has not `stopped`, which is then no longer
+    /// The next service that can still be asked and that she lets know (`may`), which is then no longer
     /// among those that wait.
     pub fn advance<'a>(
         &mut self,
         directory: &'a Directory,
         organisations: &BTreeMap<OrgId, Organisation>,
-        stopped: impl Fn(&OrgId) -> bool,
         now: When,
+        may: impl Fn(&Service) -> bool,
     ) -> Option<&'a Service> {
         advance(
             &mut self.next,
             &self.past,
             directory,
             organisations,
-            stopped,
             now,
+            may,
         )
     }
 

@@ -174,8 +174,8 @@ pub struct Referral {
     /// Under custody `own`: the key that identity is re-sealed to, and the item that holds the box.
     pub custody_key: Option<[u8; 32]>,
     pub resealed_item: Option<Id>,
-    /// A keyed name of the number and address in her safe contact, to find who else has these.
-    pub contact_mark: Option<[u8; 16]>,
+    /// Keyed names of the number and of the address in her safe contact, to find who else has either.
+    pub contact_marks: Vec<[u8; 16]>,
     /// How to reach her was taken back, and nothing came in its place.
     pub contact_stopped: bool,
     /// The item of what a transfer carries: earlier gradings of risk, adjustments.
@@ -334,8 +334,17 @@ impl Referral {
 
     /// Where it stands at a moment: a service that hands her over works with her until then.
     pub fn status_at(&self, now: When) -> ReferralStatus {
+        self.unless_over(self.status, now)
+    }
+
+    /// The same apart from pauses.
+    pub fn lasting_status_at(&self, now: When) -> ReferralStatus {
+        self.unless_over(self.lasting_status(), now)
+    }
+
+    fn unless_over(&self, status: ReferralStatus, now: When) -> ReferralStatus {
         let over = self.handover.as_ref().is_some_and(|over| over.is_over(now));
-        match self.status {
+        match status {
             ReferralStatus::Accepted if over => ReferralStatus::Closed,
             status => status,
         }
@@ -360,8 +369,8 @@ impl Referral {
         )
     }
 
-    /// The same, whatever pause stands in its way for now.
-    pub fn is_to_be_answered(&self) -> bool {
+    /// Still to be answered, if not now then when the pauses that stand in its way are over.
+    pub fn waits_for_answer(&self) -> bool {
         matches!(
             self.lasting_status(),
             ReferralStatus::Offered | ReferralStatus::Waiting

@@ -249,16 +249,20 @@ impl Rules {
         Id::from_bytes(short(keyed(&self.keys.log_subject, "held text", &parts)))
     }
 
-    /// The number and the address in a safe contact, under a key of the gateway, so that others who
-    /// have the same can be found; `None` if it has neither.
-    pub fn contact_mark(&self, contact: Option<&SafeContact>) -> Option<[u8; 16]> {
-        let contact = contact?;
+    /// The number and the address in a safe contact, each under a key of the gateway, so that others
+    /// who have the one or the other can be found.
+    pub fn contact_marks(&self, contact: &SafeContact) -> Vec<[u8; 16]> {
         let number = contact.number().map(|number| number.as_str());
         let email = contact.email().map(|email| email.as_str());
-        number.or(email)?;
-        let parts = [number, email].map(|part| part.unwrap_or_default().as_bytes());
-        let mark = keyed(&self.keys.log_subject, "safe contact", &parts);
-        Some(short(mark))
+        let parts = [
+            ("safe contact number", number),
+            ("safe contact email", email),
+        ];
+        let parts = parts.into_iter().filter_map(|(label, part)| {
+            let mark = keyed(&self.keys.log_subject, label, &[part?.as_bytes()]);
+            Some(short(mark))
+        });
+        parts.collect()
     }
 
     /// What the idempotency record remembers of the request: never a bare hash.

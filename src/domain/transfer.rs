@@ -106,22 +106,22 @@ pub struct Past {
 
 impl Route {
     /// The next service that can still be asked, which is then no longer among those that wait. A
-    /// service that closed, or whose organisation may be told nothing any more, is passed over; so is
-    /// one that she has `stopped`.
+    /// service that closed, whose organisation may be told nothing any more, or that she does not let
+    /// know (`may`) is passed over.
     pub fn advance<'a>(
         &mut self,
         directory: &'a Directory,
         organisations: &BTreeMap<OrgId, Organisation>,
-        stopped: impl Fn(&OrgId) -> bool,
         now: When,
+        may: impl Fn(&Service) -> bool,
     ) -> Option<&'a Service> {
         advance(
             &mut self.next,
             &self.past,
             directory,
             organisations,
-            stopped,
             now,
+            may,
         )
     }
 }
@@ -132,8 +132,8 @@ pub fn advance<'a>(
     past: &[Past],
     directory: &'a Directory,
     organisations: &BTreeMap<OrgId, Organisation>,
-    stopped: impl Fn(&OrgId) -> bool,
     now: When,
+    may: impl Fn(&Service) -> bool,
 ) -> Option<&'a Service> {
     while !next.is_empty() {
         let asked = next.remove(0);
@@ -144,8 +144,7 @@ pub fn advance<'a>(
         };
         let found = service
             .filter(|service| can_take(service, organisations, now))
-            .filter(|service| !asked_before(service))
-            .filter(|service| !stopped(&service.organisation));
+            .filter(|service| !asked_before(service) && may(service));
         if found.is_some() {
             return found;
         }

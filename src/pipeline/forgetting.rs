@@ -5,16 +5,16 @@
 //! ([`Store::judge`](crate::store::Store)), and only how many were erased comes out. Several nodes
 //! may do it at once: what one has committed moves the other's decision.
 
+use crate::domain::attempt::Entropy;
 use crate::domain::decision::Aggregate;
 use crate::domain::journey::forgetting;
 use crate::domain::known::Known;
-use crate::domain::retention::{Class, Looked, Open, Progress};
+use crate::domain::retention::{Class, Open, Progress};
 use crate::domain::rules::Rules;
-use crate::domain::seal::Keys;
 use crate::domain::time::When;
-use crate::store::{Fault, Outcome};
+use crate::store::Fault;
 
-use super::{Gateway, TRIES_MAX, unsealed};
+use super::{Gateway, TRIES_MAX};
 
 /// Entries of the log that are gone through at once.
 const STEP: u64 = 256;
@@ -76,7 +76,10 @@ impl Gateway {
             let passed = looked.progress.mark(class) - mark;
             let last = looked.ended || end == size;
             let noted = !looked.due.is_empty() || night.unnoted + passed >= NOTED_AFTER;
-            if noted && !self.commit_forgetting(&known, class, &looked).await? {
+            let act = |rules: &Rules, when, entropy: &Entropy, keys| {
+                forgetting::forget(rules, when, entropy, keys, &known, class, &looked)
+            };
+            if noted && !self.must_act(&known, forgetting::KEYS, act).await? {
                 moved += 1;
                 match moved < TRIES_MAX {
                     true => continue,
@@ -95,30 +98,6 @@ impl Gateway {
             }
         }
         Ok(())
-    }
-
-    /// `false`: something moved meanwhile.
-    async fn commit_forgetting(
-        &self,
-        known: &Known,
-        class: &Class,
-        looked: &Looked,
-    ) -> Result<bool, Fault> {
-        let Some(rules) = self.rules_for(known).await? else {
-            return Ok(false);
-        };
-        let entropy = self.entropy();
-        let keys = self.store.reserve(forgetting::KEYS).await?;
-        let keys = Keys::new(keys, entropy.branch("nonces"));
-        let when = self.time();
-        let made = forgetting::forget(&rules, when, &entropy, keys, known, class, looked);
-        let Some(decision) = made.map_err(unsealed)? else {
-            return Err(Fault::CannotRecord("nobody is enrolled"));
-        };
-        match self.store.commit(decision).await? {
-            Outcome::Logged(logged) => self.logged(when, logged).await.map(|_| true),
-            Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => Ok(false),
-        }
     }
 
     /// Every queue, every hold, and how far earlier nights came.

@@ -9,11 +9,11 @@ use crate::domain::journey::reconciling::{self, Statement};
 use crate::domain::journey::restoring;
 use crate::domain::known::Known;
 use crate::domain::restoration::{Copied, Restoration};
-use crate::domain::seal::Keys;
 use crate::domain::succession::{self, Lost, NoSuccession, Signed, Succession};
-use crate::store::{Fault, Outcome, Restored};
+use crate::store::{Fault, Restored};
 
-use super::{Answered, Gateway, Read, TRIES_MAX, unsealed};
+use super::own_acts::Acted;
+use super::{Answered, Gateway, Read, TRIES_MAX};
 
 /// Why a gateway may not serve yet.
 #[derive(Debug, thiserror::Error)]
@@ -98,28 +98,21 @@ impl Gateway {
             return Ok(true);
         }
         let succession = self.succession(restored, signed, &mut known).await?;
-        let entropy = self.entropy();
-        let keys = self.store.reserve(restoring::KEYS).await?;
-        let keys = Keys::new(keys, entropy.branch("nonces"));
-        let Some(rules) = self.rules_for(&known).await? else {
-            return Ok(false);
-        };
         let copied = Copied {
             leaves: restored.leaves,
             since: restored.at,
             acknowledged: restored.acknowledged,
         };
-        let when = self.time();
         let agreed = succession.as_ref();
-        let begun = restoring::begin(&rules, when, &entropy, keys, &known, copied, agreed);
-        let Some(decision) = begun.map_err(unsealed)? else {
+        let acted = self.act(&known, restoring::KEYS, |rules, when, entropy, keys| {
+            restoring::begin(rules, when, entropy, keys, &known, copied, agreed)
+        });
+        Ok(match acted.await? {
+            Acted::Logged => true,
+            Acted::Moved => false,
             // An empty log: nobody was ever enrolled, and nothing is there to be shown.
-            return Ok(known.members().is_empty());
-        };
-        match self.store.commit(decision).await? {
-            Outcome::Logged(logged) => Ok(self.logged(when, logged).await.map(|_| true)?),
-            Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => Ok(false),
-        }
+            Acted::Nothing => known.members().is_empty(),
+        })
     }
 
     /// Every organisation that is enrolled, and what belongs to none.

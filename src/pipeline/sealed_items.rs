@@ -8,11 +8,10 @@ use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::id::{Id, OrgId, SealedItemId};
 use crate::domain::journey::sealed_items::{self, Due, Handed};
 use crate::domain::known::Known;
-use crate::domain::seal::Keys;
 use crate::domain::time::When;
-use crate::store::{Fault, Outcome};
+use crate::store::Fault;
 
-use super::{Answered, Gateway, Read, TRIES_MAX, unsealed};
+use super::{Answered, Gateway, Read, TRIES_MAX};
 
 impl Gateway {
     /// Hands an item in for `to`, or asks to which key it is to be sealed.
@@ -99,28 +98,16 @@ impl Gateway {
             }
             let mut known = self.members().await?;
             self.read(&mut known, &items(&entries)).await?;
-            let Some(rules) = self.rules_for(&known).await? else {
-                moved += 1;
-                continue;
-            };
-            let entropy = self.entropy();
-            let keys = self.store.reserve(sealed_items::KEYS).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let when = self.time();
             let due = Due {
                 now,
                 entries: &entries,
             };
-            let made = sealed_items::destroy_due(&rules, when, &entropy, keys, &known, &due);
-            let Some(decision) = made.map_err(unsealed)? else {
-                return Err(Fault::CannotRecord("nobody is enrolled"));
-            };
-            match self.store.commit(decision).await? {
-                Outcome::Logged(logged) => {
-                    self.logged(when, logged).await?;
-                    any = true;
-                }
-                Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => moved += 1,
+            let acted = self.must_act(&known, sealed_items::KEYS, |rules, when, entropy, keys| {
+                sealed_items::destroy_due(rules, when, entropy, keys, &known, &due)
+            });
+            match acted.await? {
+                true => any = true,
+                false => moved += 1,
             }
         }
         Err(Fault::CannotRecord("the facts kept moving; try again"))

@@ -10,13 +10,12 @@ use crate::domain::journey::transferring::{self, Due, Move};
 use crate::domain::journey::updating::{self, News};
 use crate::domain::known::Known;
 use crate::domain::person::TaggedToken;
-use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::transfer::{Handover, Route};
-use crate::store::{Fault, Outcome};
+use crate::store::Fault;
 
 use super::holding::apart;
-use super::{Answered, Gateway, Read, TRIES_MAX, unsealed};
+use super::{Answered, Gateway, Read, TRIES_MAX};
 
 impl Gateway {
     /// She moves: the caller's referral `alias` is offered to a service in another area.
@@ -79,37 +78,26 @@ impl Gateway {
             let of: Vec<Aggregate> = ids.map(Aggregate::Referral).collect();
             self.read(&mut known, &of).await?;
             let routes = known.referrals.values();
-            let routes =
-                routes.filter_map(|found| Some((found.route.clone()?, found.tokens.clone())));
-            let routes: Vec<(Route, Vec<TaggedToken>)> = routes.collect();
-            for (route, tokens) in &routes {
-                self.read_transfer(&mut known, Some(route), None).await?;
-                // Whoever she has stopped is not asked next.
-                self.read_person(&mut known, tokens).await?;
+            let routes = routes.map(|one| (one.route.clone(), one.tokens.clone()));
+            let routes: Vec<(Option<Route>, Vec<TaggedToken>)> = routes.collect();
+            for (route, tokens) in routes {
+                self.read_transfer(&mut known, route.as_ref(), None).await?;
+                if route.is_some() {
+                    // What she has said since: the next service may be one that she has stopped.
+                    self.read_person(&mut known, &tokens).await?;
+                }
             }
-            let Some(rules) = self.rules_for(&known).await? else {
-                moved += 1;
-                continue;
-            };
-            let entropy = self.entropy();
-            let keys = self.store.reserve(transferring::KEYS).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let when = self.time();
-            known.stand_at(when);
+            known.stand_at(now);
             let due = Due {
                 now,
                 entries: &entries,
             };
-            let made = transferring::due(&rules, when, &entropy, keys, &known, &due);
-            let Some(decision) = made.map_err(unsealed)? else {
-                return Err(Fault::CannotRecord("nobody is enrolled"));
-            };
-            match self.store.commit(decision).await? {
-                Outcome::Logged(logged) => {
-                    self.logged(when, logged).await?;
-                    any = true;
-                }
-                Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => moved += 1,
+            let acted = self.must_act(&known, transferring::KEYS, |rules, when, entropy, keys| {
+                transferring::due(rules, when, entropy, keys, &known, &due)
+            });
+            match acted.await? {
+                true => any = true,
+                false => moved += 1,
             }
         }
         Err(Fault::CannotRecord("the facts kept moving; try again"))
@@ -160,7 +148,8 @@ impl Gateway {
         self.read(known, &of).await
     }
 
-    /// Of a referral that is part of a transfer: the other end, and who may be asked next.
+    /// Of a referral that is part of a transfer: where it came from and who may be asked next, and what
+    /// was made of it, up to whoever has her now.
     pub(super) async fn read_transfer(
         &self,
         known: &mut Known,
@@ -174,7 +163,18 @@ impl Gateway {
             let services = services.filter_map(|next| known.directory.service(next));
             of.extend(services.map(|next| Aggregate::Organisation(next.organisation.clone())));
         }
-        of.extend(handover.map(|over| Aggregate::Referral(over.onward)));
-        self.read(known, &of).await
+        self.read(known, &of).await?;
+        let origin = route.and_then(|route| known.referrals.get(&route.origin));
+        if let Some(tokens) = origin.map(|origin| origin.tokens.clone()) {
+            self.read_person(known, &tokens).await?;
+        }
+        let mut onward = handover.map(|over| over.onward);
+        while let Some(id) = onward.filter(|id| !known.has(&Aggregate::Referral(*id))) {
+            self.read(known, &[Aggregate::Referral(id)]).await?;
+            let made = known.referrals.get(&id);
+            let over = made.and_then(|made| made.handover.as_ref());
+            onward = over.map(|over| over.onward);
+        }
+        Ok(())
     }
 }

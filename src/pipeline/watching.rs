@@ -16,12 +16,12 @@ use crate::domain::journey::stop_use;
 use crate::domain::journey::watching::day;
 use crate::domain::known::Known;
 use crate::domain::person::{Token, keys_of};
-use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::watch::sample::Week;
-use crate::store::{Fault, Outcome};
+use crate::store::Fault;
 
-use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX, unsealed};
+use super::own_acts::Acted;
+use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX};
 
 /// Entries before and after an item, of the same user.
 const AROUND: u16 = 10;
@@ -190,18 +190,11 @@ impl Gateway {
             if !keeping::is_overdue(&known, when) {
                 return Ok(());
             }
-            let entropy = self.entropy();
-            let keys = self.store.reserve(KEYS_A_DECISION).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let Some(rules) = self.rules_for(&known).await? else {
-                continue;
-            };
-            let decision = keeping::escalate(&rules, when, &entropy, keys, &known, own);
-            let Some(decision) = decision.map_err(unsealed)? else {
+            let acted = self.act(&known, KEYS_A_DECISION, |rules, when, entropy, keys| {
+                keeping::escalate(rules, when, entropy, keys, &known, own)
+            });
+            if acted.await? == Acted::Nothing {
                 return Ok(());
-            };
-            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
-                self.logged(when, logged).await?;
             }
         }
         Ok(())
@@ -214,18 +207,11 @@ impl Gateway {
             if !keeping::has_missing_notes(&known, when) {
                 return Ok(());
             }
-            let entropy = self.entropy();
-            let keys = self.store.reserve(KEYS_A_DECISION).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let Some(rules) = self.rules_for(&known).await? else {
-                continue;
-            };
-            let decision = keeping::remind(&rules, when, &entropy, keys, &known, own);
-            let Some(decision) = decision.map_err(unsealed)? else {
+            let acted = self.act(&known, KEYS_A_DECISION, |rules, when, entropy, keys| {
+                keeping::remind(rules, when, entropy, keys, &known, own)
+            });
+            if acted.await? == Acted::Nothing {
                 return Ok(());
-            };
-            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
-                self.logged(when, logged).await?;
             }
         }
         Ok(())
@@ -247,18 +233,11 @@ impl Gateway {
             let of: Vec<Aggregate> = ids.iter().map(|id| Aggregate::StopUse(*id)).collect();
             let mut known = self.keeping(own).await?;
             self.read(&mut known, &of).await?;
-            let entropy = self.entropy();
-            let keys = self.store.reserve(KEYS_A_DECISION).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let Some(rules) = self.rules_for(&known).await? else {
-                continue;
-            };
-            let decision = stop_use::remind(&rules, when, &entropy, keys, &known, own, &ids);
-            let Some(decision) = decision.map_err(unsealed)? else {
+            let acted = self.act(&known, KEYS_A_DECISION, |rules, when, entropy, keys| {
+                stop_use::remind(rules, when, entropy, keys, &known, own, &ids)
+            });
+            if acted.await? == Acted::Nothing {
                 return Ok(());
-            };
-            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
-                self.logged(when, logged).await?;
             }
         }
         Ok(())
@@ -284,19 +263,12 @@ impl Gateway {
                 checkpoint: seed.checkpoint.clone(),
                 accesses: &accesses,
             };
-            let when = self.time();
-            let entropy = self.entropy();
-            let keys = self.store.reserve(KEYS_A_DECISION).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let Some(rules) = self.rules_for(&known).await? else {
-                continue;
-            };
-            let decision = keeping::sample(&rules, when, &entropy, keys, &known, own, &of);
-            let Some(decision) = decision.map_err(unsealed)? else {
-                return Ok(());
-            };
-            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
-                return self.logged(when, logged).await.map(|_| ());
+            let acted = self.act(&known, KEYS_A_DECISION, |rules, when, entropy, keys| {
+                keeping::sample(rules, when, entropy, keys, &known, own, &of)
+            });
+            match acted.await? {
+                Acted::Logged | Acted::Nothing => return Ok(()),
+                Acted::Moved => {}
             }
         }
         Ok(())

@@ -455,6 +455,35 @@ async fn the_wrong_person_is_taken_back_at_once() {
     story.town.stop().await;
 }
 
+/// The clock looks at the offer while it is paused, and when the pause has ended by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_was_paused_goes_on_to_the_next_service_when_the_pause_ends() {
+    let story = Story::start().await;
+    open_service(&story.town, "hackney-one", "harbour", "helpline").await;
+    open_service(&story.town, "hackney-two", "lowmarsh", "housing").await;
+    let asked = story.transfer(&moves("hand_over")).await;
+    assert_eq!(asked.result(), "transfer-waits", "{}", asked.whole());
+    let next = match offered(&story.harbour).await {
+        Some(_) => &story.council,
+        None => &story.harbour,
+    };
+    let pause = json!({
+        "identity": her(), "scope": "everything", "channel": "telephone", "pause": true,
+    });
+    let paused = story.council.post("/v1/withdrawals", &pause).await;
+    assert_eq!(paused.result(), "withdrawn", "{}", paused.whole());
+    let gateway = &story.town.running.app.gateway;
+    gateway
+        .move_transfers_on(now().plus_hours(71))
+        .await
+        .unwrap();
+    assert!(offered(next).await.is_none());
+    let moved = gateway.move_transfers_on(now().plus_days(12)).await;
+    assert!(moved.unwrap());
+    assert!(offered(next).await.is_some());
+    story.town.stop().await;
+}
+
 /// A transfer of what is not the caller's to hand over, and of nothing, are the same reply.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_of_what_is_not_hers_tells_nothing() {

@@ -7,11 +7,12 @@ use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
     Action, CloseOutcome, Custody, DataClass, DeclineReason, OrgKind, ReferralStatus,
 };
-use crate::domain::consent::{Consent, Flow, best};
+use crate::domain::consent::{Consent, Flow, Tombstone, best};
 use crate::domain::decision::{Aggregate, Decision, List, Write};
 use crate::domain::firewall::{Screened, screen};
-use crate::domain::id::{Id, PersonId, ReferralId};
+use crate::domain::id::{Id, OrgId, PersonId, ReferralId};
 use crate::domain::known::Known;
+use crate::domain::organisation::Service;
 use crate::domain::person::FieldError;
 use crate::domain::policy::{Ask, ConsentState, Relationship};
 use crate::domain::record::{PersonReferral, Record, singleton};
@@ -28,7 +29,7 @@ use super::linking::{self, Meeting};
 use super::offering::{REFERRAL_CLASSES, going_on, write_person};
 use super::transferring;
 use super::{
-    ACCEPTED, Caller, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
+    ACCEPTED, ONWARD_RULE_ACCEPTED, REFERRAL_PURPOSE, Stop, about_caller, caller, mark,
     onward_rule, permit,
 };
 
@@ -127,7 +128,7 @@ fn decide(
         .map(|sender| sender.kind);
     ask.offence = Some(referral.operational.offence_group);
     ask.basis = referral.basis;
-    ask.consent = consent(known, referral, &caller, attempt.when);
+    ask.consent = consent(known, referral, attempt.organisation(), attempt.when);
     if let Some(consent) = referral.consent {
         ruling.consent(consent.id());
     }
@@ -268,10 +269,12 @@ pub fn relationship(referral: &Referral, now: When) -> Relationship {
     }
 }
 
-fn consent(
+/// Her consent by which the service that a referral is with may be told who she is; the referral's own.
+/// `asker` gives or takes it.
+pub(super) fn consent(
     known: &Known,
     referral: &Referral,
-    caller: &Caller<'_>,
+    asker: &OrgId,
     now: When,
 ) -> Option<ConsentState> {
     referral.consent?;
@@ -279,7 +282,7 @@ fn consent(
     let consents = person.consents.iter();
     // What speaks of single assessments says nothing of a referral.
     let consents: Vec<&Consent> = consents.filter(|one| one.items.is_empty()).collect();
-    let families = known.families(&caller.actor.organisation);
+    let families = known.families(&referral.recipient);
     let flow = Flow {
         holder: &referral.sender,
         recipient: &referral.recipient,
@@ -289,12 +292,31 @@ fn consent(
         depth: None,
         now,
     };
-    let tombstones = known.withdrawals(&referral.tokens);
-    best(&consents, &flow, &tombstones, &caller.actor.organisation).map(|(_, state)| state)
+    let tombstones = withdrawals(known, referral);
+    best(&consents, &flow, &tombstones, asker).map(|(_, state)| state)
 }
 
-/// What flows with a referral, which her consent must cover.
-const fn classes_of(referral: &Referral) -> &'static [DataClass] {
+/// Whether her word still lets a referral go to a service, as it would be asked when that accepts her:
+/// she may have said since that it must not.
+pub(super) fn she_lets(known: &Known, referral: &Referral, service: &Service, now: When) -> bool {
+    let mut there = referral.clone();
+    there.recipient = service.organisation.clone();
+    let state = consent(known, &there, &there.recipient, now);
+    state.is_some_and(|state| state.live && state.covers)
+}
+
+/// Her withdrawals; of a transfer, also by what she was known by before.
+pub(super) fn withdrawals<'a>(known: &'a Known, referral: &Referral) -> Vec<&'a Tombstone> {
+    let mut found = known.withdrawals(&referral.tokens);
+    let origin = referral.route.as_ref().map(|route| route.origin);
+    if let Some(origin) = origin.and_then(|origin| known.referrals.get(&origin)) {
+        found.extend(known.withdrawals(&origin.tokens));
+    }
+    found
+}
+
+/// What flows with a referral: her consent must cover it, and her no to any of it stops it.
+pub(super) const fn classes_of(referral: &Referral) -> &'static [DataClass] {
     match referral.carried_item {
         Some(_) => &transferring::MOVED_CLASSES,
         None => &REFERRAL_CLASSES,

@@ -211,7 +211,8 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
     let asking = going_on::begins(ruling, known, &ask, (service, receiver), consent, near);
     let tombstones = known.withdrawals(offer.person.tokens());
     let given_at = consent.map_or(attempt.when, |consent| consent.given_at);
-    let stopped = withdrawing::stopped_by(&tombstones, given_at, attempt, receiver);
+    let ends = [attempt.organisation(), &receiver.id];
+    let stopped = withdrawing::stopped_by(&tombstones, given_at, ends, &REFERRAL_CLASSES);
     let withdrew_on = tombstones
         .iter()
         .filter(|tombstone| tombstone.at < given_at)
@@ -266,7 +267,10 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, offer: &Offer) -> Result<Answe
         language_item: offer.language.as_ref().map(|_| made.language),
         custody_key: None,
         resealed_item: None,
-        contact_mark: ruling.rules().contact_mark(offer.safe_contact.as_ref()),
+        contact_marks: offer
+            .safe_contact
+            .as_ref()
+            .map_or_else(Vec::new, |contact| ruling.rules().contact_marks(contact)),
         contact_stopped: false,
         carried_item: None,
         other_party: offer.beside.other_party.clone(),

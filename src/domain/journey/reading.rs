@@ -335,9 +335,9 @@ fn event(ruling: &Ruling<'_>, entry: &Listed, referral: &Referral) -> Event {
     let passed_by = |route: &Route| route.past.iter().any(|past| past.organisation == *own);
     let code = if referral.recipient == *own {
         match &referral.handover {
+            Some(_) | None if referral.is_of_wrong_person() => UpdateCode::WrongPerson.code(),
             Some(over) if over.waits() => "transfer_waits",
             Some(over) if over.is_over(now) => "transferred",
-            Some(_) | None if referral.is_of_wrong_person() => UpdateCode::WrongPerson.code(),
             Some(_) | None => referral.status_at(now).code(),
         }
     } else if referral.sender == *own {

@@ -3,7 +3,6 @@
 
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
-use crate::domain::codes::ReferralStatus;
 use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Decision, List};
 use crate::domain::id::{OrgId, ReferralId};
@@ -67,9 +66,7 @@ pub fn take_back(
     let open: Vec<&Referral> = named
         .filter(|referral| {
             // Also what only reads as withdrawn for now: its pause must not give it back.
-            let lasting = referral.lasting_status();
-            let open = matches!(lasting, ReferralStatus::Offered | ReferralStatus::Waiting);
-            referral.sender == *sender && open
+            referral.sender == *sender && referral.waits_for_answer()
         })
         .collect();
     for referral in &open {

@@ -6,7 +6,7 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::consent::Tombstone;
 use crate::domain::counterfoil::Word;
-use crate::domain::decision::{Aggregate, Decision};
+use crate::domain::decision::{Aggregate, Decision, List};
 use crate::domain::id::{Id, WithdrawalId};
 use crate::domain::known::Known;
 use crate::domain::person::FieldError;
@@ -133,7 +133,12 @@ fn lift(ruling: &mut Ruling<'_>, known: &Known, mut settled: Withdrawal) {
         let mut goes_on = referral.clone();
         let named = referral.paused.as_ref();
         if named.is_some_and(|paused| paused.by.iter().any(|(by, _)| *by == settled.id)) {
-            goes_on.resume(Some(settled.id), now);
+            let resumed = goes_on.resume(Some(settled.id), now);
+            if resumed && (goes_on.route.is_some() || goes_on.handover.is_some()) {
+                // The clock of transfers would wait until the pause had ended by itself.
+                let at = u64::try_from(now.millis()).unwrap_or(0);
+                ruling.list(List::TransfersDue, at, goes_on.id.id());
+            }
             save(ruling, &goes_on);
         }
     }

@@ -39,7 +39,7 @@ use crate::domain::transfer::{
     lies,
 };
 
-use super::answering::{erase_parts, relationship, save, unlist};
+use super::answering::{classes_of, erase_parts, relationship, save, unlist, withdrawals};
 use super::consenting::{keep_consent, names_a_notice};
 use super::watching::day;
 use super::withdrawing::stopped_by;
@@ -206,7 +206,7 @@ fn decide(
         language_item: moving.language.as_ref().map(|_| made.language),
         custody_key: None,
         resealed_item: None,
-        contact_mark: ruling.rules().contact_mark(Some(&moving.contact)),
+        contact_marks: ruling.rules().contact_marks(&moving.contact),
         contact_stopped: false,
         carried_item: (!carried.is_empty()).then_some(made.carried),
         other_party: origin.other_party.clone(),
@@ -229,7 +229,7 @@ fn decide(
     keep_consent(ruling, person, &given);
     replace_earlier(ruling, known, origin);
     hand_over(ruling, known, origin, moving, onward.id);
-    offer(ruling, known, onward, to, &given, &screened);
+    offer(ruling, known, onward, &given, &screened);
     ruling.write(Write::Count {
         counter: Counter::Moves {
             organisation: attempt.organisation().clone(),
@@ -472,8 +472,8 @@ fn replace_earlier(ruling: &mut Ruling<'_>, known: &Known, origin: &Referral) {
     let Some(earlier) = earlier.and_then(|id| known.referrals.get(&id)) else {
         return;
     };
-    // A pause that stands in its way would end, and she would be offered twice.
-    if !earlier.is_to_be_answered() {
+    // Also what a pause stands in the way of: it must not come back beside this one.
+    if !earlier.waits_for_answer() {
         return;
     }
     erase_parts(ruling, known, earlier.id);
@@ -518,17 +518,11 @@ fn offer(
     ruling: &mut Ruling<'_>,
     known: &Known,
     mut onward: Referral,
-    to: &Organisation,
     consent: &Consent,
     screened: &Screened<Payload>,
 ) {
     let attempt = ruling.attempt();
-    let origin = onward.route.as_ref().map(|route| route.origin);
-    let origin = origin.and_then(|origin| known.referrals.get(&origin));
-    let mut tombstones = known.withdrawals(&onward.tokens);
-    if let Some(origin) = origin {
-        tombstones.extend(known.withdrawals(&origin.tokens));
-    }
+    let tombstones = withdrawals(known, &onward);
     let older = tombstones.iter().filter(|no| no.at < consent.given_at);
     onward.withdrew_on = older.map(|no| no.at).max();
     let item = onward.id.id();
@@ -542,7 +536,8 @@ fn offer(
         }),
     );
     let of = Aggregate::Referral(onward.id);
-    match stopped_by(&tombstones, consent.given_at, attempt, to) {
+    let ends = [&onward.sender, &onward.recipient];
+    match stopped_by(&tombstones, consent.given_at, ends, classes_of(&onward)) {
         Some(taken_by) => {
             ruling.note("stopped-by-withdrawal");
             ruling.concerns(&taken_by);

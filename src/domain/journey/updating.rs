@@ -12,9 +12,9 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
-    ConsentDecision, ConsentStrength, DataClass, OrgKind, Purpose, ReferralStatus, UpdateCode,
+    ConsentDecision, ConsentStrength, DataClass, OrgKind, Purpose, UpdateCode,
 };
-use crate::domain::consent::{Consent, Flow, Opens, Recipients, best};
+use crate::domain::consent::{Consent, Flow, Opens, Recipients};
 use crate::domain::custody;
 use crate::domain::decision::{Aggregate, Decision, List, Write};
 use crate::domain::firewall::hold::{ScreenedText, read};
@@ -22,23 +22,18 @@ use crate::domain::firewall::{Screened, screen};
 use crate::domain::id::{ConsentId, Id, OrgId, ReferralId};
 use crate::domain::known::Known;
 use crate::domain::person::{FieldError, SafeContact};
-use crate::domain::policy::{Ask, ConsentState, Relationship};
+use crate::domain::policy::{Ask, Relationship};
 use crate::domain::referral::{Referral, Update, UrgencyCode};
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
-use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
-use super::answering::{erase_parts, relationship, save, unlist};
+use super::answering::{self, erase_parts, relationship, save, unlist};
 use super::consenting::{keep_consent, names_a_notice};
-use super::offering::{REFERRAL_CLASSES, going_on};
-use super::{
-    ACCEPTED, Caller, REFERRAL_PURPOSE, Stop, about_caller, caller, keeping, mark, permit,
-    recipient,
-};
-use reach::{Reached, holders};
+use super::offering::going_on;
+use super::{ACCEPTED, Caller, Stop, about_caller, caller, keeping, mark, permit, recipient};
 
 /// What is reported of a referral.
 pub struct News {
@@ -116,6 +111,14 @@ fn decide(
     }
     ruling.reason(news.code.code());
     let sent = referral.sender == *own;
+    if news.code == UpdateCode::CallReferrer && referral.route.is_some() && !sent {
+        return Err(FieldError {
+            field: "code",
+            message: "the service that handed her over must not learn who you are, so it cannot call \
+                      you; send the code of what has changed",
+        }
+        .into());
+    }
     ask.relationship = if sent {
         Relationship::Sender
     } else {
@@ -135,14 +138,16 @@ fn decide(
     tell_counterpart(ruling, known, (referral, sent), &ask, news)?;
     let reached = match news.code {
         UpdateCode::SafeContactChanged | UpdateCode::StopCalling => {
-            holders(known, referral, attempt.when)
+            reach::holders(known, referral, attempt.when)
         }
-        UpdateCode::NewIncident
-        | UpdateCode::BailChanged
-        | UpdateCode::RiskRaised
-        | UpdateCode::CallUsAboutHerSafety
-        | UpdateCode::CallReferrer => reach::this_one(referral, attempt.when),
-        UpdateCode::WrongPerson => reach::told_once(referral),
+        UpdateCode::NewIncident | UpdateCode::BailChanged | UpdateCode::RiskRaised => {
+            reach::whoever_has_her(known, referral, attempt.when)
+        }
+        // Whom to call is a matter between the two of this referral.
+        UpdateCode::CallUsAboutHerSafety | UpdateCode::CallReferrer => {
+            reach::this_one(referral, attempt.when)
+        }
+        UpdateCode::WrongPerson => reach::told_once(known, referral),
     };
     if sent && news.code == UpdateCode::CallReferrer {
         // Also where it goes nowhere any more: what the sender sees must not tell.
@@ -264,7 +269,7 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    fn tell(&self, ruling: &mut Ruling<'_>, reached: Vec<Reached<'_>>) -> Result<(), Stop> {
+    fn tell(&self, ruling: &mut Ruling<'_>, reached: Vec<&Referral>) -> Result<(), Stop> {
         let (here, sent) = self.told_here;
         if sent {
             // The sender must be let; whether each of the others may be told is asked apart.
@@ -276,32 +281,50 @@ impl Telling<'_> {
             ask.recipient = recipient(holder, &here.recipient_team, ruling.attempt());
             permit(ruling, &ask, ())?;
         }
-        for (place, of) in reached.into_iter().enumerate() {
+        for (place, of) in reached.iter().enumerate() {
             let after = self.holder(ruling, of, place);
             save(ruling, &after);
         }
+        self.tell_origin(ruling, &reached);
         Ok(())
     }
 
+    /// Who handed her over reads news of the next service on its own referral: it knows no other.
+    fn tell_origin(&self, ruling: &mut Ruling<'_>, reached: &[&Referral]) {
+        let (here, sent) = self.told_here;
+        let origin = here.route.as_ref().map(|route| route.origin);
+        let origin = origin.and_then(|origin| self.known.referrals.get(&origin));
+        let untold = origin.filter(|origin| reached.iter().all(|one| one.id != origin.id));
+        if let Some(origin) = untold.filter(|_| !sent && self.tells_sender()) {
+            let attempt = ruling.attempt();
+            let mut after = origin.clone();
+            after.updates.push(Update {
+                at: attempt.when,
+                by: attempt.organisation().clone(),
+                code: self.news.code,
+                to_holder: true,
+            });
+            save(ruling, &after);
+        }
+    }
+
     /// The referral as it stands afterwards, with the holder told that there is something to read.
-    fn holder(&self, ruling: &mut Ruling<'_>, of: Reached<'_>, place: usize) -> Referral {
+    fn holder(&self, ruling: &mut Ruling<'_>, of: &Referral, place: usize) -> Referral {
         let attempt = ruling.attempt();
         let (here, sent) = self.told_here;
         let own = attempt.organisation();
-        let is_here = of.referral.id == here.id;
-        let mut after = of.referral.clone();
-        let own_copy = of.referral.recipient == *own;
+        let is_here = of.id == here.id;
+        let mut after = of.clone();
+        let own_copy = of.recipient == *own;
         match self.news.code {
             UpdateCode::SafeContactChanged | UpdateCode::StopCalling => {
-                if of.has_old {
-                    self.replace_contact(ruling, &mut after, place);
-                }
+                self.replace_contact(ruling, &mut after, place);
             }
             UpdateCode::RiskRaised => raise(ruling, &mut after),
             UpdateCode::WrongPerson => {
                 erase_parts(ruling, self.known, after.id);
                 unlist(ruling, &after);
-                after.status = ReferralStatus::Withdrawn;
+                after.withdraw();
             }
             UpdateCode::NewIncident
             | UpdateCode::BailChanged
@@ -331,8 +354,11 @@ impl Telling<'_> {
                 // An officer sees what a sender of her own did; of another's work with her, nothing.
                 ruling.concerns(&after.recipient);
             }
-            let of = List::Events(after.recipient.clone());
-            ruling.list(of, 0, after.id.id());
+            // Whom an offer waits for was not told that it is paused, and must not learn it by this.
+            if after.paused.is_none() || after.details_passed_at.is_some() {
+                let of = List::Events(after.recipient.clone());
+                ruling.list(of, 0, after.id.id());
+            }
         }
         after
     }
@@ -366,7 +392,7 @@ impl Telling<'_> {
             });
         }
         after.contact_stopped = true;
-        after.contact_mark = None;
+        after.contact_marks.clear();
         let Some(screened) = self.sealed_for(ruling, after, place) else {
             ruling.note("contact-stopped");
             return;
@@ -379,11 +405,9 @@ impl Telling<'_> {
         ruling.payload(&of, &screened);
         after.contact_item = Some(item);
         after.contact_stopped = false;
-        after.contact_mark = self
-            .news
-            .contact
-            .as_ref()
-            .and_then(|new| ruling.rules().contact_mark(Some(&new.contact)));
+        if let Some(new) = &self.news.contact {
+            after.contact_marks = ruling.rules().contact_marks(&new.contact);
+        }
         ruling.note("contact-replaced");
     }
 
@@ -410,7 +434,7 @@ impl Telling<'_> {
         ask.offence = Some(after.operational.offence_group);
         ask.giver = Some(self.caller.kind());
         ask.basis = after.basis;
-        ask.consent = self.consent(after, own, attempt.when);
+        ask.consent = answering::consent(self.known, after, own, attempt.when);
         let item = attempt.entropy.id(&format!("contact item {place}"));
         let mut payload = Payload::default();
         payload.add(DataClass::Loc, item, self.plain(ruling, after, contact)?);
@@ -441,32 +465,13 @@ impl Telling<'_> {
         let boxed = custody::reseal(&key, named, shown, &entropy).ok()?;
         Some(Zeroizing::new([named.bytes(), boxed.as_slice()].concat()))
     }
-
-    /// Her consent by which this holder was told where she is; the referral's own.
-    fn consent(&self, after: &Referral, own: &OrgId, now: When) -> Option<ConsentState> {
-        after.consent?;
-        let person = self.known.people.get(&after.sender_person)?;
-        let consents: Vec<&Consent> = person.consents.iter().collect();
-        let families = self.known.families(&after.recipient);
-        let flow = Flow {
-            holder: &after.sender,
-            recipient: &after.recipient,
-            recipient_families: &families,
-            classes: &REFERRAL_CLASSES,
-            purpose: REFERRAL_PURPOSE,
-            depth: None,
-            now,
-        };
-        let tombstones = self.known.withdrawals(&after.tokens);
-        best(&consents, &flow, &tombstones, own).map(|(_, state)| state)
-    }
 }
 
 /// Danger has grown: she comes first, and an offer that waits must be answered sooner.
 fn raise(ruling: &mut Ruling<'_>, after: &mut Referral) {
     let now = ruling.attempt().when;
     after.operational.urgency = UrgencyCode::High;
-    if !after.open() {
+    if !after.waits_for_answer() {
         return;
     }
     let urgency = UrgencyCode::High.urgency();

@@ -9,7 +9,6 @@ use crate::domain::counterfoil::Word;
 use crate::domain::decision::{Aggregate, Decision, List};
 use crate::domain::id::{Id, OrgId, PersonId, ServiceId, WithdrawalId};
 use crate::domain::known::Known;
-use crate::domain::organisation::Organisation;
 use crate::domain::person::{FieldError, TaggedToken, Tier, keys_of};
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::Referral;
@@ -20,8 +19,8 @@ use crate::domain::seal::Keys;
 use crate::domain::stop_use::{PAUSE_HOURS, Settled, Withdrawal};
 use crate::domain::time::When;
 
-use super::answering::{erase_parts, save, unlist};
-use super::offering::{REFERRAL_CLASSES, write_person};
+use super::answering::{classes_of, erase_parts, save, unlist};
+use super::offering::write_person;
 use super::stop_use::{self, Reached};
 use super::{REFERRAL_PURPOSE, Stop, caller, permit, sealed_items};
 
@@ -154,22 +153,18 @@ pub fn lay(ruling: &mut Ruling<'_>, tombstone: &Tombstone, item: Id) {
     }
 }
 
-/// A withdrawal stops every message whose consent is not newer; says who took it.
+/// A withdrawal stops every message of these classes between two organisations whose consent is not
+/// newer; says who took it.
 pub fn stopped_by(
     tombstones: &[&Tombstone],
     given_at: When,
-    attempt: &Attempt,
-    receiver: &Organisation,
+    ends: [&OrgId; 2],
+    classes: &[DataClass],
 ) -> Option<OrgId> {
     tombstones
         .iter()
         .find(|tombstone| {
-            tombstone.at >= given_at
-                && tombstone.stops(
-                    &[attempt.organisation(), &receiver.id],
-                    &REFERRAL_CLASSES,
-                    REFERRAL_PURPOSE,
-                )
+            tombstone.at >= given_at && tombstone.stops(&ends, classes, REFERRAL_PURPOSE)
         })
         .map(|tombstone| tombstone.taken_by.clone())
 }
@@ -214,7 +209,7 @@ pub fn stop_sharing(
     for referral in referrals_of(known, &linked) {
         let stops = tombstone.stops(
             &[&referral.sender, &referral.recipient],
-            &REFERRAL_CLASSES,
+            classes_of(referral),
             REFERRAL_PURPOSE,
         );
         if stops && consented_since(known, referral, tombstone.at) {

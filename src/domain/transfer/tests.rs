@@ -142,11 +142,11 @@ fn an_offer_goes_on_past_those_that_cannot_take_it_and_never_back() {
         .unwrap()
         .agreements
         .clear();
-    let found = route.advance(&directory, &organisations, |_| false, start());
+    let found = route.advance(&directory, &organisations, start(), |_| true);
     assert_eq!(found.map(|service| service.id.as_str()), Some("three"));
     assert!(
         route
-            .advance(&directory, &organisations, |_| false, start())
+            .advance(&directory, &organisations, start(), |_| true)
             .is_none()
     );
 }

@@ -22,7 +22,7 @@ use crate::domain::referral::{PassOnBy, Referral, Update};
 use crate::domain::refusal::{HELD_BACK_RETRY_S, NO_ATTACHMENTS, Refusal};
 use crate::domain::time::When;
 use crate::edge::fhir::Format;
-use crate::pipeline::{Answered, Fault, OpenedItem};
+use crate::pipeline::{Answered, Fault};
 
 /// Replies are filled up to a multiple of this many bytes.
 pub const REPLY_BYTES_STEP: usize = 16 * 1024;
@@ -384,6 +384,11 @@ fn updates_json<'a>(updates: impl IntoIterator<Item = &'a Update>) -> Value {
     Value::Array(told.collect())
 }
 
+/// What the service that a referral is with was told since.
+pub(super) fn holders_news(referral: &Referral) -> Value {
+    updates_json(referral.updates.iter().filter(|one| one.to_holder))
+}
+
 /// An offer as the service sees it: nothing that names her.
 fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String, now: When) -> Value {
     let op = &referral.operational;
@@ -414,7 +419,7 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String, n
         "pass_on_by": referral.due.as_ref().map(pass_on_by),
         "details_passed_at": referral.details_passed_at.map(|at| at.rfc3339()),
         "status": referral.status.code(),
-        "updates": updates_json(referral.updates.iter().filter(|one| one.to_holder)),
+        "updates": holders_news(referral),
         "question": transfers::conflict_question(referral),
         "she_withdrew_on": referral.withdrew_on.map(|at| at.rfc3339()),
     })

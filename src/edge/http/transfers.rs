@@ -11,7 +11,7 @@ use super::App;
 use super::call::{Call, Halt, Route, handle};
 use super::referrals::Reply;
 use super::released::{contact_json, sealed_json};
-use super::reply::render;
+use super::reply::{holders_news, render};
 use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::codes::Action;
 use crate::domain::journey::transferring::Move;
@@ -141,6 +141,7 @@ pub fn handed_over(referral: &Referral, aliases: &Aliases, now: When) -> Value {
         "id": aliases.outward(AliasKind::Referral, referral.id.id()).to_string(),
         "status": "closed",
         "transfer": handover_json(referral, now),
+        "updates": holders_news(referral),
         "says": if waits { CLOSED_SAYS } else { TRANSFERRED_SAYS },
     })
 }

@@ -11,7 +11,7 @@ use crate::domain::clock::{CodeClock, Hours};
 use crate::domain::codes::{DeclineReason, ReferralStatus};
 use crate::domain::consent::{Consent, Flow};
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
-use crate::domain::id::{Id, OrgId, ServiceId};
+use crate::domain::id::{Id, ServiceId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{Organisation, Service};
 use crate::domain::policy::{Ask, authorise};
@@ -23,7 +23,7 @@ use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::transfer::{Past, fitting};
 
-use super::super::answering::{erase_parts, save, unlist};
+use super::super::answering::{erase_parts, save, she_lets, unlist};
 use super::super::own_acts::{self, OwnAct};
 use super::super::{REFERRAL_PURPOSE, recipient};
 use super::REFERRAL_CLASSES;
@@ -196,9 +196,8 @@ fn asks_next(
         reason,
         at: now,
     });
-    // What she said since to a service counts before it is told anything.
-    let stopped = |to: &OrgId| is_stopped(known, before, to);
-    let service = asking.advance(&known.directory, &known.organisations, stopped, now)?;
+    let may = |service: &Service| she_lets(known, before, service, now);
+    let service = asking.advance(&known.directory, &known.organisations, now, may)?;
     let runs = known.organisations.get(&service.organisation)?;
     let urgency = before.operational.urgency.urgency();
     let by = clock.answer_by(urgency, now, hours(runs));
@@ -219,13 +218,6 @@ fn asks_next(
         (List::OffersDue, answer_by),
     ];
     Some(Asked { referral, lists })
-}
-
-fn is_stopped(known: &Known, referral: &Referral, to: &OrgId) -> bool {
-    let ends = [&referral.sender, to];
-    known.withdrawals(&referral.tokens).iter().any(|no| {
-        no.at >= referral.offered_at && no.stops(&ends, &REFERRAL_CLASSES, REFERRAL_PURPOSE)
-    })
 }
 
 /// What is due by the clock.
@@ -313,10 +305,9 @@ impl Act {
                 self.lists.push((List::Events(before.sender.clone()), item));
             }
         }
-        if let Some(paused) = &before.paused {
+        if before.paused.is_some() {
             // It goes on where it stood, and the service has its time again.
-            let ends = paused.by.iter().map(|(_, until)| *until).max();
-            let ends = ends.unwrap_or(now).max(now);
+            let ends = before.paused_until().unwrap_or(now).max(now);
             let given = asking.answer_by.millis() - asking.since.millis();
             asking.since = ends;
             asking.answer_by = ends.plus_millis(given);

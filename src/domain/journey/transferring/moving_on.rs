@@ -10,6 +10,7 @@ use crate::domain::codes::{DeclineReason, ReferralStatus, TransferMode};
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
 use crate::domain::id::{Id, OrgId};
 use crate::domain::known::Known;
+use crate::domain::organisation::Service;
 use crate::domain::record::{Record, singleton};
 use crate::domain::referral::Referral;
 use crate::domain::rules::Rules;
@@ -18,9 +19,7 @@ use crate::domain::seal::Keys;
 use crate::domain::time::When;
 use crate::domain::transfer::Past;
 
-use super::super::REFERRAL_PURPOSE;
-use super::super::answering::{erase_parts, save, unlist};
-use super::super::offering::REFERRAL_CLASSES;
+use super::super::answering::{erase_parts, save, she_lets, unlist};
 use super::super::own_acts::{self, OwnAct};
 use super::{answer_by, contact_by, list_due, moment};
 
@@ -68,6 +67,10 @@ pub fn taken(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral) {
     handover.taken_at = Some(ruling.attempt().when);
     match (handover.mode, handover.ends_at()) {
         (TransferMode::KeepBoth, Some(end)) => list_due(ruling, origin.id, end),
+        // Its work has ended all the same; what is left of it goes when no pause keeps it.
+        (TransferMode::HandOver, Some(end)) if origin.paused.is_some() => {
+            list_due(ruling, origin.id, end);
+        }
         (TransferMode::HandOver, _) if origin.status == ReferralStatus::Accepted => {
             origin.status = ReferralStatus::Closed;
             erase_parts(ruling, known, origin.id);
@@ -91,7 +94,8 @@ pub fn declined(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral, reaso
             for (list, at, item) in asked.lists {
                 ruling.list(list, at, item);
             }
-            ruling.concerns(&asked.referral.recipient);
+            // Whom it goes to is not said with this entry: the officer there must not learn from it who
+            // knows the other party.
             save(ruling, &asked.referral);
         }
         Err(mut ended) => {
@@ -132,8 +136,8 @@ fn asks_next(
         reason,
         at: now,
     });
-    let stopped = |to: &OrgId| has_stopped(known, onward, to);
-    let next = route.advance(&known.directory, &known.organisations, stopped, now);
+    let may = |service: &Service| she_lets(known, onward, service, now);
+    let next = route.advance(&known.directory, &known.organisations, now, may);
     let Some(service) = next else {
         return Err(Box::new(referral));
     };
@@ -153,20 +157,6 @@ fn asks_next(
         (List::TransfersDue, answer_by, item),
     ];
     Ok(Asked { referral, lists })
-}
-
-/// Whether she has stopped, since she agreed to the move, that anything of her goes to `to`. What she
-/// agreed to and cannot be read is older than every no.
-fn has_stopped(known: &Known, onward: &Referral, to: &OrgId) -> bool {
-    let sender = known.people.get(&onward.sender_person);
-    let mut consents = sender.into_iter().flat_map(|person| &person.consents);
-    let given = consents.find(|consent| Some(consent.id) == onward.consent);
-    let ends = [&onward.sender, to];
-    let noes = known.withdrawals(&onward.tokens);
-    noes.iter().any(|no| {
-        given.is_none_or(|given| no.at >= given.given_at)
-            && no.stops(&ends, &REFERRAL_CLASSES, REFERRAL_PURPOSE)
-    })
 }
 
 /// Where the service that hands her over is told that something moved: on its own referral.
@@ -212,11 +202,6 @@ pub fn due(
         let Some(referral) = referrals.find(|one| one.id.id() == entry.item) else {
             continue;
         };
-        if let Some(until) = referral.paused_until() {
-            // It may go on: what is due of it waits as long.
-            act.list(List::TransfersDue, moment(until), entry.item);
-            continue;
-        }
         if referral.route.is_some() {
             act.unanswered(known, &rules.clock, referral, due.now);
         }
@@ -256,10 +241,22 @@ impl Act {
         self.writes.push(Write::List { list, at, item });
     }
 
+    /// What a pause stands in the way of is looked at again when the last one is over.
+    fn waits_for_pauses(&mut self, referral: &Referral, now: When) -> bool {
+        let last = referral.paused_until().filter(|last| now < *last);
+        if let Some(last) = last {
+            self.list(List::TransfersDue, moment(last), referral.id.id());
+        }
+        last.is_some()
+    }
+
     fn unanswered(&mut self, known: &Known, clock: &CodeClock, onward: &Referral, now: When) {
         let Some(route) = &onward.route else {
             return;
         };
+        if self.waits_for_pauses(onward, now) {
+            return;
+        }
         // A service that put her on its waiting list has answered.
         let waits = onward.status == ReferralStatus::Offered;
         if !waits {
@@ -305,8 +302,8 @@ impl Act {
             }
             None => {}
         }
-        let over = handover.is_over(now) && origin.status == ReferralStatus::Accepted;
-        if over {
+        let over = handover.is_over(now) && !self.waits_for_pauses(origin, now);
+        if over && origin.status == ReferralStatus::Accepted {
             after.status = ReferralStatus::Closed;
             let of = Aggregate::Referral(origin.id);
             for part in known.parts.iter().filter(|part| part.of == of) {

@@ -1,5 +1,9 @@
 //! She moves: what each side sees and does not see, and what ends by itself (3.3).
 
+mod news;
+mod pauses;
+mod stops;
+
 use super::super::answering::{self, Response};
 use super::super::reading;
 use super::super::trial::*;

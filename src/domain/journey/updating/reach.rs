@@ -12,70 +12,77 @@ use crate::domain::known::Known;
 use crate::domain::referral::Referral;
 use crate::domain::time::When;
 
-/// A referral whose holder must hear of it.
-pub struct Reached<'a> {
-    pub referral: &'a Referral,
-    /// What it was told of how to reach her is what has changed.
-    pub has_old: bool,
-}
-
 /// Only the referral on which it was reported, if anyone holds it still.
-pub fn this_one(referral: &Referral, now: When) -> Vec<Reached<'_>> {
-    let reached = Reached {
-        referral,
-        has_old: true,
-    };
-    is_held(referral, now)
-        .then_some(reached)
-        .into_iter()
-        .collect()
+pub fn this_one(here: &Referral, now: When) -> Vec<&Referral> {
+    held([here], now)
 }
 
-/// The referral on which it was reported, also if its holder has closed: it was told who she is.
-pub fn told_once(referral: &Referral) -> Vec<Reached<'_>> {
-    let is_gone = match referral.status {
+/// Whoever has her by the referral on which it was reported: it may have been handed over since.
+pub fn whoever_has_her<'a>(known: &'a Known, here: &'a Referral, now: When) -> Vec<&'a Referral> {
+    held(made_of(known, here), now)
+}
+
+/// Everybody who was told who she is by the referral on which it was reported, also those who have
+/// closed it, and those whom it is offered to.
+pub fn told_once<'a>(known: &'a Known, here: &'a Referral) -> Vec<&'a Referral> {
+    let was_told = |referral: &&Referral| match referral.lasting_status() {
         ReferralStatus::Offered
         | ReferralStatus::Waiting
         | ReferralStatus::Accepted
-        | ReferralStatus::Closed => false,
-        ReferralStatus::Declined | ReferralStatus::Withdrawn | ReferralStatus::Expired => true,
+        | ReferralStatus::Closed => true,
+        ReferralStatus::Declined | ReferralStatus::Withdrawn | ReferralStatus::Expired => false,
     };
-    let reached = Reached {
-        referral,
-        has_old: true,
-    };
-    (!is_gone).then_some(reached).into_iter().collect()
+    made_of(known, here).into_iter().filter(was_told).collect()
 }
 
 /// Every referral whose holder has the same number or address as that of `here`. What one parent
 /// gave about a child stays with the referrals made of it: the other's is never changed by it.
-pub fn holders<'a>(known: &'a Known, here: &'a Referral, now: When) -> Vec<Reached<'a>> {
+pub fn holders<'a>(known: &'a Known, here: &'a Referral, now: When) -> Vec<&'a Referral> {
     let joined = joined(known, here);
-    let mut found = this_one(here, now);
     let others = known.referrals.values().filter(|other| {
         other.id != here.id
             && joined.contains(&other.id)
             && other.contact_item.is_some()
-            && here.contact_mark.is_some()
-            && other.contact_mark == here.contact_mark
-            && is_held(other, now)
+            && has_mark_of(other, here)
     });
-    found.extend(others.map(|referral| Reached {
-        referral,
-        has_old: true,
-    }));
-    found
+    held(std::iter::once(here).chain(others), now)
 }
 
-/// An offer that waits has it under the gateway's key; who accepted has it.
+fn held<'a>(all: impl IntoIterator<Item = &'a Referral>, now: When) -> Vec<&'a Referral> {
+    let all = all.into_iter();
+    all.filter(|referral| is_held(referral, now)).collect()
+}
+
+/// Either the number or the address is enough: to call an old number can kill.
+fn has_mark_of(other: &Referral, here: &Referral) -> bool {
+    let mut marks = other.contact_marks.iter();
+    marks.any(|mark| here.contact_marks.contains(mark))
+}
+
+/// An offer that waits has it under the gateway's key; who accepted has it. A pause changes neither:
+/// what is not told in it would be gone when it ends.
 fn is_held(referral: &Referral, now: When) -> bool {
-    match referral.status_at(now) {
+    match referral.lasting_status_at(now) {
         ReferralStatus::Offered | ReferralStatus::Waiting | ReferralStatus::Accepted => true,
         ReferralStatus::Declined
         | ReferralStatus::Closed
         | ReferralStatus::Withdrawn
         | ReferralStatus::Expired => false,
     }
+}
+
+/// The referral, and what transfers made of it, one after the other.
+fn made_of<'a>(known: &'a Known, first: &'a Referral) -> Vec<&'a Referral> {
+    let mut all = vec![first];
+    while let Some(next) = all
+        .last()
+        .and_then(|last| last.handover.as_ref())
+        .and_then(|over| known.referrals.get(&over.onward))
+        .filter(|next| all.iter().all(|one| one.id != next.id))
+    {
+        all.push(next);
+    }
+    all
 }
 
 fn joined(known: &Known, here: &Referral) -> BTreeSet<ReferralId> {

@@ -1,11 +1,14 @@
 //! Whom news reaches, and whom it must not (3.0.6).
 
 use super::super::answering::{self, Response};
+use super::super::settling::tests::wish;
 use super::super::trial::*;
 use super::*;
 use crate::domain::audit::Severity;
 use crate::domain::codes::{Action, Direction, PartyRole};
 use crate::domain::person::RawSafeContact;
+use crate::domain::stop_use::PAUSE_HOURS;
+use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
 const NEW: &str = "07700 900888";
@@ -40,6 +43,27 @@ fn tells(town: &mut Town, at: &str, alias: Id, news: &News) -> Done {
     town.run(attempt, |rules, attempt, known, keys| {
         update(rules, attempt, known, keys, alias, news)
     })
+}
+
+/// Police tell it; the organisations that are told that there is something to read.
+fn police_tell(town: &mut Town, alias: Id, news: &News) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut attempt = attempt("met", Action::UpdateReferral);
+    attempt.purpose = Purpose::OnwardReferral;
+    let done = town.run(attempt, |rules, attempt, known, keys| {
+        let decision = update(rules, attempt, known, keys, alias, news)?;
+        let events = decision.writes.iter().filter_map(|write| match write {
+            Write::List {
+                list: List::Events(of),
+                ..
+            } => Some(of.as_str().to_owned()),
+            _ => None,
+        });
+        told.extend(events);
+        Ok(decision)
+    });
+    assert_eq!(done.answer.told(), "updated");
+    told
 }
 
 fn reads(town: &mut Town, at: &str, alias: Id) -> Done {
@@ -271,4 +295,86 @@ fn a_service_that_sent_her_is_told_what_changed_and_not_how_to_reach_her() {
     let told = known.referrals.values().flat_map(|one| &one.updates);
     let told: Vec<(&str, bool)> = told.map(|one| (one.code.code(), one.to_holder)).collect();
     assert_eq!(told, [("safe_contact_changed", false)]);
+}
+
+#[test]
+fn what_is_told_in_a_pause_holds_when_it_ends() {
+    let mut town = Town::in_order();
+    let here = town.accepted("lantern", AMINA);
+    let there = town.accepted("harbour", AMINA);
+    town.now = town.now.plus_hours(1);
+    town.withdraw("practice", AMINA, &wish(true));
+    let sent = senders(&town, "lantern", here, "met");
+    let told = police_tell(&mut town, sent, &news(UpdateCode::StopCalling));
+    assert_eq!(told, ["lantern", "harbour"]);
+    let paused = reads(&mut town, "lantern", here).answer.told();
+    assert_eq!(paused, "nothing-to-show");
+    town.now = town.now.plus_hours(PAUSE_HOURS);
+    assert_eq!(number(&mut town, "lantern", here), None);
+    assert_eq!(number(&mut town, "harbour", there), None);
+}
+
+#[test]
+fn the_wrong_person_stays_taken_back_when_a_pause_ends() {
+    let mut town = Town::in_order();
+    let here = town.accepted("lantern", AMINA);
+    town.now = town.now.plus_hours(1);
+    town.withdraw("practice", AMINA, &wish(true));
+    let sent = senders(&town, "lantern", here, "met");
+    tells(&mut town, "met", sent, &news(UpdateCode::WrongPerson));
+    town.now = town.now.plus_hours(PAUSE_HOURS);
+    let read = reads(&mut town, "lantern", here);
+    assert_eq!(read.answer.told(), "taken-back");
+    let known = town.known();
+    let inward = known.referrals.values().next().unwrap().id;
+    let of = Aggregate::Referral(inward);
+    assert!(known.parts.iter().all(|part| part.of != of));
+}
+
+#[test]
+fn whom_a_paused_offer_waits_for_does_not_learn_of_the_pause_by_news() {
+    let mut town = Town::in_order();
+    let offered = town.refer("met", "harbour", AMINA, Direction::Police);
+    let sent = senders(&town, "harbour", offered, "met");
+    town.now = town.now.plus_hours(1);
+    town.withdraw("practice", AMINA, &wish(true));
+    let told = police_tell(&mut town, sent, &news(UpdateCode::RiskRaised));
+    assert!(told.is_empty(), "{told:?}");
+    // It is there when the offer is shown again, and it comes first.
+    town.now = town.now.plus_hours(PAUSE_HOURS);
+    let known = town.known();
+    let after = known.referrals.values().next().unwrap();
+    assert!(after.open());
+    assert_eq!(after.operational.urgency, UrgencyCode::High);
+    let codes: Vec<&str> = after.updates.iter().map(|one| one.code.code()).collect();
+    assert_eq!(codes, ["risk_raised"]);
+    assert!(after.contact_by < town.now);
+}
+
+#[test]
+fn who_has_the_number_with_an_address_beside_it_has_the_same_number() {
+    let mut town = Town::in_order();
+    let here = town.accepted("lantern", AMINA);
+    let mut offer = town.offer("harbour", AMINA, Direction::Police);
+    let mut raw = RawSafeContact::default();
+    raw.modes = vec!["phone".to_owned(), "email".to_owned()];
+    raw.number = Some(OLD.to_owned());
+    raw.email = Some("amina@example.org".to_owned());
+    raw.checked = true;
+    offer.safe_contact = SafeContact::parse(raw, start()).ok();
+    assert!(offer.safe_contact.is_some());
+    let done = town.run(
+        attempt("met", Action::OfferReferral),
+        |rules, attempt, known, keys| {
+            super::super::offering::offer(rules, attempt, known, keys, &offer)
+        },
+    );
+    let aliases = town.rules.aliases_of(&org("harbour"));
+    let there = aliases.outward(AliasKind::Referral, done.decided.object.unwrap());
+    town.accept("harbour", there);
+    assert_eq!(number(&mut town, "harbour", there), Some(same(OLD)));
+    let sent = senders(&town, "lantern", here, "met");
+    tells(&mut town, "met", sent, &news(UpdateCode::StopCalling));
+    assert_eq!(number(&mut town, "lantern", here), None);
+    assert_eq!(number(&mut town, "harbour", there), None);
 }
