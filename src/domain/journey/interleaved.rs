@@ -38,7 +38,7 @@ use crate::domain::time::When;
 type Checked = Result<(), TestCaseError>;
 
 /// What the plays must come to, each several times, or the property would say little.
-const REACHED: [&str; 21] = [
+const REACHED: [&str; 23] = [
     "an assessment shown",
     "an emergency view",
     "a release",
@@ -48,8 +48,10 @@ const REACHED: [&str; 21] = [
     "accepted after a transfer",
     "both work with her",
     "transferred",
+    "transferred by its date, before the clock came",
     "the next service asked after a decline",
     "the next service asked by the clock",
+    "a service passed over that she stopped",
     "held back by a pause alone",
     "held back by the end of a consent alone",
     "held back by a doubt alone",
@@ -423,6 +425,9 @@ impl Play {
             prop_assert_eq!(done.answer.told(), "transferred");
             prop_assert!(done.decided.disclosed.is_empty());
             self.saw("transferred");
+            if self.stored(self.model.offers[offer].id).status == ReferralStatus::Accepted {
+                self.saw("transferred by its date, before the clock came");
+            }
         }
         Ok(())
     }

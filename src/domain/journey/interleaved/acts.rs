@@ -226,7 +226,7 @@ fn accepted(to: usize, her: usize, days: u16) -> Vec<Act> {
 
 /// She is handed over, and somebody there may accept her; then time goes by.
 fn handed_over() -> impl Strategy<Value = Vec<Act>> {
-    let hours = prop::sample::select(vec![1_u16, 97, 29 * 24]);
+    let hours = prop::sample::select(vec![1_u16, 97, 29 * 24, 29 * 24]);
     (0..3_usize, her(), moves(), any::<bool>(), hours).prop_map(
         |(to, her, moving, there, hours)| {
             let mut acts = accepted(to, her, 365);
@@ -238,59 +238,94 @@ fn handed_over() -> impl Strategy<Value = Vec<Act>> {
                     days,
                 });
             }
-            acts.extend(there.then_some(Act::Accept { offer: NEWEST }));
+            if there {
+                acts.push(Act::Accept { offer: NEWEST });
+            } else {
+                // She stops one that could be next, and whoever is asked says no.
+                let stops = Act::Withdraw {
+                    at: 1,
+                    her,
+                    scope: WithdrawalScope::Service,
+                    service: 2,
+                    pause: hours == 1,
+                };
+                acts.extend([stops, Act::Decline { offer: NEWEST }]);
+            }
             let first = Act::Read { offer: NEWEST + 1 };
-            acts.extend([first, Act::Wait { hours }, Act::Clock, first]);
+            acts.extend([first, Act::Wait { hours }, first, Act::Clock, first]);
             acts
         },
     )
 }
 
+/// The first service asks for the cards of the first woman.
+fn asks_for_cards(consent: Option<ConsentDepth>, days: u16) -> Act {
+    Act::Ask {
+        by: 0,
+        her: 0,
+        consent,
+        days,
+        step: ConsentDepth::Cards,
+        which: NEWEST,
+    }
+}
+
+/// Her word is stopped for a while or for good, and who took it settles that or does not.
+fn stopped() -> impl Strategy<Value = Vec<Act>> {
+    (withdraws(), any::<bool>(), 0..3_usize).prop_map(|(withdraws, lift, when)| {
+        let again = [asks_for_cards(None, 2), Act::Read { offer: NEWEST }];
+        let settle = Act::Settle {
+            pause: NEWEST,
+            lift,
+        };
+        let waits = Act::Wait { hours: 73 };
+        let then = match when {
+            0 => vec![settle],
+            1 => vec![waits, settle],
+            _ => vec![waits],
+        };
+        [vec![withdraws], again.to_vec(), then].concat()
+    })
+}
+
+/// The hospital records what goes further, and perhaps she was not free to say it; it is reviewed.
+fn reviewed() -> impl Strategy<Value = Vec<Act>> {
+    any::<bool>().prop_map(|doubt| {
+        let share = Act::Share {
+            at: 0,
+            her: 0,
+            with: 0,
+            permit: true,
+            depth: ConsentDepth::Answers,
+            days: 20,
+            review: true,
+            doubt,
+        };
+        let ask = asks_for_cards(Some(ConsentDepth::Answers), 365);
+        vec![share, ask, Act::Wait { hours: 264 }, Act::Reviews { at: 0 }]
+    })
+}
+
 /// A hospital told once, and a service is shown it; then something may end, be stopped or doubted.
 fn shown() -> impl Strategy<Value = Vec<Act>> {
     let then = prop_oneof![
-        2 => (withdraws(), any::<bool>(), 0..3_usize).prop_map(|(withdraws, lift, when)| {
-            let settle = Act::Settle { pause: NEWEST, lift };
-            let again = [Act::Ask { by: 0, her: 0, consent: None, days: 2, step: ConsentDepth::Cards, which: 0 },
-                Act::Read { offer: NEWEST }];
-            let waits = Act::Wait { hours: 73 };
-            match when {
-                0 => [vec![withdraws], again.to_vec(), vec![settle]].concat(),
-                1 => [vec![withdraws], again.to_vec(), vec![waits, settle]].concat(),
-                _ => [vec![withdraws], again.to_vec(), vec![waits]].concat(),
-            }
-        }),
+        2 => stopped(),
         1 => Just(vec![Act::Wait { hours: 500 }]),
-        1 => her().prop_map(|doubt| vec![Act::Share {
-            at: 0, her: 0, with: 0, permit: true, depth: ConsentDepth::Answers, days: 20,
-            review: true, doubt: doubt == 0,
-        }, Act::Ask { by: 0, her: 0, consent: Some(ConsentDepth::Answers), days: 365,
-            step: ConsentDepth::Cards, which: 0,
-        }, Act::Wait { hours: 264 }, Act::Reviews { at: 0 }]),
+        1 => reviewed(),
     ];
-    // Cards alone are shared with, or nobody: a later word may go further.
+    // Shared with the service, or with another only: a later word may go further.
     (days(), days(), 0..2_usize, then).prop_map(|(shared, asked, with, then)| {
         let mut acts = accepted(0, 0, shared);
-        let ask = |consent| Act::Ask {
-            by: 0,
+        acts.push(Act::Assess {
+            at: 0,
             her: 0,
-            consent,
-            days: asked,
-            step: ConsentDepth::Cards,
-            which: NEWEST,
-        };
-        acts.extend([
-            Act::Assess {
-                at: 0,
-                her: 0,
-                shares_with: with,
-                depth: ConsentDepth::Cards,
-                days: shared,
-            },
-            ask(Some(ConsentDepth::Cards)),
-        ]);
+            shares_with: with,
+            depth: ConsentDepth::Cards,
+            days: shared,
+        });
+        acts.push(asks_for_cards(Some(ConsentDepth::Cards), asked));
         acts.extend(then);
-        acts.extend([ask(None), Act::Read { offer: NEWEST }]);
+        acts.extend([asks_for_cards(None, asked), Act::Read { offer: NEWEST }]);
         acts
     })
 }

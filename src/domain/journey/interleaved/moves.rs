@@ -144,7 +144,7 @@ impl Play {
         Ok(())
     }
 
-    fn stored(&self, id: Id) -> Referral {
+    pub fn stored(&self, id: Id) -> Referral {
         stored(&self.town.known(), id)
     }
 
@@ -172,6 +172,10 @@ impl Play {
         let next = self
             .model
             .may_be_asked(self.at(), &self.model.offers[onward]);
+        let route = self.model.offers[onward].route.as_ref();
+        if route.is_some_and(|route| next.len() < route.left.len()) {
+            self.saw("a service passed over that she stopped");
+        }
         let referral = self.stored(self.model.offers[onward].id);
         if next.is_empty() {
             let to = asked(&referral);

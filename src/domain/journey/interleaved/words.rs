@@ -305,6 +305,10 @@ impl Play {
             return Ok(());
         }
         stopped.until = None;
+        // It stops what it still concerns for good, and stands in the way of nothing else.
+        for offer in &mut self.model.offers {
+            offer.paused_by.retain(|by| *by != pause);
+        }
         self.pull(pause);
         self.saw("a pause confirmed");
         if until.is_some_and(|until| until <= now) {
