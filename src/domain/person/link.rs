@@ -170,8 +170,8 @@ impl Evidence {
 }
 
 /// Without a token of one of these kinds in common two records are never linked, whatever else
-/// agrees: an official number, or the given name at least nearly, or both names crosswise. The index compares no others, so
-/// a new rule that links by something else must name it here.
+/// agrees: an official number, or the given name at least nearly, or both names crosswise. The index
+/// compares no others, so a new rule that links by something else must name it here.
 pub(super) const CARRYING: KindSet = KindSet(
     bit(TokenKind::Nhs)
         | bit(TokenKind::Pnc)
