@@ -162,7 +162,7 @@ async fn she_is_told_who_was_told_and_nobody_else_is_told_anything() {
     Emergencies
     -----------
 
-    * [day]: St Hilda's Hospital opened some of your details without asking you first. It said: you could not be asked, and you might have been hurt. It was told: what kind of help you need, how to reach you safely and answers about your health and safety. Why: someone may have been in danger. What gave it the right: the law lets it when someone is in danger. This is only for danger. Someone else must check each time, within three days, if it was right.
+    * [day]: St Hilda's Hospital opened some of your details without asking you first. It said: you could not be asked, and you might have been hurt. It was told: what kind of help you need, how to reach you safely, answers about your health and safety and which language you want to speak. Why: someone may have been in danger. What gave it the right: the law lets it when someone is in danger. This is only for danger. Someone else must check each time, within three days, if it was right.
 
 
     Who asked and was told nothing

@@ -384,6 +384,17 @@ impl Town {
         self.enrol(tainted);
     }
 
+    /// The teams of an organisation attest anew what they attested, as they must every ninety days.
+    pub fn attest(&mut self, name: &str) {
+        let mut attesting = self.known().organisations[&org(name)].clone();
+        for team in &mut attesting.teams {
+            if let Some(attestation) = &mut team.attestation {
+                attestation.at = self.now;
+            }
+        }
+        self.enrol(attesting);
+    }
+
     /// The organisation says so as a whole; what its teams attested stands.
     pub fn taint_whole(&mut self, name: &str) {
         let mut tainted = self.known().organisations[&org(name)].clone();

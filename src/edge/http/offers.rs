@@ -10,12 +10,12 @@ use crate::domain::time::When;
 
 /// Shown to a sender when no service accepted her in time: the same whoever was asked, whether it
 /// declined or said nothing, and if she stopped it.
-const NO_ANSWER_SAYS: &str = "No service has accepted her yet. Call her, and give her the National \
+const NO_ANSWER_SAYS: &str = "No service has taken her on yet. Call her, and give her the National \
      Domestic Abuse Helpline, day and night: 0808 2000 247; in danger, 999. Refer her anew if she \
      agrees.";
 
 /// Said with every offer of high urgency, before anybody has answered.
-const MEANWHILE_SAYS: &str = "Until a service has accepted her: the National Domestic Abuse \
+const MEANWHILE_SAYS: &str = "Until a service takes her on: the National Domestic Abuse \
      Helpline, day and night, 0808 2000 247; in danger, 999.";
 
 /// To a service that did not answer in time.

@@ -204,9 +204,9 @@ impl Stopped {
         }
     }
 
-    /// Whether it stops a referral between two organisations. It asks of every one the same classes.
-    pub fn stops_referral(&self, ends: [&str; 2]) -> bool {
-        self.stops(ends, &REFERRED, Purpose::Support)
+    /// Whether it stops a referral, of which one class is enough.
+    pub fn stops_referral(&self, offer: &Offered) -> bool {
+        self.stops([offer.from, offer.to], offer.classes(), Purpose::Support)
     }
 }
 
@@ -249,10 +249,15 @@ impl Model {
 
     /// Whether her consents cover, now, that `offer` is released.
     pub fn may_release(&self, at: At, offer: &Offered) -> bool {
+        self.may_be_with(at, offer, offer.to)
+    }
+
+    /// The same, were the offer with another.
+    fn may_be_with(&self, at: At, offer: &Offered, there: &str) -> bool {
         self.given.iter().any(|given| {
             let to = match given.to {
-                To::Organisation(to) => to == offer.to,
-                To::Family(to) => family(offer.to) == Some(to),
+                To::Organisation(to) => to == there,
+                To::Family(to) => family(there) == Some(to),
             };
             (given.by, given.her) == (offer.from, offer.her)
                 && to
@@ -264,7 +269,7 @@ impl Model {
                 && !self.is_stopped(
                     at,
                     (given.her, given.when),
-                    [offer.from, offer.to],
+                    [offer.from, there],
                     offer.classes(),
                     Purpose::Support,
                 )
@@ -300,7 +305,7 @@ impl Model {
         self.stand(at, offer) == Stand::Accepted && self.may_release(at, offer)
     }
 
-    /// Services that a transfer can still ask: they fit, were not asked, and she has not stopped them.
+    /// Services that a transfer can still ask: they fit, were not asked, and her word covers them.
     pub fn may_be_asked(&self, at: At, offer: &Offered) -> Vec<&'static str> {
         let Some(route) = &offer.route else {
             return Vec::new();
@@ -310,13 +315,7 @@ impl Model {
             *to != offer.from
                 && family(to) == Some(route.family)
                 && !route.asked.contains(to)
-                && !self.is_stopped(
-                    at,
-                    (offer.her, offer.consented),
-                    [offer.from, to],
-                    &REFERRED,
-                    Purpose::Support,
-                )
+                && self.may_be_with(at, offer, to)
         })
         .collect()
     }

@@ -241,7 +241,7 @@ impl Play {
                 let offer = &self.model.offers[*place];
                 offer.her == stopped.her
                     && offer.consented <= stopped.when
-                    && stopped.stops_referral([offer.from, offer.to])
+                    && stopped.stops_referral(offer)
                     && self.model.is_of_somebody(at, offer)
             })
             .collect();

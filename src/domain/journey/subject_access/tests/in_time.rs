@@ -485,6 +485,8 @@ fn the_words_go_ninety_days_after_it_was_handed_over_and_not_before() {
     assert_eq!(words_left(&town), 0);
     assert_eq!(town.known().accesses.len(), 1);
     // Nothing half is handed over, and nothing new is written for it.
+    town.attest("lantern");
+    town.attest("met");
     assert_eq!(field(&delivered(&mut town, alias)), "id");
     let note = holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.");
     nothing(&replies(&mut town, "met", &note), "no such request");
