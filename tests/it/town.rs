@@ -93,7 +93,10 @@ impl Town {
     /// The same, with more lines for its configuration: whole tables, such as `[limits]`.
     pub async fn start_with(more: &str) -> Self {
         let (dir, borough, config) = prepare(more);
-        let running = serve::start(&config).await.unwrap();
+        // As a task of its own: without optimisation a long test leaves too little of its stack.
+        let its = config.clone();
+        let running = tokio::spawn(async move { serve::start(&its).await });
+        let running = running.await.unwrap().unwrap();
         let founding = borough.founding().unwrap();
         running.app.gateway.found(&founding).await.unwrap();
         Self {
