@@ -22,6 +22,7 @@ pub const AUDIENCES: [Audience; 5] = [
         who: "A worker, whatever she uses",
         places: &[
             "src/domain/refusal.rs",
+            "src/domain/consent.rs",
             "src/domain/journey",
             "src/domain/person",
             "src/edge/http",

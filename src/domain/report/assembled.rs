@@ -94,7 +94,8 @@ impl Page<'_> {
         }
         self.sheet.line(
             "If you gave something to a legal adviser through this system, it is sealed. Nobody \
-             here can read it, or see that it is yours. Your adviser can show it to you.",
+             here can read it, and no list says that it is yours. Your adviser can show it to \
+             you.",
         );
     }
 

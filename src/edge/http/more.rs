@@ -38,8 +38,8 @@ pub fn body(
             200,
             fields(json!({
                 "says": "It is gone. If it was the last in the place of an earlier one, that one \
-                         stands again. If others were shown it and it was of somebody else, they \
-                         are told so.",
+                         stands again. Whoever was shown it is told to ask again and, if it was \
+                         of somebody else, that it was.",
             })),
         ),
         Answer::AssessmentExists { is_sure } => (200, cards::exists(is_sure)),
