@@ -5,11 +5,11 @@ use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, Listed};
 use crate::domain::id::{EmergencyId, Id, OrgId};
 use crate::domain::journey::emergency::following_up::{self, Due, Said};
-use crate::domain::seal::Keys;
 use crate::domain::time::When;
-use crate::store::{Fault, Outcome};
+use crate::store::Fault;
 
-use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX, unsealed};
+use super::own_acts::Acted;
+use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX};
 
 fn emergency(id: Id) -> Aggregate {
     Aggregate::Emergency(EmergencyId(id))
@@ -63,7 +63,6 @@ impl Gateway {
 
     async fn remind_of_own_follow_ups(&self, own: &OrgId, now: When) -> Result<(), Fault> {
         for _ in 0..TRIES_MAX {
-            let when = self.time();
             let mut known = self.keeping(own).await?;
             let looked_at = self.due_follow_ups(own, now).await?;
             let ids = looked_at.iter();
@@ -72,23 +71,16 @@ impl Gateway {
             if following_up::overdue(&known, own, now).next().is_none() {
                 return Ok(());
             }
-            let entropy = self.entropy();
-            let keys = self.store.reserve(KEYS_A_DECISION).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let Some(rules) = self.rules_for(&known).await? else {
-                continue;
-            };
             let due = Due {
                 own,
                 now,
                 looked_at: &looked_at,
             };
-            let decision = following_up::remind(&rules, when, &entropy, keys, &known, &due);
-            let Some(decision) = decision.map_err(unsealed)? else {
+            let acted = self.act(&known, KEYS_A_DECISION, |rules, when, entropy, keys| {
+                following_up::remind(rules, when, entropy, keys, &known, &due)
+            });
+            if acted.await? == Acted::Nothing {
                 return Ok(());
-            };
-            if let Outcome::Logged(logged) = self.store.commit(decision).await? {
-                self.logged(when, logged).await?;
             }
         }
         Ok(())

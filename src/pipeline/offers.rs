@@ -6,11 +6,10 @@ use crate::domain::id::ReferralId;
 use crate::domain::journey::offering::going_on::{self, Due};
 use crate::domain::known::Known;
 use crate::domain::person::TaggedToken;
-use crate::domain::seal::Keys;
 use crate::domain::time::When;
-use crate::store::{Fault, Outcome};
+use crate::store::Fault;
 
-use super::{Gateway, TRIES_MAX, unsealed};
+use super::{Gateway, TRIES_MAX};
 
 impl Gateway {
     /// Does what is due at `now` about offers that wait for an answer; whether there was anything. An
@@ -38,29 +37,17 @@ impl Gateway {
                 self.read_next(&mut known, asking.as_ref()).await?;
                 self.read_person(&mut known, tokens).await?;
             }
-            let Some(rules) = self.rules_for(&known).await? else {
-                moved += 1;
-                continue;
-            };
-            let when = self.time();
             known.stand_at(now);
-            let entropy = self.entropy();
-            let keys = self.store.reserve(going_on::KEYS).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
             let due = Due {
                 now,
                 entries: &entries,
             };
-            let made = going_on::due(&rules, when, &entropy, keys, &known, &due);
-            let Some(decision) = made.map_err(unsealed)? else {
-                return Err(Fault::CannotRecord("nobody is enrolled"));
-            };
-            match self.store.commit(decision).await? {
-                Outcome::Logged(logged) => {
-                    self.logged(when, logged).await?;
-                    any = true;
-                }
-                Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => moved += 1,
+            let acted = self.must_act(&known, going_on::KEYS, |rules, when, entropy, keys| {
+                going_on::due(rules, when, entropy, keys, &known, &due)
+            });
+            match acted.await? {
+                true => any = true,
+                false => moved += 1,
             }
         }
         Err(Fault::CannotRecord("the facts kept moving; try again"))

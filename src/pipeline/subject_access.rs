@@ -15,12 +15,11 @@ use crate::domain::journey::subject_access::{Stepping, Taking, list, step, take}
 use crate::domain::known::Known;
 use crate::domain::person::TaggedToken;
 use crate::domain::report::Said;
-use crate::domain::seal::Keys;
 use crate::domain::subject_access::{AccessAsk, Words};
 use crate::domain::time::When;
-use crate::store::{Fault, Outcome};
+use crate::store::Fault;
 
-use super::{Answered, Gateway, Read, TRIES_MAX, unsealed};
+use super::{Answered, Gateway, Read, TRIES_MAX};
 
 impl Gateway {
     /// She asks what is held about her.
@@ -161,28 +160,16 @@ impl Gateway {
             let requests = known.accesses.values();
             let places: Vec<Aggregate> = requests.flat_map(erasing::places).collect();
             self.read(&mut known, &places).await?;
-            let Some(rules) = self.rules_for(&known).await? else {
-                moved += 1;
-                continue;
-            };
-            let entropy = self.entropy();
-            let keys = self.store.reserve(erasing::KEYS).await?;
-            let keys = Keys::new(keys, entropy.branch("nonces"));
-            let when = self.time();
             let due = Due {
                 now,
                 entries: &entries,
             };
-            let made = erasing::erase_due(&rules, when, &entropy, keys, &known, &due);
-            let Some(decision) = made.map_err(unsealed)? else {
-                return Err(Fault::CannotRecord("nobody is enrolled"));
-            };
-            match self.store.commit(decision).await? {
-                Outcome::Logged(logged) => {
-                    self.logged(when, logged).await?;
-                    any = true;
-                }
-                Outcome::Moved | Outcome::Replayed { .. } | Outcome::Limited => moved += 1,
+            let acted = self.must_act(&known, erasing::KEYS, |rules, when, entropy, keys| {
+                erasing::erase_due(rules, when, entropy, keys, &known, &due)
+            });
+            match acted.await? {
+                true => any = true,
+                false => moved += 1,
             }
         }
         Err(Fault::CannotRecord("the facts kept moving; try again"))
