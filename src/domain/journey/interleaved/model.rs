@@ -409,6 +409,9 @@ impl Model {
         let given_anew = self.said.iter().any(|later| {
             (later.by, later.her, later.opens) == (said.by, said.her, said.opens)
                 && later.when > said.when
+                && later.to == said.to
+                && !later.doubted
+                && !later.taken_back
         });
         said.permits
             && !said.doubted
