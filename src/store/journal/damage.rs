@@ -448,7 +448,8 @@ async fn keys_of_removed_items_are_erased_also_when_the_stop_came_first() {
     let slots: Vec<_> = attempt.keys.iter().map(ItemKey::slot).collect();
     let attempt = attempt.part(&of(1), id(1), DataClass::Op, b"part");
     attempt.fact(&of(1), id(2), b"fact").logged(&store).await;
-    let before = place.copy();
+    // Only the keys: the files of the lists come and go while the store is open.
+    let before = std::fs::read(place.slots()).unwrap();
     let replacing = Attempt::new(&store, 1).await.fact(&of(1), id(2), b"new");
     replacing.remove(&of(1), id(1)).logged(&store).await;
     store.close().await.unwrap();
@@ -464,7 +465,7 @@ async fn keys_of_removed_items_are_erased_also_when_the_stop_came_first() {
     // The opening's key was taken last.
     assert_eq!(live(&place), [true, false, false]);
     // The same journal with the slot file as it was before the erasure.
-    std::fs::copy(before.slots(), place.slots()).unwrap();
+    std::fs::write(place.slots(), before).unwrap();
     let refused = place.try_open().map(drop);
     match refused {
         // The copy lies before the new fact's slot only if slots are made one at a time.

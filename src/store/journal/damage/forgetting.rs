@@ -30,7 +30,8 @@ async fn the_key_of_a_forgotten_account_is_erased_also_when_the_stop_came_first(
     let place = place(SEGMENT_BYTES_MIN);
     let store = place.store();
     let slots = accounts(&store, 60).await;
-    let before = place.copy();
+    // Only the keys: the files of the lists come and go while the store is open.
+    let before = std::fs::read(place.slots()).unwrap();
     forget(&store, 1).await;
     forget(&store, 40).await;
     accounts(&store, 60).await;
@@ -41,7 +42,7 @@ async fn the_key_of_a_forgotten_account_is_erased_also_when_the_stop_came_first(
     // the reading of full segments, once without.
     for sidecars in [true, false] {
         let cut = place.copy();
-        std::fs::copy(before.slots(), cut.slots()).unwrap();
+        std::fs::write(cut.slots(), &before).unwrap();
         if !sidecars {
             std::fs::remove_file(cut.data().join("journal/0000000001.table")).unwrap();
         }
