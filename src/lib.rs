@@ -6,4 +6,6 @@ pub mod domain;
 pub mod store;
 
 pub mod edge;
+pub mod web;
+
 pub mod ops;

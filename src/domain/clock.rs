@@ -54,13 +54,13 @@ impl Urgency {
 pub enum Hours {
     /// Day and night.
     Always,
-    /// From [`OPENS`] to [`CLOSES`] in London, on working days.
+    /// From 9 to 17 in London, on working days.
     Working,
 }
 
 /// The hours of a working day in which a service that named no others is open.
-pub const OPENS: i8 = 9;
-pub const CLOSES: i8 = 17;
+const OPENS: i8 = 9;
+const CLOSES: i8 = 17;
 /// Days looked at for an opening hour: more than any row of holidays.
 const CLOSED_DAYS_MAX: u8 = 31;
 

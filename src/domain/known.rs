@@ -398,7 +398,7 @@ impl Known {
             record.parent.as_ref()
         };
         let both = parent(one).zip(parent(other));
-        both.is_some_and(|(one, other)| !one.may_be(other))
+        both.is_some_and(|(one, other)| !one.is(other))
     }
 
     /// What was decided about pairs of the records read so far, and is still to be read.
@@ -427,7 +427,7 @@ impl Known {
             record.is_some_and(|record| {
                 let same_parent = match (record.parent.as_ref(), parent) {
                     (None, None) => true,
-                    (Some(one), Some(other)) => one.may_be(other),
+                    (Some(one), Some(other)) => one.is(other),
                     (Some(_), None) | (None, Some(_)) => false,
                 };
                 same_parent && record.organisation == *organisation

@@ -68,14 +68,14 @@ impl OtherParty {
 
 /// Somebody who asks for her, as the other party and as a parent would be known again.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Asking {
+pub struct Asker {
     pub other_party: Beside,
     pub parent: Beside,
 }
 
 /// Whether who asks may be the other party in a referral of hers: of any record that may be of her,
 /// because to give too little harms less. Her own records lead to it; nobody is looked for.
-pub fn may_be_asking(known: &Known, hers: &[TaggedToken], asking: &Asking) -> bool {
+pub fn may_be_asking(known: &Known, hers: &[TaggedToken], asking: &Asker) -> bool {
     let people = known.linked(None, hers).into_iter();
     let people = people.filter_map(|(id, _)| known.people.get(&id));
     let mut referrals = people

@@ -25,7 +25,8 @@ use super::stop_use::{StopUse, Withdrawal};
 use super::subject_access::{AccessAsk, SubjectAccess};
 use super::time::When;
 
-const VERSION: u8 = 1;
+/// One more whenever a fact changes its shape, so that a store of another build is told apart.
+const VERSION: u8 = 2;
 
 /// One organisation's own record of a person: its tokens, and nothing that names her.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -114,7 +115,7 @@ pub enum Record {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a stored fact has a form that this program does not know; use a newer one")]
+#[error("a stored fact was written by another build of this program; go on with that build")]
 pub struct UnknownForm;
 
 impl Record {

@@ -280,7 +280,7 @@ impl Referral {
         })
     }
 
-    /// It was not answered by `organisation` in time, and is with another or with nobody.
+    /// It was with `organisation`, and is with another or with nobody.
     pub fn was_passed_on_from(&self, organisation: &OrgId) -> bool {
         let passed = self.asking.as_ref();
         self.recipient != *organisation && passed.is_some_and(|one| one.was_with(organisation))

@@ -13,7 +13,8 @@ mod words;
 
 pub use assembled::{Assembled, PartAnswer, Said};
 pub use figures::{
-    Counting, FIGURES_ENTRIES_MAX, Figures, Reviewed, Row, SMALL, Shown, Table, figures,
+    Counting, FIGURES_ENTRIES_MAX, Figures, Flow, Kinds, Reviewed, Row, SMALL, Shown, Table,
+    figures,
 };
 pub use held::{Held, hers};
 

@@ -35,6 +35,8 @@ pub struct DomainKeys {
     pub counterfoil: [u8; 32],
     /// Makes the key of each organisation's trail.
     pub trail: [u8; 32],
+    /// Marks the forms that a page gave out ([`super::session::FormToken`]).
+    pub forms: [u8; 32],
 }
 
 /// Whose entries a list of one organisation's holds.

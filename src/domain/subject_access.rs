@@ -19,7 +19,7 @@ use super::codes::{
     PauseReason, Requester, YesNoUnknown,
 };
 use super::id::{Id, OrgId, SubjectAccessId, TeamId};
-use super::other_party::Asking;
+use super::other_party::Asker;
 use super::person::{FieldError, TaggedToken};
 use super::time::When;
 
@@ -57,7 +57,7 @@ pub struct SubjectAccess {
     pub tokens: Vec<TaggedToken>,
     pub intake: Intake,
     /// Who asks for her.
-    pub asking: Option<Asking>,
+    pub asking: Option<Asker>,
     pub clock: AccessClock,
     /// When those who hold something were asked.
     pub asked_at: Option<When>,

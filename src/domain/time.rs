@@ -17,6 +17,11 @@ impl When {
         self.0
     }
 
+    /// Its place in a list that is in order of time. What is before 1970 comes first.
+    pub fn place(self) -> u64 {
+        u64::try_from(self.0).unwrap_or(0)
+    }
+
     /// Rounded down to ten seconds, as leaves carry it.
     pub const fn coarse(self) -> Self {
         Self(self.0 - self.0.rem_euclid(10_000))

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Request, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Version, header};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -99,8 +99,8 @@ pub struct ReceivedAt(pub Instant);
 /// The three replies that are given here because no handler can: made by whoever words the others.
 #[derive(Clone, Copy)]
 pub struct Replies {
-    /// 401 `certificate-not-accepted`.
-    pub not_accepted: fn(NotAccepted) -> Response,
+    /// 401 `certificate-not-accepted`, to a request with these headers.
+    pub not_accepted: fn(NotAccepted, &HeaderMap) -> Response,
     /// 429 `slow-down`, with `Retry-After` in seconds: too many connections.
     pub slow_down: fn(u32) -> Response,
     /// 500: a handler broke. Says nothing about why.
@@ -110,7 +110,7 @@ pub struct Replies {
 impl Default for Replies {
     fn default() -> Self {
         Self {
-            not_accepted: |why| {
+            not_accepted: |why, _| {
                 let detail = format!("{why}. Ask the person who gave it to you for a new one.");
                 problem(
                     StatusCode::UNAUTHORIZED,
@@ -505,7 +505,7 @@ impl<A: App> Gateway<A> {
                     request.extensions_mut().insert(certificate);
                     None
                 }
-                Err(why) => Some((self.replies.not_accepted)(why)),
+                Err(why) => Some((self.replies.not_accepted)(why, request.headers())),
             },
             Visitor::Anyone => None,
             Visitor::TooMany => Some((self.replies.slow_down)(30)),

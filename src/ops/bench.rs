@@ -9,6 +9,7 @@ mod dice;
 mod load;
 mod log;
 mod meter;
+mod pages;
 mod place;
 mod report;
 mod resolve;
@@ -146,6 +147,24 @@ enum Command {
               value_parser = clap::value_parser!(u64).range(100..=500_000))]
         consents: u64,
         /// Where to put the folders of the bench: on the disk that is to be measured
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// Figures for a script
+        #[arg(long)]
+        json: bool,
+    },
+    /// How long each page takes on the server, and how large it is, with 100,000 entries behind it
+    #[command(
+        after_help = "Pages are asked for in this process, by everybody whom they are for: no network \
+                      and no boundary. The entries are offers, all to one charity.\n\n\
+                      Example: firedoor bench pages --dir /var/lib/firedoor"
+    )]
+    Pages {
+        /// Entries of the log
+        #[arg(long, default_value_t = 100_000, value_name = "N",
+              value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        entries: u64,
+        /// Where to put the folder of the bench: on the disk that is to be measured
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
         /// Figures for a script
@@ -313,6 +332,10 @@ pub fn run(args: &Args) -> CommandResult {
             let report = runtime()?.block_on(consents::measure(&place, sizes))?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
         }
+        Command::Pages { entries, dir, .. } => {
+            let report = runtime()?.block_on(pages::measure(&place(dir.as_ref()), *entries))?;
+            (report.to_string(), serde_json::to_string_pretty(&report)?)
+        }
         Command::Screen { common } => {
             let report = screen::measure(common.limit())?;
             (report.to_string(), serde_json::to_string_pretty(&report)?)
@@ -331,7 +354,7 @@ impl Command {
             | Self::Log { common, .. }
             | Self::Resolve { common, .. }
             | Self::Screen { common } => common.json,
-            Self::Consents { json, .. } => *json,
+            Self::Consents { json, .. } | Self::Pages { json, .. } => *json,
         }
     }
 }

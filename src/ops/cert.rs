@@ -107,7 +107,7 @@ enum Command {
         /// Folder to make, with NAME.p12 for a browser, NAME.pem for curl, and ca.pem
         #[arg(long)]
         out: PathBuf,
-        /// For Windows before 10 (1709) and macOS and iOS of those years
+        /// For Mac, iPhone, iPad and Android, and for Windows before 10 (1709)
         #[arg(long)]
         legacy: bool,
         #[command(flatten)]

@@ -241,6 +241,7 @@ mod tests {
             stopped: None,
             nearly_full: false,
             leaves: 7,
+            checked: Some(7),
         }
     }
 
@@ -271,6 +272,7 @@ mod tests {
             stopped: Some("fdatasync failed"),
             nearly_full: true,
             leaves: 7,
+            checked: Some(7),
         };
         let later = now().plus_millis(3_000);
         let mut found = problems(&store, later, &tls(3), now());

@@ -30,7 +30,7 @@ use crate::ops::keys::{KeyError, RootKey, log_key};
 use crate::ops::pki::PkiError;
 use crate::ops::serve::{self, ServeError};
 use crate::pipeline::Unfounded;
-use borough::{Borough, TRUST_DOMAIN, folder, write};
+use borough::{Borough, P12_PASSWORD, TRUST_DOMAIN, folder, write};
 use people::{TEST_PEOPLE, referral};
 use proof::{KEY_FILE, Verifier};
 use story::{LAST_LINE, Story};
@@ -258,6 +258,14 @@ fn look_around<W: Write>(
         "  curl --cacert {bundle}/ca.pem --cert {bundle}/client.pem --key {bundle}/client.key \
          -H 'Firedoor-User: ref=pc-ward;role=officer' {url}/v1/me"
     ))?;
+    if place.kept {
+        borough.for_browsers()?;
+        let person = format!("{dir}/bundles/larkfield-browser");
+        told.line(&format!(
+            "Pages: import {person}/larkfield-browser.p12 into a browser (password: {P12_PASSWORD}), \
+             open {url}; the six digits are those of {person}/totp.secret in any authenticator"
+        ))?;
+    }
     told.line("Test people, whose other side is played for you while this serves:")?;
     for person in &TEST_PEOPLE {
         let file = trials.join(format!("{}.json", person.outcome));

@@ -67,10 +67,12 @@ pub enum KeyUse {
     Counterfoil,
     /// The keys of organisations' trails through the log.
     Trail,
+    /// Marks the forms that a page gave out.
+    Forms,
 }
 
 impl KeyUse {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Link,
         Self::Alias,
         Self::LogSubject,
@@ -82,6 +84,7 @@ impl KeyUse {
         Self::LogSigning,
         Self::Counterfoil,
         Self::Trail,
+        Self::Forms,
     ];
 
     /// The `info` of HKDF. Never change one: everything under it would be lost.
@@ -98,6 +101,7 @@ impl KeyUse {
             Self::LogSigning => b"firedoor/log-signing/v1",
             Self::Counterfoil => b"firedoor/counterfoil/v1",
             Self::Trail => b"firedoor/trail/v1",
+            Self::Forms => b"firedoor/forms/v1",
         }
     }
 }
@@ -187,6 +191,7 @@ pub fn domain_keys(source: &impl KeySource) -> Result<(TokenKeys, AliasKey, Doma
         session: *source.key(KeyUse::Session)?,
         counterfoil: *source.key(KeyUse::Counterfoil)?,
         trail: *source.key(KeyUse::Trail)?,
+        forms: *source.key(KeyUse::Forms)?,
     };
     let tokens = TokenKeys::derive(&*source.key(KeyUse::Link)?);
     Ok((tokens, AliasKey::new(*source.key(KeyUse::Alias)?), keys))
@@ -299,6 +304,7 @@ mod tests {
         LogSigning a5f144a0
         Counterfoil b46ed095
         Trail 5173bf37
+        Forms 2df0866b
         ");
     }
 

@@ -34,18 +34,18 @@ use super::gateway::{self, OpenError};
 use super::keys::forbid_core_dumps;
 use super::pki::check_statement;
 use super::telemetry::{self, LogFormat, LogLevel};
-use crate::edge::http::{self, App, Settings};
+use crate::edge::http::{App, Settings};
 use crate::edge::metrics::{Gauges, Metrics};
 use crate::edge::server::{self, Replies};
 use crate::edge::tls::{Clock, TlsError, TlsState};
 use crate::pipeline::{Gateway, NotBegun};
 use crate::store::Fault;
+use crate::web;
 
 /// Replies about a person leave at multiples of this after their request came (P5).
 const BOUNDARY: Duration = Duration::from_millis(100);
 /// What is wrong is told again this often.
 const TOLD_EVERY: Duration = Duration::from_secs(3_600);
-const HELP: &str = include_str!("serve/help.txt");
 
 /// Run the gateway
 #[derive(clap::Args)]
@@ -230,8 +230,11 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
         main,
         Arc::clone(&tls),
         limits.clone(),
-        Replies::default(),
-        http::router(Arc::clone(&app)),
+        Replies {
+            not_accepted: web::not_accepted,
+            ..Replies::default()
+        },
+        web::router(Arc::clone(&app)),
         until(),
     ));
     listeners.spawn(server::serve_plain_loopback(
@@ -241,7 +244,7 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
         until(),
     ));
     if let Some(help) = help {
-        let pages = help_pages();
+        let pages = web::help::outside();
         listeners.spawn(server::serve_help(
             help,
             Arc::clone(&tls),
@@ -387,18 +390,6 @@ fn metrics(app: &App, tls: &TlsState) -> Response {
     });
     let media = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, media)], page).into_response()
-}
-
-/// The same page whatever is asked: it holds no data, so there is nothing to find.
-fn help_pages() -> Router {
-    Router::new().fallback(|| async {
-        let headers = [
-            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-store"),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ];
-        (headers, HELP)
-    })
 }
 
 /// Each connection is a file. Failing to raise the limit costs connections, not promises.

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 
 use super::Gateway;
 use crate::domain::journey::offering::Besides;
-use crate::domain::other_party::{ASKING_FIELDS, Asking, CHILD_OF_FIELDS, OTHER_PARTY_FIELDS};
-use crate::domain::person::{FieldError, Lane, RawBeside};
+use crate::domain::other_party::{ASKING_FIELDS, Asker, CHILD_OF_FIELDS, OTHER_PARTY_FIELDS};
+use crate::domain::person::{Beside, FieldError, Lane, RawBeside};
 use crate::domain::referral::Draft;
 use crate::domain::time::When;
 
@@ -33,6 +33,10 @@ impl Gateway {
         if let Some(who) = draft.parent.take() {
             let lanes = [Lane::Parent, Lane::OtherParty];
             match who.resolve(&lanes, &CHILD_OF_FIELDS, &rules.tokens, today) {
+                Ok(made) if !made.iter().all(Beside::has_both_names) => wrong.push(FieldError {
+                    field: CHILD_OF_FIELDS.family_name,
+                    message: "give both names of the parent; where there is only one, give it twice",
+                }),
                 Ok(made) => {
                     let mut made = made.into_iter();
                     besides.parent = made.next();
@@ -54,12 +58,20 @@ impl Gateway {
     ///
     /// # Errors
     /// All fields that are wrong, each with what to do.
-    pub fn asking(&self, who: RawBeside, when: When) -> Result<Asking, Vec<FieldError>> {
+    pub fn asking(&self, who: RawBeside, when: When) -> Result<Asker, Vec<FieldError>> {
         let (rules, today) = (self.rules.load(), self.today(when)?);
         let lanes = [Lane::OtherParty, Lane::Parent];
         let made = who.resolve(&lanes, &ASKING_FIELDS, &rules.tokens, today)?;
+        // By one name alone nobody is known again: whoever is to be kept away would say no more.
+        if !made.iter().all(Beside::has_both_names) {
+            return Err(vec![FieldError {
+                field: ASKING_FIELDS.family_name,
+                message: "give both names of who asks, as you saw them proved; where there is only \
+                          one, give it twice",
+            }]);
+        }
         match <[_; 2]>::try_from(made) {
-            Ok([other_party, parent]) => Ok(Asking {
+            Ok([other_party, parent]) => Ok(Asker {
                 other_party,
                 parent,
             }),

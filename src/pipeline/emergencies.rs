@@ -89,7 +89,7 @@ impl Gateway {
     /// All that the clock names by `now`: what was put before the officer already stays on it.
     async fn due_follow_ups(&self, own: &OrgId, now: When) -> Result<Vec<EmergencyId>, Fault> {
         const STEP: u16 = 200;
-        let now = u64::try_from(now.millis()).unwrap_or(0);
+        let now = now.place();
         let clock = following_up::clock(own);
         let (mut ids, mut after) = (Vec::new(), None);
         loop {

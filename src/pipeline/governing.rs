@@ -10,6 +10,7 @@ use crate::domain::journey::governing::founding::{Founding, NotFounded, found};
 use crate::domain::journey::governing::{self, OwnCertificate};
 use crate::domain::journey::signing_in;
 use crate::domain::known::Known;
+use crate::domain::organisation::Organisation;
 use crate::domain::peer::Peer;
 use crate::domain::seal::Keys;
 use crate::store::{Fault, Outcome};
@@ -65,6 +66,12 @@ impl Gateway {
         self.read(&mut known, &[own, Aggregate::Settings]).await?;
         known.witnessing = self.witnessing().await?;
         Ok(known)
+    }
+
+    /// All that are enrolled, for the operator: what must be renewed, and when.
+    pub async fn enrolled_all(&self) -> Result<Vec<Organisation>, Fault> {
+        let known = self.members().await?;
+        Ok(known.organisations.into_values().collect())
     }
 
     /// The roles that a certificate may take, in the order of its enrolment.

@@ -110,10 +110,24 @@ impl Gateway {
         let Answer::Figures(counting) = &answered.answer else {
             return Ok((answered, None));
         };
-        let entries: Vec<&VisibleEntry> =
-            answered.entries.iter().map(|entry| &entry.seen).collect();
-        let figures = report::figures(counting, &entries, answered.at);
+        let entries: Vec<(When, &VisibleEntry)> = answered
+            .entries
+            .iter()
+            .map(|entry| (entry.at, &entry.seen))
+            .collect();
+        let kinds = self.kinds(&answered.entries).await?;
+        let figures = report::figures(counting, &entries, &kinds, answered.at);
         Ok((answered, Some(figures)))
+    }
+
+    /// Of those whom these entries name.
+    async fn kinds(&self, entries: &[Entry]) -> Result<report::Kinds, Fault> {
+        let ids: BTreeSet<OrgId> = entries.iter().flat_map(named_in).collect();
+        let of: Vec<Aggregate> = ids.into_iter().map(Aggregate::Organisation).collect();
+        let mut known = Known::default();
+        self.read(&mut known, &of).await?;
+        let kinds = known.organisations.into_iter();
+        Ok(kinds.map(|(id, found)| (id, found.kind)).collect())
     }
 
     /// The newest entries from `first` to before `end` that a reader may see, and whether all.
@@ -231,15 +245,7 @@ impl Gateway {
     async fn named(&self, commission: &Commission, entries: &[Entry]) -> Result<Known, Fault> {
         let held = &commission.held;
         let mut ids = vec![commission.reading.viewer.organisation.clone()];
-        for entry in entries {
-            let concerned = entry.seen.decided.iter().flat_map(|seen| &seen.concerned);
-            for organisation in std::iter::once(&entry.seen.organisation).chain(concerned) {
-                match organisation {
-                    SomeOrganisation::Named(id) => ids.push(id.clone()),
-                    SomeOrganisation::Hidden => {}
-                }
-            }
-        }
+        ids.extend(entries.iter().flat_map(named_in));
         ids.extend(held.referrals.iter().map(|(_, id, _)| id.clone()));
         ids.extend(held.assessments.iter().map(|(_, id)| id.clone()));
         ids.extend(held.stops.iter().map(|stop| stop.taken_by.clone()));
@@ -253,4 +259,14 @@ impl Gateway {
         self.read(&mut known, &of).await?;
         Ok(known)
     }
+}
+
+/// The organisations that its reader may know from an entry.
+fn named_in(entry: &Entry) -> impl Iterator<Item = OrgId> {
+    let concerned = entry.seen.decided.iter().flat_map(|seen| &seen.concerned);
+    let all = std::iter::once(&entry.seen.organisation).chain(concerned);
+    all.filter_map(|organisation| match organisation {
+        SomeOrganisation::Named(id) => Some(id.clone()),
+        SomeOrganisation::Hidden => None,
+    })
 }

@@ -224,7 +224,7 @@ impl Gateway {
             let clock = stop_use::clock(own);
             let max = u16::try_from(stop_use::REMINDED_MAX).unwrap_or(u16::MAX);
             let mut listed = self.store.list(&clock, None, max).await?;
-            let now = u64::try_from(when.millis()).unwrap_or(0);
+            let now = when.place();
             listed.retain(|entry| entry.at <= now);
             if listed.is_empty() {
                 return Ok(());

@@ -232,7 +232,7 @@ impl Gateway {
     ) -> Result<(Answered, Vec<Listed>), Fault> {
         let list = List::Reviews(attempt.organisation().clone());
         let mut entries = self.store.list(&list, after, max).await?;
-        let now = u64::try_from(self.time().millis()).unwrap_or(0);
+        let now = self.time().place();
         entries.retain(|entry| entry.at <= now);
         let people = entries.iter().map(|entry| own_record(entry.item));
         let people: Vec<Aggregate> = people.collect();

@@ -4,7 +4,7 @@
 //! nothing that a decision rests on may be looked up in sled.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -136,6 +136,8 @@ struct Shared {
     stopped: OnceLock<&'static str>,
     /// What runs in the background ends soon.
     closing: AtomicBool,
+    /// Leaves that were found whole when everything was last read; 0 before.
+    checked: AtomicU64,
     /// Held while the journal is open.
     _lock: DiskFile,
 }
@@ -326,6 +328,7 @@ impl Journal {
             readers: Readers::default(),
             stopped: OnceLock::new(),
             closing: AtomicBool::new(false),
+            checked: AtomicU64::new(0),
             _lock: lock,
         });
         let at = (segment, offset);
@@ -474,6 +477,7 @@ impl Journal {
             stopped: self.shared.stopped(),
             nearly_full: self.shared.check_room(),
             leaves: self.shared.state().leaves,
+            checked: Some(self.shared.checked.load(Ordering::Acquire)).filter(|found| *found > 0),
         }
     }
 

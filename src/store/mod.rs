@@ -65,6 +65,9 @@ pub enum Outcome<T> {
 /// than an item of a queue may be due, whose signs are counted (720 hours).
 const COUNTERS_KEPT_HOURS: i64 = 31 * 24;
 
+/// Entries of the log that are opened in one go; each backend takes as many.
+const ENTRIES_AT_ONCE: usize = 256;
+
 /// The machinery failed; nothing was told to anyone.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -110,6 +113,9 @@ pub struct Health {
     /// Less than the kept room is left: only withdrawals, emergencies and refusals are taken.
     pub nearly_full: bool,
     pub leaves: u64,
+    /// So many of them were read again from their beginning since the start, and their chain is whole;
+    /// `None` if that is not done yet, or not by this store.
+    pub checked: Option<u64>,
 }
 
 /// How far what was erased is destroyed: no copy of the keys' place can bring it back, because the
@@ -196,11 +202,15 @@ impl Store {
         &self,
         by: &Logged<T>,
     ) -> Result<Vec<(u64, Leaf, zeroize::Zeroizing<Vec<u8>>)>, Fault> {
-        let indices = by.value().indices();
-        match self {
-            Self::Embedded(store) => store.entries(indices).await,
-            Self::Postgres(store) => store.entries(indices).await,
+        let mut opened = Vec::with_capacity(by.value().indices().len());
+        // A week of a busy service is many more than a backend reads at once.
+        for some in by.value().indices().chunks(ENTRIES_AT_ONCE) {
+            opened.extend(match self {
+                Self::Embedded(store) => store.entries(some).await?,
+                Self::Postgres(store) => store.entries(some).await?,
+            });
         }
+        Ok(opened)
     }
 
     /// Entries of a list in its order, after `after`, at most `max`.

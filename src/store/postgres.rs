@@ -386,6 +386,7 @@ impl Postgres {
             stopped,
             nearly_full: condition.full_within(FULL_TOLD),
             leaves: *shared.size.borrow(),
+            checked: None,
         }
     }
 

@@ -12,7 +12,7 @@ use firedoor::ops::demo::borough::{CHARITY, SERVICE};
 use firedoor::ops::demo::people::{assessment, consent, consent_to_ask, her, question, referral};
 use serde_json::{Value, json};
 
-use crate::she_moves::{HACKNEY, open_service};
+use crate::she_moves::{HACKNEY, REFUGES, open_service};
 use crate::town::{Desk, Said, Town, ago};
 
 /// A place where a consent is recorded: who records, the route, the body, and where in it the consent
@@ -34,7 +34,7 @@ impl Place {
 
 /// Each of them, on a referral that the charity accepted.
 async fn places(town: &Town) -> Vec<Place> {
-    open_service(town, "hackney-one", "harbour", "helpline").await;
+    open_service(town, "hackney-one", REFUGES, ("harbour", "helpline")).await;
     let met = town.desk("met").await;
     let charity = town.desk("larkfield").await;
     let sent = referral(SERVICE, &her(), ago(2), None);

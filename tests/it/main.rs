@@ -6,6 +6,7 @@ mod at_rest;
 mod backup;
 mod bad_input;
 mod batch;
+mod browser;
 mod canary;
 #[allow(
     clippy::unwrap_used,
@@ -45,6 +46,10 @@ mod nodes;
 mod other_party;
 mod outside;
 mod outside_witness;
+mod pages;
+mod pages_officer;
+mod pages_provider;
+mod pages_word;
 mod people;
 mod policy_change;
 mod proofs;

@@ -350,6 +350,22 @@ async fn a_parent_who_is_the_other_party_is_given_nothing_of_the_child_and_the_o
         .remove("requester_identity");
     let refused = desk.post("/v1/subject-access", &nameless).await;
     assert_eq!(refused.text("/fields/0/field"), Some("requester_identity"));
+    // By one name alone he would not be known for who is to be kept away.
+    for (field, one) in [
+        ("family_name", ""),
+        ("family_name", "unknown"),
+        ("given_name", "I"),
+    ] {
+        let mut half = asking_for(&childs(), &his());
+        half["requester_identity"][field] = json!(one);
+        let refused = desk.post("/v1/subject-access", &half).await;
+        let wrong = "requester_identity.family_name";
+        assert_eq!(
+            refused.text("/fields/0/field"),
+            Some(wrong),
+            "{field} {one}"
+        );
+    }
     town.stop().await;
 }
 
@@ -406,7 +422,10 @@ async fn what_is_wrong_with_what_is_said_of_him_is_told_to_who_said_it() {
         sent["other_party"][field] = value;
         sent
     };
+    let mut half = of_child(&hers(), "mother");
+    half["child_of"]["given_name"] = json!("");
     for (sent, field) in [
+        (half, "child_of.family_name"),
         (with("pnc_id", json!("2012/0052494A")), "other_party.pnc_id"),
         (with("birth_date", json!("1988")), "other_party.birth_date"),
         (with("given_name", json!(HIS_PNC)), "other_party.given_name"),

@@ -453,3 +453,33 @@ async fn an_officer_finds_what_she_looks_for_and_hands_it_on_with_its_proofs() {
     }
     town.stop().await;
 }
+
+/// More entries than a backend opens in one go: a week of a busy service is thousands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officer_of_a_busy_service_reads_her_queue_and_her_month() {
+    let town = Town::start().await;
+    let charity = town.desk("larkfield").await;
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..300 {
+        let charity = charity.clone();
+        asked.spawn(async move { charity.get("/v1/inbox").await.status });
+    }
+    while let Some(status) = asked.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+    let month = now().rfc3339();
+    let figures = format!("/v1/audit/figures?month={}", &month[..7]);
+    for bundle in ["larkfield-ig", "reviewer"] {
+        let officer = town.signed_in(bundle).await;
+        for path in ["/v1/audit/queue", &figures] {
+            let said = officer.get(path).await;
+            assert_eq!(said.status, 200, "{bundle} {path}: {}", said.whole());
+            assert!(
+                said.whole().contains("30"),
+                "{bundle} {path}: {}",
+                said.whole()
+            );
+        }
+    }
+    town.stop().await;
+}

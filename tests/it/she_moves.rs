@@ -21,6 +21,7 @@ use crate::town::{Desk, Said, Town, ago};
 
 /// A borough of London in which none of the services of the town works but those opened here.
 pub const HACKNEY: &str = "E09000012";
+pub const REFUGES: &str = "accommodation_based";
 const NEW_NUMBER: &str = "07700 900777";
 const LATER_NUMBER: &str = "07700 900888";
 /// What must never reach the first service: who takes her, and by which name it is known.
@@ -44,11 +45,13 @@ struct Story {
     held: String,
 }
 
-/// A service in Hackney, proposed by the operator and approved by somebody else.
-pub async fn open_service(town: &Town, id: &str, organisation: &str, team: &str) {
+/// A service of a family in Hackney, proposed by the operator and approved by somebody else; `run` by
+/// an organisation and its team.
+pub async fn open_service(town: &Town, id: &str, family: &str, run: (&str, &str)) {
+    let (organisation, team) = run;
     let open = json!({ "change": "open_service", "service": {
         "id": id, "organisation": organisation, "team": team, "public_name": id,
-        "family": "accommodation_based", "area": HACKNEY,
+        "family": family, "area": HACKNEY,
     } });
     let operator = town.signed_in("operator").await;
     let proposed = operator.post("/v1/proposals", &open).await;
@@ -75,7 +78,7 @@ fn answered() -> Value {
 fn moves(mode: &str) -> Value {
     json!({
         "area": HACKNEY,
-        "service_family": "accommodation_based",
+        "service_family": REFUGES,
         "mode": mode,
         "identity": {
             "given_name": her()["given_name"], "family_name": her()["family_name"],
@@ -157,7 +160,7 @@ fn codes(said: &Said) -> Vec<&str> {
 async fn she_moves_and_the_first_service_never_learns_where_to() {
     let story = Story::start().await;
     let town = &story.town;
-    open_service(town, "hackney-one", "harbour", "helpline").await;
+    open_service(town, "hackney-one", REFUGES, ("harbour", "helpline")).await;
 
     // 1: an area and a family of services; an address has no place.
     for (pointer, value) in [
@@ -281,8 +284,8 @@ async fn she_moves_and_the_first_service_never_learns_where_to() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_with_a_conflict_is_passed_over_and_the_first_sees_the_same() {
     let story = Story::start().await;
-    open_service(&story.town, "hackney-one", "harbour", "helpline").await;
-    open_service(&story.town, "hackney-two", "lowmarsh", "housing").await;
+    open_service(&story.town, "hackney-one", REFUGES, ("harbour", "helpline")).await;
+    open_service(&story.town, "hackney-two", REFUGES, ("lowmarsh", "housing")).await;
     let asked = story.transfer(&moves("hand_over")).await;
     assert_eq!(asked.result(), "transfer-waits", "{}", asked.whole());
     let before = story.held().await;
@@ -332,7 +335,7 @@ async fn a_service_with_a_conflict_is_passed_over_and_the_first_sees_the_same() 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_requests_a_day_and_then_the_same_words_for_everyone() {
     let story = Story::start().await;
-    open_service(&story.town, "hackney-one", "harbour", "helpline").await;
+    open_service(&story.town, "hackney-one", REFUGES, ("harbour", "helpline")).await;
     for _ in 0..2 {
         let asked = story.transfer(&moves("hand_over")).await;
         assert_eq!(asked.result(), "transfer-waits", "{}", asked.whole());
@@ -459,8 +462,8 @@ async fn the_wrong_person_is_taken_back_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_was_paused_goes_on_to_the_next_service_when_the_pause_ends() {
     let story = Story::start().await;
-    open_service(&story.town, "hackney-one", "harbour", "helpline").await;
-    open_service(&story.town, "hackney-two", "lowmarsh", "housing").await;
+    open_service(&story.town, "hackney-one", REFUGES, ("harbour", "helpline")).await;
+    open_service(&story.town, "hackney-two", REFUGES, ("lowmarsh", "housing")).await;
     let asked = story.transfer(&moves("hand_over")).await;
     assert_eq!(asked.result(), "transfer-waits", "{}", asked.whole());
     let next = match offered(&story.harbour).await {
@@ -488,7 +491,7 @@ async fn an_offer_that_was_paused_goes_on_to_the_next_service_when_the_pause_end
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_of_what_is_not_hers_tells_nothing() {
     let story = Story::start().await;
-    open_service(&story.town, "hackney-one", "lowmarsh", "housing").await;
+    open_service(&story.town, "hackney-one", REFUGES, ("lowmarsh", "housing")).await;
     let mut replies = Vec::new();
     for id in [
         story.sent.as_str(),

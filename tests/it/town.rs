@@ -48,7 +48,7 @@ pub struct Town {
     pub config: Config,
     pub running: Running,
     /// A second factor is good once in its half minute, so sessions are kept.
-    sessions: Mutex<BTreeMap<String, String>>,
+    pub sessions: Mutex<BTreeMap<String, String>>,
 }
 
 /// The folder of a town that nothing serves yet: keys, certificates, configuration.
@@ -64,7 +64,8 @@ pub fn prepare(more: &str) -> (TempDir, Borough, Config) {
         "[limits]\nrequests_per_user_burst = 10000\nrequests_per_organisation_burst = 10000\n"
     };
     let text = format!(
-        "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
+        "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
+         help_listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
          [tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server.key\"\n\
          client_ca = \"ca/ca.pem\"\ncrl = \"ca/crl.pem\"\ntrust_domain = \"{TRUST_DOMAIN}\"\n\
          [keys]\npath = \"keys/root.key\"\nslots = \"keys/slots\"\n\

@@ -105,7 +105,7 @@ fn decide(
         let passed_on = known.referrals.get(&id);
         let late = passed_on.filter(|one| one.was_passed_on_from(attempt.organisation()));
         let late = late.ok_or(Stop::Nothing("no such referral here"))?;
-        // It came too late, whatever it is answered; who has her now is not said.
+        // It is closed for who had it, whatever it is answered; who has her now is not said.
         ruling.subject(&late.tokens);
         bare(ruling, ask)?;
         return Ok(Answer::PassedOn(ReferralId(alias)));

@@ -173,8 +173,8 @@ pub fn vouches<'a>(
         purpose: attempt.purpose,
     });
     let lets_ask = |code: &CardCode| {
-        let mut question = question.iter();
-        question.any(|question| code.lets_ask(question, attempt.when))
+        let question = question.as_ref();
+        question.is_some_and(|question| code.lets_ask(question, attempt.when))
     };
     let hers = |code: &&CardCode| {
         tier(&Evidence::between(&code.tokens, tokens)) == Tier::Automatic

@@ -105,8 +105,7 @@ fn decide(
 pub fn keep_consent(ruling: &mut Ruling<'_>, person: PersonId, consent: &Consent) {
     if let Some(at) = consent.review_at {
         let own = List::Reviews(ruling.attempt().organisation().clone());
-        let at = u64::try_from(at.millis()).unwrap_or(0);
-        ruling.list(own, at, person.id());
+        ruling.list(own, at.place(), person.id());
     }
     let of = Aggregate::Person(person);
     ruling.fact(of, consent.id.id(), &Record::Consent(consent.clone()));
@@ -172,11 +171,15 @@ pub fn due(
 }
 
 /// A permit of this organisation's own that still runs, whose day has come, and that she has not given
-/// anew since: for as much, to as many, and not taken back.
+/// anew or refused since: for as much, as far, to as many, and not over or taken back.
 fn is_due(consent: &Consent, all: &[Consent], now: When) -> bool {
-    let given_anew = |later: &&Consent| {
-        let purposes = &consent.purposes;
+    let (purposes, classes) = (&consent.purposes, &consent.classes);
+    let decided_anew = |later: &&Consent| {
+        // A refusal does not end, and stops every step.
+        let reaches = later.decision == ConsentDecision::Deny
+            || now < later.until && later.depth >= consent.depth;
         later.given_at > consent.given_at
+            && reaches
             && later.opens == consent.opens
             && !later.paused
             && later.withdrawn_at.is_none()
@@ -185,13 +188,14 @@ fn is_due(consent: &Consent, all: &[Consent], now: When) -> bool {
             && purposes
                 .iter()
                 .all(|purpose| later.purposes.contains(purpose))
+            && classes.iter().all(|class| later.classes.contains(class))
     };
     consent.decision == ConsentDecision::Permit
         && !consent.paused
         && consent.withdrawn_at.is_none()
         && consent.review_at.is_some_and(|at| at <= now)
         && now < consent.until
-        && !all.iter().any(|later| given_anew(&later))
+        && !all.iter().any(|later| decided_anew(&later))
 }
 
 /// Takes back one consent. The reply is the same whether there was one.
@@ -259,21 +263,49 @@ pub fn own_tokens(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::codes::ConsentDepth;
     use crate::domain::consent::Opens;
     use crate::domain::id::AssessmentId;
     use crate::domain::journey::trial;
 
     #[test]
-    fn only_a_yes_that_replaces_it_takes_the_place_of_a_review() {
+    fn only_a_word_that_replaces_it_takes_the_place_of_a_review() {
         let now = trial::start().plus_days(100);
         let mut consent = trial::consent(Opens::Share, &["lantern"]);
         consent.review_at = Some(now);
+        consent.until = now.plus_days(100);
+        consent.depth = Some(ConsentDepth::Cards);
         let due = |later: Consent| is_due(&consent, &[consent.clone(), later], now);
         let anew = Consent {
             given_at: trial::start().plus_days(50),
             ..consent.clone()
         };
         assert!(!due(anew.clone()));
+        let further = Consent {
+            depth: Some(ConsentDepth::Answers),
+            ..anew.clone()
+        };
+        assert!(!due(further));
+        let refused = Consent {
+            decision: ConsentDecision::Deny,
+            depth: None,
+            until: now,
+            ..anew.clone()
+        };
+        assert!(!due(refused));
+        let over = Consent {
+            until: now,
+            ..anew.clone()
+        };
+        let less_far = Consent {
+            depth: Some(ConsentDepth::Exists),
+            ..anew.clone()
+        };
+        let of_less = Consent {
+            classes: consent.classes[1..].to_vec(),
+            ..anew.clone()
+        };
+        assert_ne!(of_less.classes.len(), consent.classes.len());
         let paused = Consent {
             paused: true,
             ..anew.clone()
@@ -290,7 +322,15 @@ mod tests {
             recipients: trial::consent(Opens::Share, &["harbour"]).recipients,
             ..anew
         };
-        for later in [paused, taken_back, of_one_item, to_others] {
+        for later in [
+            over,
+            less_far,
+            of_less,
+            paused,
+            taken_back,
+            of_one_item,
+            to_others,
+        ] {
             assert!(due(later));
         }
     }

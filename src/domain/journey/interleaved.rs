@@ -180,7 +180,7 @@ impl Play {
     }
 
     fn listed(&self, list: &List, until: When) -> Vec<Listed> {
-        let now = u64::try_from(until.millis()).unwrap();
+        let now = until.place();
         let entries = self.lists.iter().filter(|(of, ..)| of == list);
         let entries = entries.map(|(_, at, item)| Listed {
             at: *at,
@@ -503,7 +503,6 @@ fn no_order_of_events_tells_more_or_less_than_she_allowed_and_all_can_end() {
         }
     }
     let reached = reached.borrow();
-    println!("{reached:#?}");
     let never: Vec<&str> = REACHED
         .into_iter()
         .filter(|what| !reached.contains_key(what))

@@ -64,7 +64,7 @@ pub fn meet(ruling: &mut Ruling<'_>, known: &Known, meeting: &Meeting<'_>) {
         }
         // Two parents' records of a child are no pair: nobody is to put them together.
         let parents = parent.zip(record.parent.as_ref());
-        if parents.is_some_and(|(one, other)| !one.may_be(other)) {
+        if parents.is_some_and(|(one, other)| !one.is(other)) {
             continue;
         }
         let this = (meeting.person, meeting.organisation, tokens.as_slice());

@@ -549,7 +549,7 @@ fn deliver(ruling: &mut Ruling<'_>, known: &Known, mut referral: Referral, stand
         super::answering::take(ruling, known, &mut referral, "standing acceptance");
     }
     // The inbox is in the order of contact-by, then of arrival.
-    let at = u64::try_from(referral.contact_by.millis()).unwrap_or(0);
+    let at = referral.contact_by.place();
     ruling.list(List::Inbox(referral.recipient.clone()), at, item);
     ruling.list(List::Events(referral.recipient.clone()), 0, item);
     going_on::list_due(ruling, &referral);

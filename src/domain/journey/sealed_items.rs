@@ -14,6 +14,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, WaitingItem, parts};
 use crate::domain::attempt::{Attempt, Entropy};
 use crate::domain::codes::DataClass;
+use crate::domain::consent::CONSENT_DAYS_MAX;
 use crate::domain::decision::{Aggregate, Decision, List, Listed, Write};
 use crate::domain::firewall::screen;
 use crate::domain::id::{Id, OrgId, SealedItemId};
@@ -53,9 +54,6 @@ pub struct Handed {
     /// When she agreed.
     pub consented_at: When,
 }
-
-/// A consent to an item ends after twelve months at the latest, and what it says lies in the box.
-const CONSENT_DAYS_MAX: i64 = 366;
 
 /// Hands an item in for `to`; without one, says to which key it is to be sealed, under the same
 /// checks.
@@ -122,6 +120,7 @@ fn keep(
     let attempt = ruling.attempt();
     let own = attempt.organisation();
     let given_at = handed.consented_at;
+    // How long it serves lies in the box: no consent does so for longer than this.
     if given_at > attempt.when.plus_hours(1) || given_at.plus_days(CONSENT_DAYS_MAX) < attempt.when
     {
         return Err(wrong(
@@ -129,6 +128,8 @@ fn keep(
             "give the time at which she agreed: not in the future, and within twelve months",
         ));
     }
+    // A clock that runs ahead must not make her word newer than a withdrawal that comes after it.
+    let given_at = given_at.min(attempt.when);
     // Who she is stands in no entry: nobody who reads the log may see who sees such an adviser.
     let found = handed.subject.find(ruling.rules(), attempt, known);
     let tokens = found
@@ -185,7 +186,7 @@ fn keep(
             let advisers = item.recipient.clone();
             ruling.list(List::SealedFor(advisers.clone()), 0, id.id());
             ruling.list(List::Events(advisers), 0, id.id());
-            ruling.list(List::SealedDue, moment(item.until()), id.id());
+            ruling.list(List::SealedDue, item.until().place(), id.id());
         }
     }
     ruling.note(&handed.boxed.bucket());
@@ -377,10 +378,9 @@ fn end(ruling: &mut Ruling<'_>, known: &Known, item: &SealedItem) {
 }
 
 /// Who collected it is to stop using it. It has no record of her, so the item's own name stands for
-/// her.
+/// her; and the entry does not concern it, because a withdrawal's entry names her.
 fn tell_to_stop(ruling: &mut Ruling<'_>, item: &SealedItem) {
     ruling.note("stop-use-notice");
-    ruling.concerns(&item.recipient);
     let advisers = List::Events(item.recipient.clone());
     ruling.list(advisers, 0, item.id.id());
 }
@@ -436,7 +436,7 @@ pub fn destroy_due(
         writes.push(match due.now < item.forgotten_at() {
             true => Write::List {
                 list: List::SealedDue,
-                at: moment(item.forgotten_at()),
+                at: item.forgotten_at().place(),
                 item: id.id(),
             },
             false => Write::Remove {
@@ -516,7 +516,7 @@ fn due(ruling: &mut Ruling<'_>, item: SealedItemId, at: When) {
         list: list.clone(),
         item,
     });
-    ruling.list(list, moment(at), item);
+    ruling.list(list, at.place(), item);
 }
 
 fn boxes(known: &Known, item: SealedItemId) -> impl Iterator<Item = Write> + '_ {
@@ -537,11 +537,6 @@ fn erase_box(ruling: &mut Ruling<'_>, known: &Known, item: SealedItemId) {
 fn name_of(known: &Known, organisation: &OrgId) -> String {
     let found = known.organisations.get(organisation);
     found.map_or_else(String::new, |found| found.name.clone())
-}
-
-/// A moment as the place in a list.
-fn moment(at: When) -> u64 {
-    u64::try_from(at.millis()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::domain::seal::Keys;
 use crate::domain::stop_use::{PauseState, Settled, Settling, Withdrawal};
 
 use super::answering::save;
+use super::offering::going_on;
 use super::withdrawing::{keep, lay, may_take, reached, stop_sharing};
 use super::{Stop, sealed_items, stop_use};
 
@@ -136,9 +137,9 @@ fn lift(ruling: &mut Ruling<'_>, known: &Known, mut settled: Withdrawal) {
             let resumed = goes_on.resume(Some(settled.id), now);
             if resumed && (goes_on.route.is_some() || goes_on.handover.is_some()) {
                 // The clock of transfers would wait until the pause had ended by itself.
-                let at = u64::try_from(now.millis()).unwrap_or(0);
-                ruling.list(List::TransfersDue, at, goes_on.id.id());
+                ruling.list(List::TransfersDue, now.place(), goes_on.id.id());
             }
+            going_on::resumed(ruling, &mut goes_on);
             save(ruling, &goes_on);
         }
     }

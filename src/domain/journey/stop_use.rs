@@ -113,7 +113,7 @@ pub fn notify(
             ruling.note("stop-use-notice");
             ruling.concerns(holder);
             ruling.list(List::Events(holder.clone()), 0, id.id());
-            ruling.list(clock(holder), moment(notice.reply_by), id.id());
+            ruling.list(clock(holder), notice.reply_by.place(), id.id());
         }
         notices.push(id);
     }
@@ -128,6 +128,13 @@ pub fn end(ruling: &mut Ruling<'_>, known: &Known, notices: &[StopUseId]) {
     for notice in notices.iter().filter_map(|id| known.stop_uses.get(id)) {
         let until = notice.until.map_or(now, |until| until.min(now));
         ruling.write(off_the_clock(notice));
+        // That it may go on is news as much as that it had to stop.
+        let events = List::Events(notice.holder.clone());
+        ruling.write(Write::Unlist {
+            list: events.clone(),
+            item: notice.id.id(),
+        });
+        ruling.list(events, 0, notice.id.id());
         save(
             ruling,
             &StopUse {
@@ -279,10 +286,6 @@ pub fn remind(
 /// Where an organisation's unanswered notices are, by when they are to be answered.
 pub fn clock(holder: &OrgId) -> List {
     List::StopUses(holder.clone())
-}
-
-fn moment(at: When) -> u64 {
-    u64::try_from(at.millis()).unwrap_or(0)
 }
 
 fn off_the_clock(notice: &StopUse) -> Write {

@@ -23,7 +23,7 @@ use crate::domain::firewall::hold::{Unread, read};
 use crate::domain::firewall::{Screening, Stage, Supplied, Text, screen};
 use crate::domain::id::{Id, OrgId, PersonId, SubjectAccessId};
 use crate::domain::known::Known;
-use crate::domain::other_party::{Asking, may_be_asking};
+use crate::domain::other_party::{Asker, may_be_asking};
 use crate::domain::person::{FieldError, TaggedToken, keys_of};
 use crate::domain::policy::Ask;
 use crate::domain::record::{PersonRecord, Record, singleton};
@@ -52,7 +52,7 @@ pub struct Taking {
     pub tokens: Vec<TaggedToken>,
     pub intake: Intake,
     /// Who asks for her, if a parent or a deputy does.
-    pub asking: Option<Asking>,
+    pub asking: Option<Asker>,
     /// When she asked; earlier than now if she asked on paper.
     pub received_at: When,
 }
@@ -254,6 +254,7 @@ fn decide_step(
             )?;
             request.ended = Some(Ended::Refused(now, ground));
             settle(ruling, &request.taken_by, request.id);
+            erasing::put_down(ruling, request.id);
             // Nothing is asked of them any more.
             for holder in &request.asked {
                 settle(ruling, holder, AccessAsk::id_of(request.id, holder));
@@ -408,7 +409,7 @@ fn may_be_given(known: &Known, request: &SubjectAccess) -> bool {
 fn is_open_to(request: &SubjectAccess, record: &PersonRecord) -> bool {
     let of_parent = record.parent.as_ref();
     match (request.intake.requester, of_parent, &request.asking) {
-        (Requester::ParentGuardian, Some(parent), Some(asking)) => parent.may_be(&asking.parent),
+        (Requester::ParentGuardian, Some(parent), Some(asking)) => parent.is(&asking.parent),
         (Requester::ParentGuardian, Some(_), None) => false,
         (Requester::ParentGuardian, None, _)
         | (Requester::Herself | Requester::Solicitor | Requester::Deputy, _, _) => true,
@@ -518,7 +519,6 @@ fn settle(ruling: &mut Ruling<'_>, of: &OrgId, id: SubjectAccessId) {
         item: id.id(),
     });
     ruling.list(list, DONE, id.id());
-    erasing::put_down(ruling, id);
 }
 
 fn wrong(field: &'static str, message: &'static str) -> Stop {

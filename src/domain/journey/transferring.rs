@@ -547,7 +547,7 @@ fn offer(
         None => {
             ruling.payload(&of, screened);
             ruling.concerns(&onward.recipient);
-            let at = moment(onward.contact_by);
+            let at = onward.contact_by.place();
             ruling.list(List::Inbox(onward.recipient.clone()), at, item);
             ruling.list(List::Events(onward.recipient.clone()), 0, item);
             if let Some(route) = &onward.route {
@@ -559,11 +559,7 @@ fn offer(
 }
 
 fn list_due(ruling: &mut Ruling<'_>, referral: ReferralId, at: When) {
-    ruling.list(List::TransfersDue, moment(at), referral.id());
-}
-
-fn moment(at: When) -> u64 {
-    u64::try_from(at.millis()).unwrap_or(0)
+    ruling.list(List::TransfersDue, at.place(), referral.id());
 }
 
 /// Ids that this attempt makes.

@@ -102,6 +102,7 @@ impl Rules {
                 session: [6; 32],
                 counterfoil: [7; 32],
                 trail: [8; 32],
+                forms: [9; 32],
             }
             .into(),
         }

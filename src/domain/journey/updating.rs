@@ -105,17 +105,28 @@ fn decide(
         return Err(Stop::Nothing("no such referral"));
     };
     ruling.subject(&referral.tokens);
-    if referral.route.is_none() {
+    let knows_whom = referral.is_with_whom_it_was_sent();
+    if knows_whom {
         ruling.concerns(&referral.sender);
         ruling.concerns(&referral.recipient);
     }
     ruling.reason(news.code.code());
     let sent = referral.sender == *own;
-    if news.code == UpdateCode::CallReferrer && referral.route.is_some() && !sent {
+    let asks_for_call = match news.code {
+        UpdateCode::CallReferrer => true,
+        UpdateCode::CallUsAboutHerSafety => !news.life_at_risk,
+        UpdateCode::SafeContactChanged
+        | UpdateCode::StopCalling
+        | UpdateCode::NewIncident
+        | UpdateCode::BailChanged
+        | UpdateCode::RiskRaised
+        | UpdateCode::WrongPerson => false,
+    };
+    if asks_for_call && !sent && !knows_whom {
         return Err(FieldError {
             field: "code",
-            message: "the service that handed her over must not learn who you are, so it cannot call \
-                      you; send the code of what has changed",
+            message: "whoever sent this must not learn who you are, so it cannot call you; send the \
+                      code of what has changed",
         }
         .into());
     }
@@ -482,8 +493,7 @@ fn raise(ruling: &mut Ruling<'_>, after: &mut Referral) {
         let item = after.id.id();
         let inbox = List::Inbox(after.recipient.clone());
         unlist(ruling, after);
-        let at = u64::try_from(sooner.millis()).unwrap_or(0);
-        ruling.list(inbox, at, item);
+        ruling.list(inbox, sooner.place(), item);
     }
     going_on::sooner(ruling, after);
 }

@@ -15,7 +15,7 @@ use super::identity::{Identity, RawFields, RawIdentifier};
 use super::keyed::Person;
 use super::link::{Births, Evidence, Names, Number, Swapped, Tier, tier};
 use super::police::PncId;
-use super::token::{Lane, TaggedToken, TokenKeys};
+use super::token::{Lane, TaggedToken, TokenKeys, TokenKind};
 
 /// What a partner sent about somebody beside her, before anything is checked. Blank is absent.
 #[derive(Default, ZeroizeOnDrop)]
@@ -52,8 +52,7 @@ impl RawBeside {
             &self.birth_date,
             &self.pnc_id,
         ];
-        let blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
-        fields.into_iter().all(blank)
+        fields.into_iter().all(is_blank)
     }
 
     /// The tokens of what was given, once for each of `lanes`; what was given is wiped.
@@ -78,8 +77,8 @@ impl RawBeside {
             },
             Some(_) | None => None,
         };
-        let blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
-        if blank(&self.given_name) && blank(&self.family_name) && pnc.is_none() && read.is_clean() {
+        let nameless = is_blank(&self.given_name) && is_blank(&self.family_name);
+        if nameless && pnc.is_none() && read.is_clean() {
             read.refuse(
                 called.family_name,
                 "give at least a name, or leave all of it out",
@@ -115,9 +114,21 @@ impl RawBeside {
     }
 }
 
+fn is_blank(text: &Option<String>) -> bool {
+    text.as_ref().is_none_or(|text| text.trim().is_empty())
+}
+
 impl Beside {
-    /// Whether the two may be one person, within one lane. Here a link opens nothing and may keep her
-    /// safe, so what would be put before a person counts, and so do both names with no date of birth.
+    /// Both names can be compared. A word for "not known" is no name, nor is an initial.
+    pub fn has_both_names(&self) -> bool {
+        let has = |kind| self.tokens.iter().any(|tagged| tagged.kind == kind);
+        has(TokenKind::Given) && has(TokenKind::Family)
+    }
+
+    /// Whether the two may be one person, within one lane: where that only withholds, as of the other
+    /// party. So what would be put before a person counts, and so do both names with no date of
+    /// birth, or the family name and the date where no given name is known. Where it opens something,
+    /// ask [`Self::is`].
     pub fn may_be(&self, other: &Self) -> bool {
         if self.lane != other.lane {
             return false;
@@ -129,7 +140,31 @@ impl Beside {
                 let agrees = |name| !matches!(name, Names::Different | Names::Missing);
                 let named = agrees(evidence.given) && agrees(evidence.family);
                 let named = named || evidence.swapped == Swapped::Exact;
-                named && evidence.birth == Births::Missing && evidence.number == Number::Missing
+                let named = named && evidence.birth == Births::Missing;
+                // Written down as a family name or with an initial: all that is known agrees.
+                let nameless = evidence.given == Names::Missing
+                    && agrees(evidence.family)
+                    && matches!(evidence.birth, Births::Exact | Births::Swapped);
+                (named || nameless) && evidence.number == Number::Missing
+            }
+        }
+    }
+
+    /// Whether the two are surely one, within one lane: where that opens something, as of a child's
+    /// parent. The same names where a date of birth is not known, and never what a person would have
+    /// to judge.
+    pub fn is(&self, other: &Self) -> bool {
+        if self.lane != other.lane {
+            return false;
+        }
+        let evidence = Evidence::between(&self.tokens, &other.tokens);
+        match tier(&evidence) {
+            Tier::Automatic | Tier::NameAndBirth => true,
+            Tier::Possible | Tier::Never | Tier::Quarantine => {
+                evidence.given == Names::Exact
+                    && matches!(evidence.family, Names::Exact | Names::Spelling)
+                    && evidence.birth == Births::Missing
+                    && evidence.number == Number::Missing
             }
         }
     }
@@ -226,11 +261,66 @@ mod tests {
     }
 
     #[test]
+    fn he_is_known_by_his_family_name_and_date_where_nobody_wrote_down_his_given_name() {
+        let known = he("Imran", "Karim", "1988-01-20");
+        for given in ["", "I"] {
+            let stored = he(given, "Karim", "1988-01-20");
+            assert!(stored.may_be(&known) && known.may_be(&stored), "{given}");
+            assert!(he(given, "Karim", "1988-12-10").may_be(&he("Imran", "Karim", "1988-10-12")));
+            assert!(!he(given, "Karim", "1961-05-02").may_be(&known), "{given}");
+            assert!(!he(given, "Karim", "").may_be(&known), "{given}");
+            assert!(!he(given, "Osei", "1988-01-20").may_be(&known), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_parent_is_known_again_by_the_same_names_and_not_by_names_that_are_alike() {
+        let parent = |given, family, birth| beside(Lane::Parent, given, family, birth, "");
+        let mother = parent("Amina", "Khan", "1990-05-02");
+        assert!(mother.is(&parent("Amina", "Khan", "1990-05-02")));
+        assert!(mother.is(&parent("Amina", "Khan", "")), "no date");
+        assert!(parent("Amina", "Khan", "").is(&parent("Amina", "Khan", "")));
+        for (given, family, birth) in [
+            ("Amin", "Khan", ""),
+            ("Amin", "Khan", "1990-05-02"),
+            ("Amina", "Khan", "1961-08-30"),
+            ("Amina", "Khan", "1990-01-01"),
+            ("Amina", "", ""),
+            ("", "Khan", "1990-05-02"),
+        ] {
+            let other = parent(given, family, birth);
+            assert!(!mother.is(&other), "{given} {family} {birth}");
+            assert!(!other.is(&mother), "{given} {family} {birth}");
+        }
+        assert!(!parent("Amina", "Khan", "").is(&parent("Amin", "Khan", "")));
+        let him = he("Amina", "Khan", "1990-05-02");
+        assert!(!mother.is(&him), "of another lane");
+    }
+
+    #[test]
     fn a_police_number_alone_is_enough_and_two_are_two_people() {
         let numbered = |given, pnc| beside(Lane::OtherParty, given, "Karim", "1988-01-20", pnc);
         let only = beside(Lane::OtherParty, "", "", "", "2012/0052494Q");
         assert!(only.may_be(&numbered("Imran", "2012/52494Q")));
         assert!(!numbered("Imran", "2003/0062845E").may_be(&numbered("Imran", "2012/0052494Q")));
+    }
+
+    #[test]
+    fn an_initial_and_a_word_for_not_known_are_no_names_to_compare() {
+        for (given, family, both) in [
+            ("Imran", "Karim", true),
+            ("Suharto", "Suharto", true),
+            ("Imran", "", false),
+            ("", "Karim", false),
+            ("I", "Karim", false),
+            ("Imran", "unknown", false),
+        ] {
+            assert_eq!(
+                he(given, family, "").has_both_names(),
+                both,
+                "{given} {family}"
+            );
+        }
     }
 
     #[test]

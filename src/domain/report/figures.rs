@@ -6,9 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::audit::{Reading, Side, VisibleEntry, VisibleOutcome};
-use crate::domain::codes::Action;
-use crate::domain::id::Id;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use crate::domain::audit::figures::is_access;
+use crate::domain::audit::{Reading, Side, SomeOrganisation, VisibleEntry, VisibleOutcome};
+use crate::domain::codes::{Action, OrgKind};
+use crate::domain::id::{Id, OrgId};
 use crate::domain::time::When;
 
 /// Entries of one month that are counted, the newest; more is told to be more.
@@ -68,6 +71,18 @@ pub struct Row {
 /// Counts by one property, in order of its name.
 pub type Table = Vec<Row>;
 
+/// Offers of referrals from one kind of organisation to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    pub from: OrgKind,
+    /// `None`: the log does not tell it to this reader.
+    pub to: Option<OrgKind>,
+    pub count: Shown,
+}
+
+/// Kinds of organisations, as far as they are enrolled.
+pub type Kinds = BTreeMap<OrgId, OrgKind>;
+
 /// What a month came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
@@ -78,7 +93,10 @@ pub struct Figures {
     pub own_by_outcome: Table,
     pub own_by_action: Table,
     pub own_by_purpose: Table,
+    /// Attempts about a person, by the day in London.
+    pub own_accesses_by_day: Table,
     pub own_denials: u32,
+    pub own_denials_by_day: Table,
     /// Details opened in an emergency, over her consent, by own staff.
     pub own_emergencies: u32,
     /// Texts of own staff that were held, and how often they said that a hold was wrong.
@@ -87,6 +105,8 @@ pub struct Figures {
     pub others_by_outcome: Table,
     pub others_by_action: Table,
     pub others_by_purpose: Table,
+    pub others_by_day: Table,
+    pub others_by_organisation: Table,
     pub others_emergencies: Shown,
     /// For the independent reviewer: such entries concern nobody else.
     pub others_held: Shown,
@@ -98,16 +118,28 @@ pub struct Figures {
     /// Of those that are settled or whose 72 hours are over: in per cent, rounded down.
     pub reviewed_in_time_percent: Option<u32>,
     pub median_review_minutes: Option<i64>,
+    /// How many were settled within how long, and how many wait; always in this order.
+    pub reviews_by_time: Vec<(&'static str, u32)>,
+    pub flows: Vec<Flow>,
 }
 
-/// Counts what was opened of a month.
-pub fn figures(counting: &Counting, entries: &[&VisibleEntry], now: When) -> Figures {
-    let of = |own: bool| {
+/// Counts what was opened of a month: entries with the instants they were made at.
+pub fn figures(
+    counting: &Counting,
+    entries: &[(When, &VisibleEntry)],
+    kinds: &Kinds,
+    now: When,
+) -> Figures {
+    let dated = |own: bool| {
         entries
             .iter()
             .copied()
-            .filter(move |entry| (entry.side == Side::Asking) == own)
+            .filter(move |(_, entry)| (entry.side == Side::Asking) == own)
     };
+    let of = |own: bool| dated(own).map(|(_, entry)| entry);
+    let access =
+        |(_, entry): &(When, &VisibleEntry)| Action::parse(&entry.action).is_some_and(is_access);
+    let denied = |(_, entry): &(When, &VisibleEntry)| entry.outcome == VisibleOutcome::Deny;
     let own = |by: fn(&VisibleEntry) -> &str| table(of(true), by, Shown::Count);
     let others = |by: fn(&VisibleEntry) -> &str| table(of(false), by, Shown::of_others);
     let people: BTreeSet<Id> = of(false)
@@ -130,13 +162,17 @@ pub fn figures(counting: &Counting, entries: &[&VisibleEntry], now: When) -> Fig
         own_by_outcome: own(|entry| entry.outcome.code()),
         own_by_action: own(|entry| &entry.action),
         own_by_purpose: own(|entry| &entry.purpose),
+        own_accesses_by_day: by_day(dated(true).filter(access), Shown::Count),
         own_denials: count(denials.count()),
+        own_denials_by_day: by_day(dated(true).filter(denied), Shown::Count),
         own_emergencies,
         own_held: told(true, &HELD),
         own_said_wrong: told(true, &SAID_WRONG),
         others_by_outcome: others(|entry| entry.outcome.code()),
         others_by_action: others(|entry| &entry.action),
         others_by_purpose: others(|entry| &entry.purpose),
+        others_by_day: by_day(dated(false).filter(access), Shown::of_others),
+        others_by_organisation: others(|entry| entry.organisation.text()),
         others_emergencies: Shown::of_others(others_emergencies),
         others_held: Shown::of_others(told(false, &HELD)),
         others_said_wrong: Shown::of_others(told(false, &SAID_WRONG)),
@@ -145,7 +181,99 @@ pub fn figures(counting: &Counting, entries: &[&VisibleEntry], now: When) -> Fig
         reviewed: count(reviews.minutes.len()),
         reviewed_in_time_percent: reviews.in_time_percent,
         median_review_minutes: median(reviews.minutes),
+        reviews_by_time: by_time(&counting.reviews),
+        flows: flows(counting.reading.viewer.kind, of(true), of(false), kinds),
     }
+}
+
+fn by_day<'a>(
+    entries: impl Iterator<Item = (When, &'a VisibleEntry)>,
+    shown: fn(u32) -> Shown,
+) -> Table {
+    let london = TimeZoneDatabase::bundled().get("Europe/London");
+    let london = london.unwrap_or(TimeZone::UTC);
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for (at, _) in entries {
+        let day = at.timestamp().map_or_else(String::new, |at| {
+            at.to_zoned(london.clone()).date().to_string()
+        });
+        *counts.entry(day).or_default() += 1;
+    }
+    rows(counts, shown)
+}
+
+/// Hours within which items are settled, with the names of these spans.
+const SPANS: [(&str, i64); 3] = [
+    ("within_4_hours", 4),
+    ("within_24_hours", 24),
+    ("within_72_hours", REVIEW_HOURS),
+];
+
+fn by_time(items: &[Reviewed]) -> Vec<(&'static str, u32)> {
+    let mut left: Vec<&Reviewed> = items.iter().collect();
+    let mut take = |is_one: &dyn Fn(&Reviewed) -> bool| {
+        let before = left.len();
+        left.retain(|item| !is_one(item));
+        count(before - left.len())
+    };
+    let mut found: Vec<(&'static str, u32)> = SPANS
+        .into_iter()
+        .map(|(name, hours)| {
+            let number = take(&|item: &Reviewed| {
+                item.settled
+                    .is_some_and(|settled| settled <= item.at.plus_hours(hours))
+            });
+            (name, number)
+        })
+        .collect();
+    found.push(("later", take(&|item: &Reviewed| item.settled.is_some())));
+    found.push(("waiting", take(&|_| true)));
+    found
+}
+
+/// Offers that were made, by the kinds of who made them and whom they reached. Own staff's are exact,
+/// but the log does not tell them where an offer went in the end.
+fn flows<'a>(
+    own: OrgKind,
+    sent: impl Iterator<Item = &'a VisibleEntry>,
+    seen: impl Iterator<Item = &'a VisibleEntry>,
+    kinds: &Kinds,
+) -> Vec<Flow> {
+    let offers = |entry: &&VisibleEntry| {
+        entry.action == Action::OfferReferral.code() && entry.outcome == VisibleOutcome::Permit
+    };
+    let kind = |organisation: &SomeOrganisation| match organisation {
+        SomeOrganisation::Named(id) => kinds.get(id).copied(),
+        SomeOrganisation::Hidden => None,
+    };
+    let sent = count(sent.filter(offers).count());
+    let mut counts: BTreeMap<(OrgKind, Option<OrgKind>), u32> = BTreeMap::new();
+    for entry in seen.filter(offers) {
+        let Some(from) = kind(&entry.organisation) else {
+            continue;
+        };
+        let concerned = entry.decided.iter().flat_map(|decided| &decided.concerned);
+        let others = concerned.filter(|one| **one != entry.organisation);
+        let to: BTreeSet<OrgKind> = match entry.side {
+            Side::Reviewer => others.filter_map(kind).collect(),
+            Side::Holding => BTreeSet::from([own]),
+            Side::Asking | Side::Operator => BTreeSet::new(),
+        };
+        for to in to {
+            *counts.entry((from, Some(to))).or_default() += 1;
+        }
+    }
+    let seen = counts.into_iter().map(|((from, to), number)| Flow {
+        from,
+        to,
+        count: Shown::of_others(number),
+    });
+    let sent = (sent > 0).then_some(Flow {
+        from: own,
+        to: None,
+        count: Shown::Count(sent),
+    });
+    sent.into_iter().chain(seen).collect()
 }
 
 fn table<'a>(
@@ -153,17 +281,25 @@ fn table<'a>(
     by: fn(&VisibleEntry) -> &str,
     shown: fn(u32) -> Shown,
 ) -> Table {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for entry in entries {
-        *counts.entry(by(entry)).or_default() += 1;
+        let name = by(entry);
+        match counts.get_mut(name) {
+            Some(number) => *number += 1,
+            None => {
+                counts.insert(name.to_owned(), 1);
+            }
+        }
     }
-    counts
-        .into_iter()
-        .map(|(name, count)| Row {
-            name: name.to_owned(),
-            count: shown(count),
-        })
-        .collect()
+    rows(counts, shown)
+}
+
+fn rows(counts: BTreeMap<String, u32>, shown: fn(u32) -> Shown) -> Table {
+    let rows = counts.into_iter().map(|(name, count)| Row {
+        name,
+        count: shown(count),
+    });
+    rows.collect()
 }
 
 fn emergencies<'a>(entries: impl Iterator<Item = &'a VisibleEntry>) -> u32 {
@@ -263,6 +399,59 @@ mod tests {
         vec![entry(side, Action::BreakGlass, VisibleOutcome::Permit); number]
     }
 
+    fn at_start(entries: &[VisibleEntry]) -> Vec<(When, &VisibleEntry)> {
+        entries.iter().map(|entry| (start(), entry)).collect()
+    }
+
+    fn offer(side: Side, from: &str) -> VisibleEntry {
+        VisibleEntry {
+            organisation: SomeOrganisation::Named(org(from)),
+            ..entry(side, Action::OfferReferral, VisibleOutcome::Permit)
+        }
+    }
+
+    #[test]
+    fn a_day_is_london_s_and_only_what_is_about_a_person_is_an_access() {
+        let late = When::parse("2026-06-30T23:30:00Z").unwrap();
+        let asked = entry(
+            Side::Asking,
+            Action::QueryAssessments,
+            VisibleOutcome::Empty,
+        );
+        let read = entry(Side::Asking, Action::ReadAudit, VisibleOutcome::Deny);
+        let all = [(late, &asked), (late, &read)];
+        let found = figures(&counting(Vec::new()), &all, &Kinds::new(), start());
+        let day = |count| {
+            vec![Row {
+                name: "2026-07-01".to_owned(),
+                count: Shown::Count(count),
+            }]
+        };
+        assert_eq!(found.own_accesses_by_day, day(1));
+        assert_eq!(found.own_denials_by_day, day(1));
+        assert!(found.others_by_day.is_empty());
+    }
+
+    #[test]
+    fn who_receives_offers_sees_from_which_kinds_and_who_sends_them_not_where_they_went() {
+        let kinds = Kinds::from([(org("met"), OrgKind::Police)]);
+        let mut all = vec![offer(Side::Holding, "met"); 6];
+        // Of a body that is not enrolled any more nothing is said.
+        all.push(offer(Side::Holding, "gone"));
+        all.push(offer(Side::Asking, "haven"));
+        let found = figures(&counting(Vec::new()), &at_start(&all), &kinds, start());
+        let flow = |from, to, count| Flow { from, to, count };
+        assert_eq!(
+            found.flows,
+            [
+                flow(OrgKind::ByAndFor, None, Shown::Count(1)),
+                flow(OrgKind::Police, Some(OrgKind::ByAndFor), Shown::Count(5)),
+            ]
+        );
+        let none = figures(&counting(Vec::new()), &[], &kinds, start());
+        assert!(none.flows.is_empty());
+    }
+
     #[test]
     fn own_acts_are_exact_and_few_acts_of_others_are_not_told() {
         let mut all = some(Side::Asking, 3);
@@ -272,8 +461,12 @@ mod tests {
             VisibleOutcome::Deny,
         ));
         all.extend(some(Side::Holding, 4));
-        let all: Vec<&VisibleEntry> = all.iter().collect();
-        let found = figures(&counting(Vec::new()), &all, start());
+        let found = figures(
+            &counting(Vec::new()),
+            &at_start(&all),
+            &Kinds::new(),
+            start(),
+        );
         assert_eq!(
             (found.own, found.own_denials, found.own_emergencies),
             (4, 1, 3)
@@ -288,8 +481,12 @@ mod tests {
         assert_eq!(found.people_concerned, Shown::Count(0));
         // Of the seven, two are not told.
         let many = some(Side::Holding, 7);
-        let many: Vec<&VisibleEntry> = many.iter().collect();
-        let found = figures(&counting(Vec::new()), &many, start());
+        let found = figures(
+            &counting(Vec::new()),
+            &at_start(&many),
+            &Kinds::new(),
+            start(),
+        );
         assert_eq!(found.others_emergencies, Shown::Count(5));
     }
 
@@ -302,14 +499,29 @@ mod tests {
         };
         let open = Reviewed { at, settled: None };
         let items = vec![settled(1), settled(72), settled(73), open];
-        let found = figures(&counting(items.clone()), &[], at.plus_hours(71));
+        let found = figures(
+            &counting(items.clone()),
+            &[],
+            &Kinds::new(),
+            at.plus_hours(71),
+        );
         // The open one is not late yet.
         assert_eq!(found.reviewed_in_time_percent, Some(66));
-        let found = figures(&counting(items), &[], at.plus_hours(72));
+        let found = figures(&counting(items), &[], &Kinds::new(), at.plus_hours(72));
         assert_eq!(found.reviewed_in_time_percent, Some(50));
         assert_eq!(found.median_review_minutes, Some(72 * 60));
         assert_eq!((found.reviews, found.reviewed), (4, 3));
-        let none = figures(&counting(Vec::new()), &[], at);
+        assert_eq!(
+            found.reviews_by_time,
+            [
+                ("within_4_hours", 1),
+                ("within_24_hours", 0),
+                ("within_72_hours", 1),
+                ("later", 1),
+                ("waiting", 1),
+            ]
+        );
+        let none = figures(&counting(Vec::new()), &[], &Kinds::new(), at);
         assert_eq!(none.reviewed_in_time_percent, None);
         assert_eq!(none.median_review_minutes, None);
     }

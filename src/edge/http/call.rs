@@ -9,7 +9,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::reply::{self, Rendered};
+use super::inward::Inward;
+use super::purpose::default_purpose;
+use super::reply::{self, Leaves, Rendered};
 use super::{API_VERSION, App, fhir};
 use crate::domain::answer::Answer;
 use crate::domain::attempt::{Attempt, IdempotencyKey, RequestDigest, UserName};
@@ -248,53 +250,6 @@ pub fn carries_files(kind: &str) -> bool {
         .any(|start| kind.starts_with(start))
 }
 
-/// The purpose when the caller states none: what the role is there for.
-const fn default_purpose(action: Action, role: Role) -> Purpose {
-    match action {
-        Action::BreakGlass | Action::FollowUpEmergency => Purpose::Emergency,
-        Action::SealItem | Action::CollectItem => Purpose::LegalAdvice,
-        Action::DeliverSubjectAccess => Purpose::Audit,
-        Action::TakeSubjectAccess
-        | Action::ReadSubjectAccess
-        | Action::MoveSubjectAccess
-        | Action::ReplySubjectAccess
-        | Action::RedactSubjectAccess
-            if matches!(role, Role::IgOfficer | Role::Dpo | Role::Caldicott) =>
-        {
-            Purpose::Audit
-        }
-        Action::ReadAudit
-        | Action::ReadAuditSubject
-        | Action::ReportSubject
-        | Action::ReadAuditQueue
-        | Action::DecideAuditItem
-        | Action::FlagPerson
-        | Action::OpenSeal => Purpose::Audit,
-        Action::Propose
-        | Action::Approve
-        | Action::Narrow
-        | Action::ReadProposals
-        | Action::Reconcile
-        | Action::SecondFactor => Purpose::Administration,
-        // Officers of an agency see to pauses and notices as well as workers do.
-        Action::SettleWithdrawal | Action::AnswerStopUse
-            if matches!(role, Role::IgOfficer | Role::OrgAdmin) =>
-        {
-            Purpose::Administration
-        }
-        Action::SettleWithdrawal | Action::AnswerStopUse
-            if matches!(role, Role::Caldicott | Role::Dpo) =>
-        {
-            Purpose::Audit
-        }
-        _ => match role {
-            Role::Officer | Role::VcopUnit => Purpose::OnwardReferral,
-            Role::LegalAdviser => Purpose::LegalAdvice,
-            _ => Purpose::Support,
-        },
-    }
-}
-
 /// Reads JSON within the limits.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     if std::str::from_utf8(bytes).is_err() {
@@ -382,6 +337,10 @@ where
         .extensions
         .get::<ReceivedAt>()
         .map_or_else(Instant::now, |at| at.0);
+    let leaves = match parts.extensions.get::<Inward>() {
+        Some(_) => Leaves::ToPage,
+        None => Leaves::AtBoundary(received),
+    };
     let Some(peer) = parts.extensions.get::<Peer>().cloned() else {
         // The server hands nobody on without a checked certificate.
         return reply::bare(&Refusal::CertificateNotAccepted);
@@ -400,7 +359,7 @@ where
     let (user, role, bad_caller) = match caller {
         Ok((user, role)) => (user, role, None),
         Err(Halt::Refuse(refusal)) => (unknown_user(), Role::Triage, Some(refusal)),
-        Err(Halt::Fault(fault)) => return reply::fault(&app, received, &fault, voice).await,
+        Err(Halt::Fault(fault)) => return reply::fault(&app, leaves, &fault, voice).await,
     };
     let unfit = unread
         .or(bad_caller)
@@ -433,8 +392,8 @@ where
         Err(Halt::Refuse(refusal)) => refuse(&call, refusal).await,
     };
     match rendered {
-        Ok(rendered) => reply::send(&app, received, rendered).await,
-        Err(fault) => reply::fault(&app, received, &fault, voice).await,
+        Ok(rendered) => reply::send(&app, leaves, rendered).await,
+        Err(fault) => reply::fault(&app, leaves, &fault, voice).await,
     }
 }
 
@@ -554,15 +513,10 @@ fn unfit(app: &App, parts: &Parts, peer: &Peer, user: &UserName, route: Route) -
             retry_after_s: slow.retry_after_s,
         });
     }
-    let site = header(&parts.headers, "sec-fetch-site");
-    let foreign = site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
-    let host = header(&parts.headers, "host")
-        .map(str::to_owned)
-        .or_else(|| parts.uri.authority().map(ToString::to_string));
-    let origin = header(&parts.headers, "origin");
-    let other =
-        origin.is_some_and(|origin| origin.strip_prefix("https://").map(str::to_owned) != host);
-    if foreign || other {
+    if let Some(refusal) = parts.extensions.get::<Inward>().and_then(Inward::refuses) {
+        return Some(refusal.clone());
+    }
+    if is_cross_site(parts) {
         return Some(Refusal::CrossSite);
     }
     if header(&parts.headers, "firedoor-version").is_some_and(|version| version != API_VERSION) {
@@ -579,6 +533,19 @@ fn unfit(app: &App, parts: &Parts, peer: &Peer, user: &UserName, route: Route) -
         ));
     }
     None
+}
+
+/// Whether a browser sent this for a page of another site.
+pub fn is_cross_site(parts: &Parts) -> bool {
+    let site = header(&parts.headers, "sec-fetch-site");
+    let foreign = site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let host = header(&parts.headers, "host")
+        .map(str::to_owned)
+        .or_else(|| parts.uri.authority().map(ToString::to_string));
+    let origin = header(&parts.headers, "origin");
+    let other =
+        origin.is_some_and(|origin| origin.strip_prefix("https://").map(str::to_owned) != host);
+    foreign || other
 }
 
 /// A path that does not exist. From a certificate it is an attempt like any other (3.10 a).

@@ -35,7 +35,7 @@ pub fn exists(is_sure: bool) -> Map<String, Value> {
 }
 
 /// Where as many are shown as one answer holds.
-pub const AT_MOST: &str = "At most 20 are shown: the newest of each grade, those about which services \
+const AT_MOST: &str = "At most 20 are shown: the newest of each grade, those about which services \
      disagree, then the highest grades and the newest.";
 /// What is read to her (no surprises).
 const READ_ALOUD: &str = "Another service that you allowed has told us what you already said, so \
@@ -262,6 +262,11 @@ mod tests {
     use crate::domain::assessment::disagreement::Graded;
     use crate::domain::codes::GradeBasis;
     use crate::domain::journey::trial::{draft, org, start};
+
+    #[test]
+    fn how_many_are_shown_is_said_as_it_is() {
+        assert!(AT_MOST.starts_with(&format!("At most {SHOWN_MAX} are shown")));
+    }
 
     #[test]
     fn the_banner_tells_no_more_of_a_service_than_its_card() {

@@ -7,8 +7,10 @@ use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 
 use super::App;
+use super::endings::{Ends, ending};
 use super::reconciliations::restoration;
 use super::reply;
+use crate::domain::attempt::UserName;
 use crate::domain::codes::{
     AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, AskedAfterwards,
     Authority, Capacity, CloseOutcome, Competence, ConsentDecision, ConsentDepth, ConsentHow,
@@ -21,10 +23,12 @@ use crate::domain::codes::{
     WithdrawalScope, WithdrawnBecause, Withheld, WorkerGender, WrongHold, YesNoUnknown,
 };
 use crate::domain::instrument::Tool;
-use crate::domain::organisation::ATTESTATION_DAYS;
+use crate::domain::organisation::{ATTESTATION_DAYS, Organisation};
 use crate::domain::peer::Peer;
 use crate::domain::refusal::Refusal;
+use crate::domain::session::Session;
 use crate::domain::time::When;
+use crate::pipeline::Fault;
 
 /// What you are: organisation, team, roles, the services you may refer to, and what ends when.
 #[utoipa::path(get, path = "/v1/me", tag = "start",
@@ -81,6 +85,16 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
             })
         })
         .collect();
+    let session = request.headers().get("firedoor-session");
+    let session = session.and_then(|value| value.to_str().ok());
+    let governs = proved(&app, &peer, session, now)
+        && certificate.roles.iter().any(|role| GOVERNS.contains(role));
+    drop(request);
+    let ends = match ends(&app, organisation, governs, now).await {
+        Ok(ends) => ends,
+        Err(_) => return axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    };
+    let health = app.gateway.store.health();
     Json(json!({
         "organisation": organisation.id.as_str(),
         "kind": organisation.kind.code(),
@@ -106,15 +120,53 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
         ),
         // What witnesses say of the log: `grade` is whole, banner, no-widening or no-reads.
         "log": {
+            "entries": health.leaves,
+            // So many were read again from their beginning since the start, and their chain is whole.
+            "checked": health.checked,
             "witnessed_at": known.witnessing.witnessed_at.map(When::rfc3339),
             "unwitnessed_since": known.witnessing.since.map(When::rfc3339),
             "grade": known.witnessing.lapse.code(),
             "says": known.witnessing.says(),
         },
+        // For whoever governs, after her second factor: what ends within 45 days, or just ended.
+        "ends": ends,
         "clock": now.rfc3339(),
         "clock_skew_ms": theirs.map(|theirs| theirs.millis() - now.millis()),
     }))
     .into_response()
+}
+
+/// Roles that see to what ends.
+const GOVERNS: [Role; 3] = [Role::IgOfficer, Role::OrgAdmin, Role::OperatorAdmin];
+
+/// Whether a person has shown her second factor.
+fn proved(app: &App, peer: &Peer, session: Option<&str>, now: When) -> bool {
+    let user = peer.name().user.as_ref();
+    let user = user.and_then(|user| UserName::parse(user.as_str()).ok());
+    let key = &app.gateway.rules.load().keys.session;
+    user.zip(session)
+        .is_some_and(|(user, value)| Session::check(key, peer, &user, now, value))
+}
+
+/// What ends soon of the caller's organisation, or of all for the operator; `None` for who does not
+/// govern.
+async fn ends(
+    app: &App,
+    own: &Organisation,
+    governs: bool,
+    now: When,
+) -> Result<Option<Vec<Value>>, Fault> {
+    if !governs {
+        return Ok(None);
+    }
+    let mut found: Vec<Ends> = ending(own, true, now);
+    if own.kind == OrgKind::Operator {
+        let all = app.gateway.enrolled_all().await?;
+        let others = all.iter().filter(|one| one.id != own.id);
+        found.extend(others.flat_map(|one| ending(one, false, now)));
+    }
+    found.sort_by_key(|ends| ends.at);
+    Ok(Some(found.iter().map(|ends| ends.json(now)).collect()))
 }
 
 macro_rules! lists {

@@ -14,7 +14,8 @@ use super::referrals::{Reply, cursor, outward_cursor};
 use super::reply::{envelope, finish, render};
 use crate::domain::codes::Action;
 use crate::domain::firewall::hold;
-use crate::domain::governance::{HoldChange, Proposal};
+use crate::domain::governance::{HoldChange, Proposal, Widening};
+use crate::domain::organisation::{Agreement, Certificate, Team};
 use crate::domain::refusal::Refusal;
 use crate::domain::rulebook::Revision;
 use crate::edge::wire::governance::{Change, NarrowingIn, ProposalIn, SecondFactorIn};
@@ -138,6 +139,7 @@ pub fn proposal_json(proposal: &Proposal) -> Value {
         "proposed_by": proposal.proposed_by.as_str(),
         "proposed_at": proposal.proposed_at.rfc3339(),
         "until": proposal.until.rfc3339(),
+        "details": details(&proposal.widening),
         // Whose referral it is about stays with its organisation.
         "hold": hold,
         "policies": proposal.widening.revision().map(revision_json),
@@ -147,6 +149,82 @@ pub fn proposal_json(proposal: &Proposal) -> Value {
             "at": approval.at.rfc3339(),
         })),
     })
+}
+
+fn agreement_json(agreement: &Agreement) -> Value {
+    let standing = agreement.standing.as_ref();
+    json!({
+        "reference": agreement.reference,
+        "classes": codes(&agreement.classes, |class| class.code()),
+        "purposes": codes(&agreement.purposes, |purpose| purpose.code()),
+        "from": agreement.from.rfc3339(),
+        "to": agreement.to.rfc3339(),
+        "people_a_day": agreement.people_a_day,
+        "standing": standing.map(|standing| codes(&standing.offences, |group| group.code())),
+        "standing_areas": standing.map(|standing| &standing.areas),
+    })
+}
+
+fn certificate_json(certificate: &Certificate) -> Value {
+    let key: String = certificate
+        .spki_sha256
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    json!({
+        "team": certificate.team.as_str(),
+        "of_a_person": certificate.user.is_some(),
+        "roles": codes(&certificate.roles, |role| role.code()),
+        "spki_sha256": key,
+        "not_after": certificate.not_after.rfc3339(),
+    })
+}
+
+/// What an approver must know of a change. Neither who the user of a certificate is, which is her
+/// organisation's to know, nor anything of a person.
+fn details(widening: &Widening) -> Value {
+    let attested = |team: &Team| team.attestation.as_ref().map(|at| at.taint.code());
+    match widening {
+        Widening::Enrol(organisation) => {
+            let teams = organisation.teams.iter();
+            let teams =
+                teams.map(|team| json!({ "team": team.id.as_str(), "attested": attested(team) }));
+            json!({
+                "name": organisation.name,
+                "kind": organisation.kind.code(),
+                "areas": organisation.areas,
+                "custody": organisation.custody.code(),
+                "teams": teams.collect::<Vec<_>>(),
+                "certificates": organisation.certificates.iter().map(certificate_json).collect::<Vec<_>>(),
+                "agreements": organisation.agreements.iter().map(agreement_json).collect::<Vec<_>>(),
+            })
+        }
+        Widening::AddTeam { team, .. } => json!({
+            "team": team.id.as_str(), "name": team.name, "attested": attested(team),
+        }),
+        Widening::Attest { team, taint, .. } => {
+            json!({ "team": team.as_str(), "attested": taint.code() })
+        }
+        Widening::AddAgreement { agreement, .. } => agreement_json(agreement),
+        Widening::AddCertificate { certificate, .. } => certificate_json(certificate),
+        Widening::OpenService(service) => json!({
+            "service": service.id.as_str(),
+            "team": service.team.as_str(),
+            "name": service.public_name,
+            "family": service.family.code(),
+            "area": service.area,
+        }),
+        Widening::Resume { .. }
+        | Widening::GoOnWithout { .. }
+        | Widening::Hold(_)
+        | Widening::OpenSeal(_)
+        | Widening::LiftTaint { .. }
+        | Widening::Revise(_) => Value::Null,
+    }
+}
+
+fn codes<T>(list: &[T], code: fn(&T) -> &'static str) -> Vec<&'static str> {
+    list.iter().map(code).collect()
 }
 
 /// What an approver needs in order to decide, and where the files are.

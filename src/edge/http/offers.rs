@@ -18,9 +18,8 @@ const NO_ANSWER_SAYS: &str = "No service has taken her on yet. Call her, and giv
 const MEANWHILE_SAYS: &str = "Until a service takes her on: the National Domestic Abuse \
      Helpline, day and night, 0808 2000 247; in danger, 999.";
 
-/// To a service that did not answer in time.
-const PASSED_ON_SAYS: &str = "Your answer came too late: this was passed on, and is closed for you. \
-     Do not contact her.";
+/// To a service that had it: the same whether it declined or did not answer in time.
+const PASSED_ON_SAYS: &str = "This is closed for you. Do not contact her.";
 
 /// By when the service that is asked is to answer, and how that stands; null once it has.
 pub fn answer_json(referral: &Referral, now: When) -> Value {

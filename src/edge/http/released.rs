@@ -70,7 +70,7 @@ pub fn released_json(referral: &Referral, opened: &[OpenedItem]) -> Value {
     Value::Object(map)
 }
 
-pub fn identity_json(who: &Who) -> Value {
+fn identity_json(who: &Who) -> Value {
     let other: Vec<&str> = who.other_names().iter().map(|name| name.as_str()).collect();
     json!({
         "given_name": who.given_name().map(|name| name.as_str()),

@@ -434,8 +434,17 @@ pub fn render_sealed(call: &Call, answered: Answered, boxed: &[u8]) -> Rendered 
     finish(call, status, &value)
 }
 
+/// How a reply leaves.
+#[derive(Clone, Copy)]
+pub enum Leaves {
+    /// Filled up, at the first boundary after its request was received (P5).
+    AtBoundary(Instant),
+    /// To a page of ours, which is filled up and timed itself.
+    ToPage,
+}
+
 /// Fills up, waits for the boundary, and sends.
-pub async fn send(app: &Arc<App>, received: Instant, rendered: Rendered) -> Response {
+pub async fn send(app: &Arc<App>, leaves: Leaves, rendered: Rendered) -> Response {
     let Rendered {
         status,
         kind,
@@ -444,10 +453,12 @@ pub async fn send(app: &Arc<App>, received: Instant, rendered: Rendered) -> Resp
         session,
         padded,
     } = rendered;
-    if padded {
-        body.resize(body.len().next_multiple_of(REPLY_BYTES_STEP), b' ');
+    if let Leaves::AtBoundary(received) = leaves {
+        if padded {
+            body.resize(body.len().next_multiple_of(REPLY_BYTES_STEP), b' ');
+        }
+        boundary(app.settings.boundary, received).await;
     }
-    boundary(app.settings.boundary, received).await;
     app.metrics.replied(status.as_u16());
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -465,7 +476,7 @@ pub async fn send(app: &Arc<App>, received: Instant, rendered: Rendered) -> Resp
 }
 
 /// The first multiple of `step` after the request was received by which the reply is ready.
-async fn boundary(step: Duration, received: Instant) {
+pub async fn boundary(step: Duration, received: Instant) {
     if step.is_zero() {
         return;
     }
@@ -478,7 +489,7 @@ async fn boundary(step: Duration, received: Instant) {
 /// We failed: nothing was recorded, so nothing is told (P2).
 pub async fn fault(
     app: &Arc<App>,
-    received: Instant,
+    leaves: Leaves,
     fault: &Fault,
     voice: Option<Format>,
 ) -> Response {
@@ -486,7 +497,7 @@ pub async fn fault(
     tracing::error!(%fault, "a request could not be recorded");
     if let Some(format) = voice {
         let rendered = super::fhir::fault(&app.gateway.entropy(), format);
-        return send(app, received, rendered).await;
+        return send(app, leaves, rendered).await;
     }
     let mut rendered = Rendered::json(
         503,
@@ -500,7 +511,7 @@ pub async fn fault(
     );
     rendered.kind = "application/problem+json";
     rendered.retry_after_s = Some(1);
-    send(app, received, rendered).await
+    send(app, leaves, rendered).await
 }
 
 /// A refusal that an earlier leaf of the same minute already stands for: no receipt.

@@ -1,5 +1,6 @@
 //! What is written about the log: the report that she asks for, figures, the policies in force.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
@@ -79,7 +80,9 @@ fn figures_json(figures: &Figures) -> Value {
             "by_outcome": table_json(&figures.own_by_outcome),
             "by_action": table_json(&figures.own_by_action),
             "by_purpose": table_json(&figures.own_by_purpose),
+            "accesses_by_day": table_json(&figures.own_accesses_by_day),
             "denials": figures.own_denials,
+            "denials_by_day": table_json(&figures.own_denials_by_day),
             "emergencies": figures.own_emergencies,
             "texts_held": figures.own_held,
             "holds_said_wrong": figures.own_said_wrong,
@@ -88,6 +91,8 @@ fn figures_json(figures: &Figures) -> Value {
             "by_outcome": table_json(&figures.others_by_outcome),
             "by_action": table_json(&figures.others_by_action),
             "by_purpose": table_json(&figures.others_by_purpose),
+            "accesses_by_day": table_json(&figures.others_by_day),
+            "by_organisation": table_json(&figures.others_by_organisation),
             "emergencies": shown(figures.others_emergencies),
             "texts_held": shown(figures.others_held),
             "holds_said_wrong": shown(figures.others_said_wrong),
@@ -98,7 +103,14 @@ fn figures_json(figures: &Figures) -> Value {
             "settled": figures.reviewed,
             "settled_in_72_hours_percent": figures.reviewed_in_time_percent,
             "median_minutes": figures.median_review_minutes,
+            "by_time": figures.reviews_by_time.iter().copied().collect::<BTreeMap<_, _>>(),
         },
+        // Offers that were made, between kinds of organisations.
+        "referrals": figures.flows.iter().map(|flow| json!({
+            "from": flow.from.code(),
+            "to": flow.to.map(|kind| kind.code()),
+            "count": shown(flow.count),
+        })).collect::<Vec<_>>(),
     })
 }
 

@@ -10,7 +10,8 @@ use crate::domain::other_party::{OtherParty, OtherPartyGiven};
 use crate::domain::person::RawBeside;
 
 /// Whom she is to be kept safe from. The names are told to nobody and not kept: they keep this person
-/// away from what is hers. The codes are told to the service that accepts her, if it may be told.
+/// away from what is hers, by both names, or by the family name and date of birth; less keeps nobody
+/// away. The codes are told to the service that accepts her, if it may be told.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OtherPartyIn {
@@ -28,7 +29,8 @@ pub struct OtherPartyIn {
     pub risks: Vec<String>,
 }
 
-/// Somebody beside her, by name. It is kept as a keyed trace, and told to nobody.
+/// Somebody beside her, by both names; where there is only one, by that in both fields. It is kept as
+/// a keyed trace, and told to nobody.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BesideIn {

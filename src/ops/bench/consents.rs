@@ -19,9 +19,10 @@ use side::Side;
 
 /// Consents of the gateway that the large one is compared with.
 const SMALL: u64 = 100;
-/// Women of each side whom the charity and another service look after, and about whom is asked.
-const WOMEN: u64 = 100;
-/// Odd, so that no woman is always asked about by the side that goes first.
+/// Women of each side whom the charity and another service look after, and about whom is asked. Odd,
+/// so that no woman is always asked about by the side that goes first.
+const WOMEN: u64 = 99;
+/// Decisions of each kind that are counted.
 const TURNS: u64 = 501;
 /// At the start of the process everything is cold once.
 const TURNS_NOT_COUNTED: u64 = 10;

@@ -104,3 +104,35 @@ fn the_bench_of_consents_measures_every_decision_and_leaves_nothing() {
     assert!(report.to_string().contains("at 40"));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bench_of_pages_asks_for_each_page_as_everybody_whom_it_is_for() {
+    let dir = tempfile::tempdir().unwrap();
+    // As a task of its own: without optimisation a long test leaves too little of its stack.
+    let under = dir.path().to_owned();
+    let report = tokio::spawn(async move { pages::measure(&under, 50).await });
+    let report = report.await.unwrap().unwrap();
+    let first = report.pages.iter().filter(|row| row.path == "/");
+    let roles: Vec<&str> = first.map(|row| row.role).collect();
+    assert!(
+        roles.contains(&"adviser") && roles.contains(&"ig_officer"),
+        "{roles:?}"
+    );
+    for row in &report.pages {
+        assert!(
+            row.bytes < 100_000,
+            "{} as {}: {}",
+            row.path,
+            row.role,
+            row.bytes
+        );
+        // Signed in, and allowed to look.
+        assert!(
+            ![401, 403].contains(&row.status),
+            "{} as {}",
+            row.path,
+            row.role
+        );
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}

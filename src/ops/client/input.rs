@@ -21,8 +21,9 @@ more (see /v1/openapi.json). Whom she is to be kept safe from, if you know:
                      \"relation\": \"former_partner\", \"shares_address\": \"no\",
                      \"risks\": [\"knows_where_she_is\"] }   the codes: firedoor client codes
 
-The name and date keep that person away from what is hers; they are told to nobody and not kept, so
-put them into your own record too. The codes are told to the voluntary service that accepts her.
+The names and date keep that person away from what is hers: both names, or the family name and date
+of birth; less keeps nobody away. They are told to nobody and not kept, so put them into your own
+record too. The codes are told to the voluntary service that accepts her.
 Police may add pnc_id. Of a child for whom a parent speaks, name that parent:
 
     \"party_role\": \"child_victim\",

@@ -20,8 +20,8 @@ FILE is JSON:
     \"not_asked\": [\"met\"] }                 whom she does not want to know of it
 
 For somebody who asks for her: requester, authority, capacity, other_party, and of a parent or deputy
-requester_identity, by given_name, family_name and birth_date (see /v1/openapi.json). Whoever may be
-the other party is answered as anybody, and given nothing.
+requester_identity: given_name and family_name, both, and birth_date (see /v1/openapi.json). Whoever
+may be the other party is answered as anybody, and given nothing.
 Who holds something is asked at once, and has fourteen days; you see state and days left, the same
 whatever is held.";
 

@@ -32,7 +32,7 @@ use crate::ops::client::bundle::{
 use crate::ops::client::caller::{Caller, GatewayUrl, Named};
 use crate::ops::client::custody::CUSTODY_KEY;
 use crate::ops::clock;
-use crate::ops::pki::{Ca, Profile, key_and_csr, write_secret};
+use crate::ops::pki::{BundleForm, Ca, Profile, key_and_csr, pkcs12, write_secret};
 use cast::{BODIES, Body, DESKS, Desk};
 
 /// The host part of every certificate's name, and of the log's.
@@ -50,6 +50,8 @@ pub const OTHER_SERVICE: &str = "helpline";
 /// The bundles of those who keep a key of their own: a charity, for identity, and the law centre,
 /// for what is sealed to it.
 const OWN_CUSTODY: [&str; 2] = ["harbour", "quayside"];
+/// Of the files that a browser imports: everybody in them is invented, and it is said aloud.
+pub const P12_PASSWORD: &str = "made-for-trying";
 /// A health service and a charity's, with their numbers in the Directory of Services, so that BaRS
 /// messages have somewhere to go.
 const DOS_HEALTH: (&str, &str) = ("st-hildas-safe", "111111111");
@@ -63,6 +65,12 @@ struct Made {
     totp: Option<Zeroizing<[u8; 20]>>,
     /// The public key of its organisation's own custody, in the bundle that keeps the private one.
     custody: Option<[u8; 32]>,
+}
+
+/// The bundles of people, who show a second factor, and in which role each works.
+pub fn persons() -> impl Iterator<Item = (&'static str, Role)> {
+    let people = DESKS.iter().filter(|desk| desk.person.is_some());
+    people.map(|desk| (desk.bundle, desk.usual.1))
 }
 
 /// The borough, with a folder for each caller.
@@ -248,6 +256,28 @@ impl Borough {
         secret
             .and_then(|secret| code_at(secret.as_slice(), seconds))
             .ok_or(DemoError::Story("that bundle has no second factor"))
+    }
+
+    /// Writes what a browser imports beside the certificate of each person: `NAME.p12`.
+    ///
+    /// # Errors
+    /// [`DemoError`] if a file cannot be read or made.
+    pub fn for_browsers(&self) -> Result<(), DemoError> {
+        for made in self.made.iter().filter(|made| made.desk.person.is_some()) {
+            let name = made.desk.bundle;
+            let at = self.dir.join("bundles").join(name);
+            let read = |file: &str| {
+                let path = at.join(file);
+                std::fs::read(&path).map_err(|error| DemoError::File(path, error))
+            };
+            let key = Zeroizing::new(read(KEY)?);
+            let (certificate, authority) = (read(CERTIFICATE)?, read(AUTHORITY)?);
+            let shown = format!("Firedoor {name}");
+            let form = BundleForm::Modern;
+            let file = pkcs12(&certificate, &key, &authority, &shown, P12_PASSWORD, form)?;
+            write_secret(&at.join(format!("{name}.p12")), &file)?;
+        }
+        Ok(())
     }
 
     /// The bundles, for whoever tries them.

@@ -15,9 +15,10 @@ use super::PkiError;
 /// How the bundle is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BundleForm {
-    /// AES-256 with PBKDF2 and SHA-256 (RFC 9579 aside, what all current systems read).
+    /// AES-256 with PBKDF2 and SHA-256: Windows since 10 version 1709, and NSS (Firefox, Chromium).
     Modern,
-    /// Triple DES and SHA-1, for Windows before 10 version 1709, and macOS and iOS of those years.
+    /// Triple DES and SHA-1: older Windows, and what is reported to call a right password wrong in the
+    /// modern form: macOS 13 and 14, iOS, Android 11.
     Legacy,
 }
 

@@ -84,10 +84,27 @@ async fn without_a_certificate_there_is_the_help_page_and_nothing_else() {
     let help = Client::connect(running.help_address.unwrap(), "localhost", anyone(&house))
         .await
         .unwrap();
-    for path in ["/", "/v1/me", "/log/checkpoint", "/metrics"] {
-        let reply = help.request(Method::GET, path, &[], "").await.unwrap();
-        assert_eq!(reply.body, HELP.as_bytes(), "{path}");
+    let page = help.request(Method::GET, "/", &[], "").await.unwrap();
+    let text = String::from_utf8(page.body.to_vec()).unwrap();
+    assert!(
+        text.contains("this address asks for no certificate"),
+        "{text}"
+    );
+    // It leads nowhere but away: no form, no link to another of our pages, no script.
+    for way_in in ["<form", "<script", "href=\"/\"", "href=\"/help"] {
+        assert!(!text.contains(way_in), "{way_in}");
     }
+    for path in ["/help", "/v1/me", "/log/checkpoint", "/metrics", "/sign-in"] {
+        let reply = help.request(Method::GET, path, &[], "").await.unwrap();
+        assert_eq!(reply.body, page.body, "{path}");
+        assert_eq!(reply.headers["cache-control"], "no-store");
+        assert!(!reply.headers.contains_key("set-cookie"));
+    }
+    let style = help
+        .request(Method::GET, "/assets/style.css", &[], "")
+        .await
+        .unwrap();
+    assert_eq!(style.headers["content-type"], "text/css; charset=utf-8");
     let main = Client::connect(running.address, "localhost", anyone(&house)).await;
     let refused = match main {
         Ok(client) => client.request(Method::GET, "/v1/me", &[], "").await.err(),

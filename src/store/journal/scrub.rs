@@ -84,7 +84,10 @@ pub fn run(shared: &Arc<Shared>) {
         });
         match read {
             Ok(0) => {}
-            Ok(leaves) => tracing::info!(leaves, "the whole journal was read and is sound"),
+            Ok(leaves) => {
+                shared.checked.store(leaves, Ordering::Release);
+                tracing::info!(leaves, "the whole journal was read and is sound");
+            }
             Err(End::Interrupted) => return,
             Err(end) => {
                 stop(shared, &end);

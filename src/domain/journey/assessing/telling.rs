@@ -16,10 +16,12 @@ const TOLD_MAX: usize = 40;
 pub(super) fn tell_shown(ruling: &mut Ruling<'_>, known: &Known, wrong: &Assessment) {
     let at = ruling.attempt().when.day_began();
     let pairs = known.links.values();
-    let pairs = pairs.filter(|pair| {
+    let mut pairs = pairs.filter(|pair| {
         pair.held == wrong.person && pair.shown_at.is_some() && wrong.was_shown_to(&pair.asker)
     });
-    for pair in pairs.take(TOLD_MAX) {
+    // Once, however many there are: the entry is no place for a count.
+    let mut told = false;
+    for pair in pairs.by_ref().take(TOLD_MAX) {
         let id = Corrected::id_of(wrong.id, pair.other);
         let notice = Corrected {
             holder: pair.asker.clone(),
@@ -29,7 +31,17 @@ pub(super) fn tell_shown(ruling: &mut Ruling<'_>, known: &Known, wrong: &Assessm
         let of = Aggregate::StopUse(id);
         ruling.fact(of, singleton("corrected"), &Record::Corrected(notice));
         ruling.list(List::Events(pair.asker.clone()), 0, id.id());
+        told = true;
+    }
+    if told {
         ruling.note("who-was-shown-asks-again");
+    }
+    if pairs.next().is_some() {
+        // For the reviewers, who can tell the others. Whoever recorded it does not see it.
+        ruling.note("who-was-shown-left-out");
+        for reviewer in &known.approvers.reviewers {
+            ruling.concerns(reviewer);
+        }
     }
 }
 

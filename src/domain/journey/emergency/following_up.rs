@@ -18,9 +18,9 @@ use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::Keys;
 use crate::domain::time::When;
-use crate::domain::watch::{RuleCode, Tell};
+use crate::domain::watch::RuleCode;
 
-use super::super::keeping::new_item;
+use super::super::keeping::{new_item, told_of};
 use super::super::own_acts::{self, OwnAct};
 use super::super::{Stop, caller, permit};
 
@@ -58,7 +58,7 @@ pub fn begins(ruling: &mut Ruling<'_>) {
     };
     let outward = ruling.aliases().outward(AliasKind::Emergency, id.id());
     ruling.made(outward);
-    let due = moment(emergency.due());
+    let due = emergency.due().place();
     ruling.list(clock(&emergency.organisation), due, id.id());
     save(ruling, &emergency);
 }
@@ -185,15 +185,7 @@ pub fn remind(
     let Some(rule) = rules.watch.rule(RuleCode::FollowUpOverdue) else {
         return Ok(None);
     };
-    let mut told = Vec::new();
-    for who in &rule.tell {
-        match who {
-            Tell::Own => told.push(own.clone()),
-            Tell::Reviewer => told.extend_from_slice(&known.approvers.reviewers),
-            // Whoever holds something has the emergency itself before it.
-            Tell::Concerned => {}
-        }
-    }
+    let told = told_of(rule, known, own);
     let (mut facts, mut lists) = (Vec::new(), Vec::new());
     let mut items = 0_u32;
     for emergency in overdue(known, own, now) {
@@ -263,10 +255,6 @@ pub fn overdue<'a>(
 /// Where an organisation's emergencies are of which nothing was said yet.
 pub fn clock(own: &OrgId) -> List {
     List::FollowUps(own.clone())
-}
-
-fn moment(at: When) -> u64 {
-    u64::try_from(at.millis()).unwrap_or(0)
 }
 
 fn save(ruling: &mut Ruling<'_>, emergency: &Emergency) {

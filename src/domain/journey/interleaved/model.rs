@@ -406,9 +406,10 @@ impl Model {
 
     /// Which of its own consents an organisation is to go through with her again.
     pub fn is_due(&self, now: When, said: &Said) -> bool {
-        let given_anew = self.said.iter().any(|later| {
+        let decided_anew = self.said.iter().any(|later| {
             (later.by, later.her, later.opens) == (said.by, said.her, said.opens)
                 && later.when > said.when
+                && (!later.permits || now < later.until && later.depth >= said.depth)
                 && later.to == said.to
                 && !later.doubted
                 && !later.taken_back
@@ -418,6 +419,6 @@ impl Model {
             && !said.taken_back
             && said.review_at.is_some_and(|at| at <= now)
             && now < said.until
-            && !given_anew
+            && !decided_anew
     }
 }

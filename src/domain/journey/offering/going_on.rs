@@ -66,6 +66,9 @@ pub fn begins(
         let mut asked = vec![&receiver.id];
         let mut next: Vec<(ServiceId, Hours)> = Vec::new();
         for id in found {
+            if next.len() == NEXT_MAX {
+                break;
+            }
             let Some((other, runs)) = run_by(known, &id) else {
                 continue;
             };
@@ -75,7 +78,6 @@ pub fn begins(
                 next.push((id, hours(runs)));
             }
         }
-        next.truncate(NEXT_MAX);
         next
     });
     let next = next.unwrap_or_default();
@@ -118,7 +120,7 @@ fn may_be_told(
 pub fn list_due(ruling: &mut Ruling<'_>, referral: &Referral) {
     if let Some(asking) = &referral.asking {
         for at in [asking.answer_by, asking.line_from] {
-            ruling.list(List::OffersDue, moment(at), referral.id.id());
+            ruling.list(List::OffersDue, at.place(), referral.id.id());
         }
     }
 }
@@ -137,7 +139,23 @@ pub fn sooner(ruling: &mut Ruling<'_>, referral: &mut Referral) {
     if by < asking.answer_by {
         asking.since = now;
         asking.answer_by = by;
-        ruling.list(List::OffersDue, moment(by), referral.id.id());
+        ruling.list(List::OffersDue, by.place(), referral.id.id());
+    }
+}
+
+/// A pause was lifted before its end. The clock may have put the hour of the service behind that end
+/// already: it has its time from now, or from the end of what still stands in the way.
+pub fn resumed(ruling: &mut Ruling<'_>, referral: &mut Referral) {
+    let now = ruling.attempt().when;
+    let from = referral.paused_until().unwrap_or(now).max(now);
+    let Some(asking) = &mut referral.asking else {
+        return;
+    };
+    if from < asking.since {
+        let given = asking.answer_by.millis() - asking.since.millis();
+        asking.since = from;
+        asking.answer_by = from.plus_millis(given);
+        ruling.list(List::OffersDue, asking.answer_by.place(), referral.id.id());
     }
 }
 
@@ -203,7 +221,7 @@ fn asks_next(
     let by = clock.answer_by(urgency, now, hours(runs));
     asking.since = now;
     asking.answer_by = by.unwrap_or(now.plus_days(1));
-    let answer_by = moment(asking.answer_by);
+    let answer_by = asking.answer_by.place();
     referral.recipient = service.organisation.clone();
     referral.recipient_team = service.team.clone();
     referral.service = service.id.clone();
@@ -213,7 +231,7 @@ fn asks_next(
     referral.contact_by = contact_by.unwrap_or(now.plus_days(1));
     let to = &referral.recipient;
     let lists = vec![
-        (List::Inbox(to.clone()), moment(referral.contact_by)),
+        (List::Inbox(to.clone()), referral.contact_by.place()),
         (List::Events(to.clone()), 0),
         (List::OffersDue, answer_by),
     ];
@@ -297,7 +315,7 @@ impl Act {
             return;
         };
         if now < asking.line_from {
-            self.list(List::OffersDue, moment(asking.line_from), item);
+            self.list(List::OffersDue, asking.line_from.place(), item);
         } else if !asking.told {
             asking.told = true;
             // Also of what she stopped or a service declined: all that waits reads alike.
@@ -311,10 +329,10 @@ impl Act {
             let given = asking.answer_by.millis() - asking.since.millis();
             asking.since = ends;
             asking.answer_by = ends.plus_millis(given);
-            self.list(List::OffersDue, moment(asking.answer_by), item);
+            self.list(List::OffersDue, asking.answer_by.place(), item);
         } else if before.status == ReferralStatus::Offered {
             if now < asking.answer_by {
-                self.list(List::OffersDue, moment(asking.answer_by), item);
+                self.list(List::OffersDue, asking.answer_by.place(), item);
             } else {
                 after = self.late(known, clock, after, now);
             }
@@ -354,10 +372,6 @@ impl Act {
             ..late
         }
     }
-}
-
-fn moment(at: When) -> u64 {
-    u64::try_from(at.millis()).unwrap_or(0)
 }
 
 #[cfg(test)]

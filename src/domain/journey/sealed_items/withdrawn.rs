@@ -5,7 +5,7 @@
 //! her with an item.
 
 use crate::domain::consent::Tombstone;
-use crate::domain::decision::{Aggregate, Write};
+use crate::domain::decision::{Aggregate, List, Write};
 use crate::domain::id::{PersonId, WithdrawalId};
 use crate::domain::known::Known;
 use crate::domain::person::{Evidence, TaggedToken, Tier, keys_of, tier};
@@ -83,6 +83,10 @@ pub fn lift(ruling: &mut Ruling<'_>, known: &Known, pause: WithdrawalId) {
     for item in known.sealed_items.values() {
         let mut goes_on = item.clone();
         if item.stopped_at.is_none() && goes_on.lift(pause, now) {
+            // Who was told to stop is told that it may go on.
+            if item.collected_at.is_some() {
+                ruling.list(List::Events(item.recipient.clone()), 0, item.id.id());
+            }
             save(ruling, &goes_on);
         }
     }

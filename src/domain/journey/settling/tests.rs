@@ -232,6 +232,10 @@ fn a_pause_is_lifted_only_after_she_was_asked_safely_and_only_by_who_took_it() {
     town.now = town.now.plus_hours(1);
     let done = settle_as(&mut town, "council", alias, Settling::Lift, true);
     assert_eq!(done.answer.told(), "pause-lifted");
+    // Whoever was told to stop is told that it may go on.
+    let told = List::Events(org("lantern"));
+    let listed = done.listed.iter();
+    assert_eq!(listed.filter(|(list, ..)| *list == told).count(), 1);
     assert_eq!(ask(&mut town), "assessments");
     assert_eq!(read(&mut town, accepted), "released");
     assert_eq!(accept(&mut town, offered), "released");

@@ -28,7 +28,7 @@ use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
 use super::super::{ACCEPTED, Stop, mark, permit};
-use super::{explain, is_open_to, may, may_be_given, own_request, save, settle, wrong};
+use super::{erasing, explain, is_open_to, may, may_be_given, own_request, save, settle, wrong};
 
 /// How it is handed over.
 pub struct Delivering {
@@ -97,6 +97,7 @@ fn decide(
     if !matches!(request.ended, Some(Ended::Delivered(_))) {
         done.ended = Some(Ended::Delivered(now));
         settle(ruling, &done.taken_by, done.id);
+        erasing::put_down(ruling, done.id);
     }
     done.stepped(now, ruling.attempt().user.as_str(), AccessStep::Delivered);
     save(ruling, &done);

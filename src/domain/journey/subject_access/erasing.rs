@@ -18,8 +18,9 @@ use crate::domain::time::When;
 
 /// Item keys of the entry: the opening.
 pub const KEYS: usize = 1;
-/// Requests whose words one entry erases.
-pub const ERASED_AT_ONCE: u16 = 16;
+/// Requests whose words one entry erases: with all that each holder may have said, they fit one frame
+/// of the store.
+pub const ERASED_AT_ONCE: u16 = 4;
 
 /// What one look of the night found.
 pub struct Due<'a> {
@@ -31,9 +32,8 @@ pub struct Due<'a> {
 /// Puts a request that ends now down for the night in which its words go.
 pub(super) fn put_down(ruling: &mut Ruling<'_>, id: SubjectAccessId) {
     let until = ruling.attempt().when.plus_days(WORDS_DAYS);
-    let at = u64::try_from(until.millis()).unwrap_or(0);
     ruling.write(off(id));
-    ruling.list(List::AccessDue, at, id.id());
+    ruling.list(List::AccessDue, until.place(), id.id());
 }
 
 /// Where the words of a request lie: its own explanations, and what each holder said.

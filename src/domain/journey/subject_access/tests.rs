@@ -12,6 +12,7 @@ use crate::domain::codes::{
     Requester, Role, Withheld, YesNoUnknown,
 };
 use crate::domain::id::{TeamId, UserId};
+use crate::domain::journey::reporting::ListedEntry;
 use crate::domain::organisation::Certificate;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::domain::person::{Lane, TokenKind};
@@ -47,16 +48,16 @@ fn town() -> Town {
     town
 }
 
-fn who_asks(given: &str, family: &str, birth: &str) -> Asking {
+fn who_asks(given: &str, family: &str, birth: &str) -> Asker {
     let mut made = beside(&[Lane::OtherParty, Lane::Parent], given, family, birth).into_iter();
-    Asking {
+    Asker {
         other_party: made.next().unwrap(),
         parent: made.next().unwrap(),
     }
 }
 
 /// A woman who is nobody's other party.
-fn asking(intake: &Intake) -> Option<Asking> {
+fn asking(intake: &Intake) -> Option<Asker> {
     let needed = matches!(
         intake.requester,
         Requester::ParentGuardian | Requester::Deputy
@@ -64,17 +65,36 @@ fn asking(intake: &Intake) -> Option<Asking> {
     needed.then(|| who_asks("Grace", "Adeyemi", "1984-11-30"))
 }
 
+/// She asked herself, then.
+fn taking(names: Names<'_>, received_at: When) -> Taking {
+    Taking {
+        tokens: tokens(names),
+        asking: None,
+        intake: intake(),
+        received_at,
+    }
+}
+
+fn taken_by(town: &mut Town, by: Attempt, taking: &Taking) -> Done {
+    town.run(by, |rules, attempt, known, keys| {
+        take(rules, attempt, known, keys, taking)
+    })
+}
+
 fn taken(town: &mut Town, at: &str, names: Names<'_>, intake: Intake) -> Done {
     let taking = Taking {
-        tokens: tokens(names),
         asking: asking(&intake),
         intake,
-        received_at: town.now,
+        ..taking(names, town.now)
     };
-    town.run(
-        attempt(at, Action::TakeSubjectAccess),
-        |rules, attempt, known, keys| take(rules, attempt, known, keys, &taking),
-    )
+    taken_by(town, attempt(at, Action::TakeSubjectAccess), &taking)
+}
+
+/// She asked at lantern; its name for that.
+fn she_asked() -> (Town, Id) {
+    let mut town = town();
+    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    (town, alias)
 }
 
 /// A worker of one who holds something, for a purpose that is open to her.
@@ -135,6 +155,15 @@ fn holds(about: EntryAbout, basis: Article6, withheld: Option<Withheld>, what: &
             words: words(what),
         }],
     }
+}
+
+fn letter() -> Replying {
+    let what = "A letter about your arm.";
+    holds(EntryAbout::Health, Article6::PublicTask, None, what)
+}
+
+fn report() -> Replying {
+    holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.")
 }
 
 fn says(code: ReplyCode) -> Replying {
@@ -200,13 +229,32 @@ fn delivering() -> Delivering {
 }
 
 fn delivered_by(town: &mut Town, by: Attempt, alias: Id, delivering: &Delivering) -> Done {
+    delivered_with(town, by, (alias, delivering), &[])
+}
+
+/// With these entries of the log.
+fn delivered_with(
+    town: &mut Town,
+    by: Attempt,
+    (alias, delivering): (Id, &Delivering),
+    listed: &[ListedEntry],
+) -> Done {
     let looked = Looked {
-        listed: &[],
+        listed,
         whole: true,
     };
     town.run(by, |rules, attempt, known, keys| {
         deliver(rules, attempt, known, keys, alias, (delivering, &looked))
     })
+}
+
+/// An entry that is certainly hers.
+fn of_hers(reading: bool) -> ListedEntry {
+    ListedEntry {
+        index: 3,
+        kinds: vec![TokenKind::Nhs, TokenKind::NhsGiven, TokenKind::NhsBirth],
+        reading,
+    }
 }
 
 fn delivered(town: &mut Town, alias: Id) -> Done {
@@ -400,15 +448,8 @@ fn a_parent_who_may_be_the_other_party_and_the_other_party_himself_are_given_not
 
 #[test]
 fn a_part_is_complete_when_two_people_have_looked_and_only_then_told() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
-    let letter = holds(
-        EntryAbout::Health,
-        Article6::PublicTask,
-        None,
-        "A letter about your arm.",
-    );
-    let done = replies(&mut town, "trust", &letter);
+    let (mut town, alias) = she_asked();
+    let done = replies(&mut town, "trust", &letter());
     assert_eq!(said(&done).state, AccessState::Redaction);
     assert!(done.decided.firewall.is_none());
     assert_eq!(field(&looks(&mut town, "trust", "worker", None)), "entry");
@@ -419,7 +460,7 @@ fn a_part_is_complete_when_two_people_have_looked_and_only_then_told() {
     assert_eq!(plain.what, "A letter about your arm.");
     let done = looks(&mut town, "trust", "second", None);
     assert_eq!(said(&done).state, AccessState::RepliesIn);
-    let again = replies(&mut town, "trust", &letter);
+    let again = replies(&mut town, "trust", &letter());
     assert_eq!(*refused(&again), Refusal::AlreadyAnswered);
     // Police leave theirs at one person's look: it is not told, and they have not answered.
     let note = holds(
@@ -472,8 +513,7 @@ fn has_item(town: &Town, at: &str, code: RuleCode) -> bool {
 
 #[test]
 fn if_she_says_that_she_did_not_ask_nothing_is_opened() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     replies(&mut town, "trust", &says(ReplyCode::HoldsNothing));
     let done = replies(&mut town, "met", &says(ReplyCode::SheDidNotAsk));
     assert_eq!(done.decided.concerned, [org("reviewer")]);

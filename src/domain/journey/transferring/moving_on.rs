@@ -21,7 +21,7 @@ use crate::domain::transfer::Past;
 
 use super::super::answering::{erase_parts, save, she_lets, unlist};
 use super::super::own_acts::{self, OwnAct};
-use super::{answer_by, contact_by, list_due, moment};
+use super::{answer_by, contact_by, list_due};
 
 /// Referrals looked at in one decision of the gateway's own.
 pub const DONE_AT_ONCE: u16 = 16;
@@ -142,7 +142,7 @@ fn asks_next(
         return Err(Box::new(referral));
     };
     route.answer_by = answer_by(clock, now);
-    let answer_by = moment(route.answer_by);
+    let answer_by = route.answer_by.place();
     referral.recipient = service.organisation.clone();
     referral.recipient_team = service.team.clone();
     referral.service = service.id.clone();
@@ -152,7 +152,7 @@ fn asks_next(
     let item = referral.id.id();
     let to = &referral.recipient;
     let lists = vec![
-        (List::Inbox(to.clone()), moment(referral.contact_by), item),
+        (List::Inbox(to.clone()), referral.contact_by.place(), item),
         (List::Events(to.clone()), 0, item),
         (List::TransfersDue, answer_by, item),
     ];
@@ -245,7 +245,7 @@ impl Act {
     fn waits_for_pauses(&mut self, referral: &Referral, now: When) -> bool {
         let last = referral.paused_until().filter(|last| now < *last);
         if let Some(last) = last {
-            self.list(List::TransfersDue, moment(last), referral.id.id());
+            self.list(List::TransfersDue, last.place(), referral.id.id());
         }
         last.is_some()
     }
@@ -263,7 +263,7 @@ impl Act {
             return;
         }
         if now < route.answer_by {
-            self.list(List::TransfersDue, moment(route.answer_by), onward.id.id());
+            self.list(List::TransfersDue, route.answer_by.place(), onward.id.id());
             return;
         }
         self.lists
@@ -291,14 +291,14 @@ impl Act {
         } else {
             self.list(
                 List::TransfersDue,
-                moment(handover.forgets_at()),
+                handover.forgets_at().place(),
                 origin.id.id(),
             );
         }
         match handover.ends_at() {
             Some(end) if end <= now => {}
             Some(end) => {
-                self.list(List::TransfersDue, moment(end), origin.id.id());
+                self.list(List::TransfersDue, end.place(), origin.id.id());
             }
             None => {}
         }

@@ -389,7 +389,7 @@ fn a_pause_holds_the_clock_back_and_no_longer_than_it_lasts() {
     town.withdraw("harbour", AMINA, &stops(&first.recipient, true));
     let ends = town.now.plus_hours(crate::domain::stop_use::PAUSE_HOURS);
     town.now = town.now.plus_hours(1);
-    let again = u64::try_from(ends.millis()).unwrap();
+    let again = ends.place();
     assert!(moved_on(&mut town).iter().any(|write| matches!(
         write,
         Write::List { list: List::TransfersDue, at, item } if *at == again && *item == first.id.id()

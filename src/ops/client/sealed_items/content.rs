@@ -9,14 +9,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::super::ClientFault;
 use super::super::input::given;
 use super::SealFault;
+use crate::domain::consent::CONSENT_DAYS_MAX;
 use crate::domain::custody::BOX_OVER_BYTES;
 use crate::domain::sealed_item::{BOX_BYTES, Commitment};
 use crate::domain::time::When;
 
 /// Her consent ends after this long unless it says less or more.
 pub const CONSENT_DAYS: i64 = 90;
-/// It ends after twelve months at the latest.
-pub const CONSENT_DAYS_MAX: i64 = 366;
 /// The longest piece, in characters.
 pub const TEXT_CHARS_MAX: usize = 4_000;
 /// By how much two computers' clocks may differ.

@@ -18,7 +18,7 @@ pub struct Desk {
 }
 
 /// Everyone who calls.
-pub const DESKS: [Desk; 13] = [
+pub const DESKS: [Desk; 16] = [
     Desk::system(
         "met",
         "met",
@@ -91,6 +91,22 @@ pub const DESKS: [Desk; 13] = [
         Role::OperatorAdmin,
     ),
     Desk::person("reviewer", "reviewer", "office", "j-hale", Role::Reviewer),
+    // Those who work in a browser.
+    Desk::person("met-browser", "met", "response", "pc-lyons", Role::Officer),
+    Desk::person(
+        "larkfield-browser",
+        CHARITY,
+        "advice",
+        "v-adeola",
+        Role::Adviser,
+    ),
+    Desk::person(
+        "st-hildas-browser",
+        "st-hildas",
+        "emergency",
+        "n-castell",
+        Role::EdSenior,
+    ),
     Desk::system(
         "quayside",
         "quayside",

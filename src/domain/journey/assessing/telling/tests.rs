@@ -3,16 +3,19 @@
 use super::super::super::trial::*;
 use super::super::taking_back::{Mistake, take_back};
 use super::super::{Draft, Replaces, record};
+use super::TOLD_MAX;
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Happened};
 use crate::domain::codes::{Action, ReplaceHow, ReplaceReason, WithdrawnBecause};
 use crate::domain::consent::Opens;
-use crate::domain::decision::Listed;
-use crate::domain::id::{Id, PersonId};
+use crate::domain::decision::{Aggregate, Listed};
+use crate::domain::id::{Id, LinkId, PersonId};
 use crate::domain::journey::querying::{Query, Step, query};
 use crate::domain::journey::reading;
 use crate::domain::journey::settling::tests::wish;
 use crate::domain::journey::subject::Subject;
+use crate::domain::linkage::Linkage;
+use crate::domain::record::{Record, singleton};
 
 /// The hospital assessed her for both services; one was shown the cards, the other asked nothing.
 fn shown() -> (Town, Id) {
@@ -149,4 +152,35 @@ fn that_she_withdrew_meanwhile_does_not_show() {
     town.withdraw("council", AMINA, &wish(false));
     replaced(&mut town, old, ReplaceHow::Correction);
     assert_eq!(told(&mut town, "lantern").len(), 1);
+}
+
+#[test]
+fn an_entry_says_once_that_some_were_told_and_the_reviewer_hears_of_who_is_left_out() {
+    for (more, left_out) in [(TOLD_MAX - 1, false), (TOLD_MAX, true)] {
+        let (mut town, old) = shown();
+        let links = town.known().links.into_values();
+        let across: Vec<Linkage> = links.filter(|pair| pair.shown_at.is_some()).collect();
+        let [pair] = across.as_slice() else {
+            panic!("{}", across.len())
+        };
+        for number in 0..more {
+            let number = u8::try_from(number).unwrap();
+            let other = PersonId(Id::from_bytes([number; 16]));
+            let id = LinkId::of(pair.held, other);
+            let one = Linkage {
+                id,
+                other,
+                ..pair.clone()
+            };
+            let of = Aggregate::Link(id);
+            town.put(of, singleton("linkage"), &Record::Linkage(one));
+        }
+        let done = replaced(&mut town, old, ReplaceHow::Correction);
+        assert_eq!(town.known().corrected.len(), TOLD_MAX);
+        let notes = done.decided.notes.iter();
+        let said = notes.filter(|note| *note == "who-was-shown-asks-again");
+        assert_eq!(said.count(), 1);
+        assert_eq!(done.noted("who-was-shown-left-out"), left_out);
+        assert_eq!(done.decided.concerned.contains(&org("reviewer")), left_out);
+    }
 }

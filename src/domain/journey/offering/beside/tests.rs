@@ -285,10 +285,28 @@ fn asks(town: &mut Town, at: &str, alias: Id) -> Done {
 }
 
 #[test]
+fn parents_whose_names_are_alike_are_two_parents_also_with_no_date_of_birth() {
+    let mut town = Town::in_order();
+    for parent in [["Amina", "Khan", ""], ["Amin", "Khan", ""]] {
+        let made = of_child(&town, "lantern", parent);
+        town.send("met", "lantern", &made);
+        town.now = town.now.plus_hours(1);
+    }
+    assert_eq!(people(&town, "met").len(), 2);
+}
+
+#[test]
 fn what_is_recorded_of_a_child_under_one_parent_is_not_shown_under_the_other() {
-    for (asker, shown) in [(MOTHER, true), (HE, false)] {
+    let (undated, alike) = (["Amina", "Khan", ""], ["Amin", "Khan", ""]);
+    for (recorded, asker, shown) in [
+        (MOTHER, MOTHER, true),
+        (MOTHER, undated, true),
+        (MOTHER, HE, false),
+        (MOTHER, alike, false),
+        (undated, alike, false),
+    ] {
         let mut town = Town::in_order();
-        let made = of_child(&town, "harbour", MOTHER);
+        let made = of_child(&town, "harbour", recorded);
         let hers = town.send("met", "harbour", &made);
         accepts(&mut town, "harbour", hers);
         assessed(&mut town, "harbour", hers, "lantern");

@@ -2,18 +2,21 @@
 
 use super::*;
 use crate::domain::codes::{
-    Action, Direction, OrgKind, Purpose, ReferralStatus, SenderStatus, ServiceFamily,
+    Action, Direction, OrgKind, Purpose, ReferralStatus, SenderStatus, ServiceFamily, UpdateCode,
     WithdrawalScope,
 };
 use crate::domain::id::OrgId;
 use crate::domain::journey::answering::{Response, respond};
 use crate::domain::journey::offering::offer;
 use crate::domain::journey::reading;
+use crate::domain::journey::settling::tests::{settle_as, took};
 use crate::domain::journey::trial::*;
+use crate::domain::journey::updating::{News, update};
 use crate::domain::journey::withdrawing::Wish;
 use crate::domain::organisation::Directory;
 use crate::domain::referral::UrgencyCode;
 use crate::domain::seal::{ItemKey, Slot};
+use crate::domain::stop_use::Settling;
 
 const ACCEPT: fn() -> Response = || Response::Accept {
     worker: "worker".to_owned(),
@@ -50,14 +53,23 @@ fn town() -> Town {
 /// Offered to `lantern`; her consent names the whole family, or `lantern` alone. How the service knows
 /// it, and how the gateway does.
 fn offered(town: &mut Town, family: bool, urgency: UrgencyCode) -> (Id, Id) {
-    let mut sent = town.offer("lantern", AMINA, Direction::Police);
+    offered_by(town, ("met", Direction::Police), family, urgency)
+}
+
+fn offered_by(
+    town: &mut Town,
+    (from, direction): (&str, Direction),
+    family: bool,
+    urgency: UrgencyCode,
+) -> (Id, Id) {
+    let mut sent = town.offer("lantern", AMINA, direction);
     sent.operational.urgency = urgency;
     if let (super::super::OfferGround::Consent(consent), true) = (&mut sent.ground, family) {
         consent.recipients.organisations.clear();
         consent.recipients.families = vec![ServiceFamily::Community];
     }
     let done = town.run(
-        attempt("met", Action::OfferReferral),
+        attempt(from, Action::OfferReferral),
         |rules, attempt, known, keys| offer(rules, attempt, known, keys, &sent),
     );
     assert_eq!(done.answer.told(), "offered", "{:?}", done.decided.notes);
@@ -377,4 +389,76 @@ fn a_pause_holds_an_offer_where_it_is_and_gives_the_service_its_time_again() {
     assert_eq!(referral(&town, id).recipient, org("lantern"));
     sweep(&mut town, id, ends.plus_hours(1));
     assert_ne!(referral(&town, id).recipient, org("lantern"));
+}
+
+#[test]
+fn a_pause_that_is_lifted_gives_the_service_its_hour_from_then() {
+    let mut town = town();
+    let (_, id) = offered(&mut town, true, UrgencyCode::High);
+    let start = town.now;
+    let wish = Wish {
+        scope: WithdrawalScope::Everything,
+        organisations: Vec::new(),
+        classes: Vec::new(),
+        purposes: Vec::new(),
+        channel: "telephone".to_owned(),
+        pause: true,
+    };
+    town.now = start.plus_millis(60_000);
+    let first = took(&town.withdraw("council", AMINA, &wish));
+    town.now = start.plus_hours(1);
+    let second = took(&town.withdraw("practice", AMINA, &wish));
+    sweep(&mut town, id, start.plus_hours(2));
+    let by = |town: &Town| referral(town, id).asking.unwrap().answer_by;
+    // Another stands in the way still, and ends sooner or later than this one.
+    settle_as(&mut town, "practice", second, Settling::Lift, true);
+    assert_eq!(by(&town), start.plus_millis(60_000).plus_hours(73));
+    town.now = start.plus_hours(3);
+    let lifted = settle_as(&mut town, "council", first, Settling::Lift, true);
+    assert_eq!(by(&town), start.plus_hours(4));
+    let due = (List::OffersDue, start.plus_hours(4).place(), id);
+    assert!(lifted.listed.contains(&due));
+    sweep(&mut town, id, start.plus_hours(4).plus_millis(-1));
+    assert_eq!(referral(&town, id).recipient, org("lantern"));
+    sweep(&mut town, id, start.plus_hours(4));
+    assert_ne!(referral(&town, id).recipient, org("lantern"));
+}
+
+#[test]
+fn no_officer_of_who_sent_it_reads_of_the_service_that_the_gateway_picked() {
+    let mut town = town();
+    let from = ("trust", Direction::Health);
+    let (_, id) = offered_by(&mut town, from, true, UrgencyCode::High);
+    let hour = town.now.plus_hours(1);
+    sweep(&mut town, id, hour);
+    let there = referral(&town, id).recipient;
+    assert_ne!(there, org("lantern"));
+    let alias = outward(&town, there.as_str(), id);
+    for (code, life_at_risk, told) in [
+        (UpdateCode::NewIncident, false, "updated"),
+        (UpdateCode::CallReferrer, false, "check-your-answers"),
+        (
+            UpdateCode::CallUsAboutHerSafety,
+            false,
+            "check-your-answers",
+        ),
+        (UpdateCode::CallUsAboutHerSafety, true, "updated"),
+    ] {
+        let news = News {
+            code,
+            life_at_risk,
+            consent: None,
+            contact: None,
+        };
+        let done = town.run(
+            attempt(there.as_str(), Action::UpdateReferral),
+            |rules, attempt, known, keys| update(rules, attempt, known, keys, alias, &news),
+        );
+        assert_eq!(done.answer.told(), told, "{}", code.code());
+        assert!(
+            !done.decided.concerned.contains(&org("trust")),
+            "{}",
+            code.code()
+        );
+    }
 }

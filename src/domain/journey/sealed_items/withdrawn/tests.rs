@@ -6,6 +6,7 @@ use super::super::tests::{
 };
 use crate::domain::answer::Answer;
 use crate::domain::codes::{DataClass, Purpose, WithdrawalScope};
+use crate::domain::decision::List;
 use crate::domain::journey::settling::tests::{settle_as, took, wish};
 use crate::domain::journey::trial::{AMINA, Done, Town, org};
 use crate::domain::journey::withdrawing::Wish;
@@ -20,6 +21,12 @@ fn later(town: &mut Town) {
 fn withdraws(town: &mut Town, wish: &Wish) -> Done {
     later(town);
     town.withdraw("council", AMINA, wish)
+}
+
+/// An event for it was listed.
+fn is_told(done: &Done, whom: &str) -> bool {
+    let of = List::Events(org(whom));
+    done.listed.iter().any(|(list, ..)| *list == of)
 }
 
 /// Nothing names whose an item was.
@@ -62,7 +69,20 @@ fn the_adviser_that_collected_it_is_told_to_stop_and_not_by_whom() {
     let done = withdraws(&mut town, &wish(false));
     assert!(done.noted("stop-use-notice"));
     assert_eq!(events(&mut town, "quay"), ["stop_use"]);
+    // Her entry names her: nobody who reads it sees that she has an adviser.
+    assert!(!done.decided.concerned.contains(&org("quay")));
     assert!(is_unbound(&town));
+}
+
+#[test]
+fn a_clock_that_runs_ahead_does_not_outrun_her_withdrawal() {
+    let mut town = town();
+    let ahead = agreed(town.now.plus_hours(1));
+    hand_in(&mut town, "lantern", "quay", &ahead);
+    assert_eq!(boxes_left(&town).len(), 1);
+    town.now = town.now.plus_millis(10 * 60 * 1000);
+    town.withdraw("council", AMINA, &wish(false));
+    assert!(boxes_left(&town).is_empty() && is_unbound(&town));
 }
 
 #[test]
@@ -228,8 +248,19 @@ fn who_collected_it_before_a_pause_is_told_to_stop_and_when_that_ends() {
     let pause = took(&withdraws(&mut town, &wish(true)));
     // The same word as of a withdrawal.
     assert_eq!(events(&mut town, "quay"), ["stop_use"]);
-    settle_as(&mut town, "council", pause, Settling::Lift, true);
+    let lifted = settle_as(&mut town, "council", pause, Settling::Lift, true);
     assert_eq!(events(&mut town, "quay"), ["stop_use_ended"]);
+    assert!(is_told(&lifted, "quay"));
+    assert!(!lifted.decided.concerned.contains(&org("quay")));
+}
+
+#[test]
+fn a_lifted_pause_is_no_event_of_who_did_not_collect() {
+    let mut town = town();
+    sealed(&mut town);
+    let pause = took(&withdraws(&mut town, &wish(true)));
+    let lifted = settle_as(&mut town, "council", pause, Settling::Lift, true);
+    assert!(!is_told(&lifted, "quay"));
 }
 
 #[test]

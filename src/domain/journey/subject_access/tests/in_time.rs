@@ -5,8 +5,7 @@ use crate::domain::subject_access::{DELIVERED_MAX, WORDS_DAYS};
 
 #[test]
 fn it_is_handed_over_in_person_by_another_than_who_took_it_when_it_is_time() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     assert_eq!(field(&delivered(&mut town, alias)), "id", "too early");
     town.now = town.now.plus_days(25);
     let unchecked = Delivering {
@@ -36,23 +35,14 @@ fn it_is_handed_over_in_person_by_another_than_who_took_it_when_it_is_time() {
     // Who took it cannot hand it over.
     let mut own = officer(Action::TakeSubjectAccess);
     own.role = Role::IgOfficer;
-    let taking = Taking {
-        tokens: tokens(AMINA),
-        intake: intake(),
-        asking: None,
-        received_at: town.now.plus_days(-29),
-    };
-    let done = town.run(own, |rules, attempt, known, keys| {
-        take(rules, attempt, known, keys, &taking)
-    });
-    let alias = id(&done);
+    let before = taking(AMINA, town.now.plus_days(-29));
+    let alias = id(&taken_by(&mut town, own, &before));
     assert_eq!(field(&delivered(&mut town, alias)), "id");
 }
 
 #[test]
 fn what_is_late_takes_an_explanation_and_comes_before_the_officer() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     let pressing_now = |town: &mut Town| {
         let mut seen = Vec::new();
         town.run(
@@ -109,16 +99,9 @@ fn what_is_late_takes_an_explanation_and_comes_before_the_officer() {
 
 /// As if she had asked on paper `days` ago.
 fn asked_before(town: &mut Town, names: Names<'_>, days: i64) -> Id {
-    let taking = Taking {
-        tokens: tokens(names),
-        asking: None,
-        intake: intake(),
-        received_at: town.now.plus_days(-days),
-    };
-    let done = town.run(
-        attempt("lantern", Action::TakeSubjectAccess),
-        |rules, attempt, known, keys| take(rules, attempt, known, keys, &taking),
-    );
+    let before = taking(names, town.now.plus_days(-days));
+    let by = attempt("lantern", Action::TakeSubjectAccess);
+    let done = taken_by(town, by, &before);
     assert_eq!(said(&done).state, AccessState::Ready);
     id(&done)
 }
@@ -130,22 +113,9 @@ fn late() -> Delivering {
     }
 }
 
-fn delivered_late(town: &mut Town, alias: Id, listed: &[TokenKind]) -> Done {
-    let listed = [crate::domain::journey::reporting::ListedEntry {
-        index: 3,
-        kinds: listed.to_vec(),
-        reading: false,
-    }];
-    let looked = Looked {
-        listed: &listed,
-        whole: true,
-    };
-    town.run(
-        officer(Action::DeliverSubjectAccess),
-        |rules, attempt, known, keys| {
-            deliver(rules, attempt, known, keys, alias, (&late(), &looked))
-        },
-    )
+fn delivered_late(town: &mut Town, alias: Id) -> Done {
+    let by = officer(Action::DeliverSubjectAccess);
+    delivered_with(town, by, (alias, &late()), &[of_hers(false)])
 }
 
 #[test]
@@ -153,16 +123,15 @@ fn who_had_no_time_to_answer_is_not_named_however_long_ago_she_asked() {
     let mut town = town();
     let hers = asked_before(&mut town, AMINA, 45);
     let nobodys = asked_before(&mut town, BEATA, 45);
-    let kinds = [TokenKind::Nhs, TokenKind::NhsGiven, TokenKind::NhsBirth];
     for alias in [hers, nobodys] {
-        let done = delivered_late(&mut town, alias, &kinds);
+        let done = delivered_late(&mut town, alias);
         nothing(&done, "nothing-held");
     }
     // Who has answered is told, and that others may still; nobody who has not.
     replies(&mut town, "trust", &says(ReplyCode::HoldsNothing));
     for (days, missing) in [(0, vec![]), (14, vec!["lantern", "met"])] {
         town.now = start().plus_days(days).plus_hours(2);
-        let done = delivered_late(&mut town, hers, &kinds);
+        let done = delivered_late(&mut town, hers);
         let Answer::AccessReport(commission, _) = &done.answer else {
             panic!("{}", done.answer.told())
         };
@@ -177,8 +146,7 @@ fn who_had_no_time_to_answer_is_not_named_however_long_ago_she_asked() {
 
 #[test]
 fn a_report_is_handed_over_again_but_not_without_end() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     town.now = town.now.plus_days(25);
     let by = officer(Action::DeliverSubjectAccess);
     // Not late, so that what is written about it is not kept.
@@ -197,8 +165,7 @@ fn a_report_is_handed_over_again_but_not_without_end() {
 
 #[test]
 fn the_clock_stands_still_while_she_is_asked_what_she_means() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     let done = steps(&mut town, alias, &stepping(AccessStep::Clarified));
     assert_eq!(*refused(&done), Refusal::AlreadyAnswered);
     let done = steps(&mut town, alias, &stepping(AccessStep::ClarificationAsked));
@@ -211,8 +178,7 @@ fn the_clock_stands_still_while_she_is_asked_what_she_means() {
 
 #[test]
 fn a_request_that_is_refused_says_why_and_asks_nobody_any_more() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     let refusing = Stepping {
         ground: Some(AccessRefusal::SheTookItBack),
         explanation: because("You told us that you do not want it any more."),
@@ -255,8 +221,7 @@ fn a_request_that_is_refused_says_why_and_asks_nobody_any_more() {
 
 #[test]
 fn words_that_are_held_send_the_whole_reply_back() {
-    let mut town = town();
-    taken(&mut town, "lantern", AMINA, intake());
+    let (mut town, _) = she_asked();
     let before = town.facts().len();
     let mut two = holds(
         EntryAbout::CaseNotes,
@@ -292,10 +257,8 @@ fn words_that_are_held_send_the_whole_reply_back() {
 
 #[test]
 fn police_answer_for_theirs_but_are_not_shown_words_again() {
-    let mut town = town();
-    taken(&mut town, "lantern", AMINA, intake());
-    let report = holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.");
-    replies(&mut town, "met", &report);
+    let (mut town, _) = she_asked();
+    replies(&mut town, "met", &report());
     let shown = shows(&mut town, "met");
     assert!(shown.answer.parts().is_empty());
     assert_eq!(
@@ -334,16 +297,9 @@ fn what_could_find_nobody_is_not_said_to_be_in_hand() {
         intake(),
     );
     assert_eq!(field(&done), "identity");
-    let taking = Taking {
-        tokens: tokens(AMINA),
-        intake: intake(),
-        asking: None,
-        received_at: town.now.plus_days(1),
-    };
-    let done = town.run(
-        attempt("lantern", Action::TakeSubjectAccess),
-        |rules, attempt, known, keys| take(rules, attempt, known, keys, &taking),
-    );
+    let tomorrow = taking(AMINA, town.now.plus_days(1));
+    let by = attempt("lantern", Action::TakeSubjectAccess);
+    let done = taken_by(&mut town, by, &tomorrow);
     assert_eq!(field(&done), "received_at");
 }
 
@@ -352,33 +308,17 @@ fn an_entry_of_hers_that_others_made_is_reason_enough_for_a_report() {
     let mut town = town();
     let alias = id(&taken(&mut town, "lantern", BEATA, intake()));
     town.now = town.now.plus_days(25);
-    let kinds = vec![TokenKind::Nhs, TokenKind::NhsGiven, TokenKind::NhsBirth];
     for (reading, told) in [(true, "nothing-to-show"), (false, "subject-access-report")] {
-        let listed = [crate::domain::journey::reporting::ListedEntry {
-            index: 3,
-            kinds: kinds.clone(),
-            reading,
-        }];
-        let looked = Looked {
-            listed: &listed,
-            whole: true,
-        };
-        let done = town.run(
-            officer(Action::DeliverSubjectAccess),
-            |rules, attempt, known, keys| {
-                deliver(rules, attempt, known, keys, alias, (&delivering(), &looked))
-            },
-        );
+        let by = officer(Action::DeliverSubjectAccess);
+        let done = delivered_with(&mut town, by, (alias, &delivering()), &[of_hers(reading)]);
         assert_eq!(done.answer.told(), told);
     }
 }
 
 #[test]
 fn an_entry_is_named_apart_for_each_holder() {
-    let mut town = town();
-    taken(&mut town, "lantern", AMINA, intake());
-    let report = holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.");
-    let done = replies(&mut town, "met", &report);
+    let (mut town, _) = she_asked();
+    let done = replies(&mut town, "met", &report());
     let SeenOf::Asked { entries, .. } = &said(&done).of else {
         panic!("asked")
     };
@@ -389,8 +329,7 @@ fn an_entry_is_named_apart_for_each_holder() {
 
 #[test]
 fn whatever_lies_under_an_entry_only_words_come_out_and_to_police_and_tainted_teams_none() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     for holder in ["met", "trust", "lantern"] {
         let basis = match holder {
             "lantern" => Article6::Consent,
@@ -441,6 +380,14 @@ fn night(town: &mut Town) {
     });
 }
 
+/// When the night is to erase words, as one decision puts it down.
+fn put_down(done: &Done) -> Vec<When> {
+    let listed = done.listed.iter();
+    let due = listed.filter(|(list, ..)| *list == List::AccessDue);
+    due.map(|(_, at, _)| When::from_millis(i64::try_from(*at).unwrap()))
+        .collect()
+}
+
 fn words_left(town: &Town) -> usize {
     let known = town.known();
     let parts = known.parts.iter();
@@ -450,16 +397,12 @@ fn words_left(town: &Town) -> usize {
 
 #[test]
 fn the_words_go_ninety_days_after_it_was_handed_over_and_not_before() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
-    let letter = holds(
-        EntryAbout::Health,
-        Article6::PublicTask,
-        None,
-        "A letter about your arm.",
-    );
-    replies(&mut town, "trust", &letter);
-    looks(&mut town, "trust", "second", None);
+    let (mut town, alias) = she_asked();
+    replies(&mut town, "trust", &letter());
+    let done = looks(&mut town, "trust", "second", None);
+    // A holder's reply ends nothing: the request is put down once, when it ends itself.
+    assert_eq!(said(&done).state, AccessState::RepliesIn);
+    assert!(put_down(&done).is_empty());
     let more = Stepping {
         more_time: Some(MoreTimeReason::Complex),
         explanation: because("Two services have long files."),
@@ -473,6 +416,7 @@ fn the_words_go_ninety_days_after_it_was_handed_over_and_not_before() {
     assert_eq!(words_left(&town), 2);
     let done = delivered(&mut town, alias);
     assert_eq!(done.answer.told(), "subject-access-report");
+    assert_eq!(put_down(&done), [town.now.plus_days(WORDS_DAYS)]);
     // A second copy does not lengthen it.
     town.now = town.now.plus_days(1);
     let done = delivered(&mut town, alias);
@@ -488,22 +432,14 @@ fn the_words_go_ninety_days_after_it_was_handed_over_and_not_before() {
     town.attest("lantern");
     town.attest("met");
     assert_eq!(field(&delivered(&mut town, alias)), "id");
-    let note = holds(EntryAbout::Crime, Article6::PublicTask, None, "A report.");
-    nothing(&replies(&mut town, "met", &note), "no such request");
+    nothing(&replies(&mut town, "met", &report()), "no such request");
     assert_eq!(words_left(&town), 0);
 }
 
 #[test]
 fn the_words_of_a_request_that_was_refused_go_as_well() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
-    let letter = holds(
-        EntryAbout::Health,
-        Article6::PublicTask,
-        None,
-        "A letter about your arm.",
-    );
-    replies(&mut town, "trust", &letter);
+    let (mut town, alias) = she_asked();
+    replies(&mut town, "trust", &letter());
     let refuse = Stepping {
         ground: Some(AccessRefusal::ALL[0]),
         explanation: because("We explained why, and whom to complain to."),
@@ -511,6 +447,7 @@ fn the_words_of_a_request_that_was_refused_go_as_well() {
     };
     let done = steps(&mut town, alias, &refuse);
     assert_eq!(said(&done).state, AccessState::Refused);
+    assert_eq!(put_down(&done), [town.now.plus_days(WORDS_DAYS)]);
     town.now = town.now.plus_days(WORDS_DAYS - 1);
     night(&mut town);
     assert_eq!(words_left(&town), 2);
@@ -521,8 +458,7 @@ fn the_words_of_a_request_that_was_refused_go_as_well() {
 
 #[test]
 fn a_report_that_is_late_comes_before_the_officer_of_who_took_it_by_its_rule() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     town.now = town.now.plus_days(40);
     let late = Delivering {
         explanation: because("Two people were ill."),
@@ -539,8 +475,7 @@ fn a_report_that_is_late_comes_before_the_officer_of_who_took_it_by_its_rule() {
 
 #[test]
 fn what_is_in_time_is_before_nobody() {
-    let mut town = town();
-    let alias = id(&taken(&mut town, "lantern", AMINA, intake()));
+    let (mut town, alias) = she_asked();
     town.now = town.now.plus_days(25);
     let done = delivered(&mut town, alias);
     assert!(!done.noted(RuleCode::AccessLate.code()));

@@ -68,7 +68,7 @@ fn an_offer_that_was_paused_when_its_time_was_over_goes_on_when_the_pause_ends()
     let until = town.now.plus_hours(PAUSE_HOURS);
     town.now = answer_by;
     let again = looks_at(&mut town, first.id.id());
-    assert_eq!(again, [moment(until)]);
+    assert_eq!(again, [until.place()]);
     assert_eq!(offered(&town).0.recipient, first.recipient);
     town.now = until;
     let again = looks_at(&mut town, first.id.id());
@@ -76,7 +76,7 @@ fn an_offer_that_was_paused_when_its_time_was_over_goes_on_when_the_pause_ends()
     assert_ne!(second.recipient, first.recipient);
     assert!(second.open());
     let next = second.route.as_ref().unwrap().answer_by;
-    assert_eq!(again, [moment(next)]);
+    assert_eq!(again, [next.place()]);
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn what_is_left_of_work_that_ended_in_a_pause_goes_when_the_pause_ends() {
         },
     );
     assert_eq!(said.answer.told(), "released");
-    assert_eq!(again, [moment(town.now)]);
+    assert_eq!(again, [town.now.place()]);
     let left = |town: &Town| {
         let of = Aggregate::Referral(first);
         town.known().parts.iter().any(|part| part.of == of)
     };
     let again = looks_at(&mut town, first.id());
-    assert!(again.contains(&moment(until)), "{again:?}");
+    assert!(again.contains(&until.place()), "{again:?}");
     assert!(left(&town));
     town.now = until;
     looks_at(&mut town, first.id());
@@ -167,6 +167,6 @@ fn when_a_pause_is_lifted_the_clock_looks_at_once() {
         },
     );
     assert_eq!(said.answer.told(), "pause-lifted");
-    assert_eq!(again, [moment(town.now)]);
+    assert_eq!(again, [town.now.place()]);
     assert!(offered(&town).0.open());
 }

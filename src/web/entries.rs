@@ -1,0 +1,348 @@
+//! Entries of the log as an officer reads them, and the fields by which she names a person: shared by
+//! her pages.
+
+use maud::{Markup, html};
+use serde_json::{Map, Value, json};
+
+use super::form::{Errors, Field, Form};
+use super::visit::{Stop, Visit, list, text};
+use super::words::{brief, moment, say};
+use crate::domain::id::Id;
+use crate::domain::refusal::Refusal;
+
+/// What is done, where its code read as words says little.
+const ACTS: [(&str, &str); 47] = [
+    ("offer_referral", "Offered a referral"),
+    ("read_referral_status", "Looked how a referral stands"),
+    ("read_inbox", "Read the inbox"),
+    ("accept_referral", "Accepted a referral"),
+    ("decline_referral", "Declined a referral"),
+    ("wait_referral", "Put a referral on the waiting list"),
+    ("close_referral", "Closed a referral"),
+    ("read_referral", "Read a referral"),
+    ("add_note", "Added a note"),
+    ("update_referral", "Sent news about a referral"),
+    ("read_events", "Collected news"),
+    ("screen_text", "Tried a text"),
+    ("record_consent", "Recorded consent"),
+    ("withdraw_consent", "Recorded that consent ended"),
+    ("withdraw", "Recorded a withdrawal"),
+    ("record_assessment", "Recorded an assessment"),
+    ("query_assessments", "Asked for earlier assessments"),
+    ("break_glass", "Opened details in an emergency"),
+    ("read_audit", "Read the log"),
+    ("read_audit_subject", "Searched the log for a person"),
+    ("read_audit_queue", "Read what is to be decided"),
+    ("decide_audit_item", "Decided an item"),
+    ("report_subject", "Made a report for her"),
+    ("flag_person", "Flagged a person"),
+    ("open_seal", "Opened whom an entry is about"),
+    ("propose", "Proposed a change"),
+    ("approve", "Approved a change"),
+    ("narrow", "Suspended, removed or closed"),
+    ("unknown", "Asked for what does not exist"),
+    ("found", "Founded the gateway"),
+    ("second_factor", "Signed in"),
+    ("read_proposals", "Read proposed changes"),
+    ("rely_on_assessment", "Relied on an assessment"),
+    ("withdraw_assessment", "Took back an assessment"),
+    ("read_own_assessments", "Read own assessments"),
+    ("reconcile", "Handed in withdrawals after a restore"),
+    ("seal_item", "Sealed an item for an adviser"),
+    ("collect_item", "Collected a sealed item"),
+    ("transfer_referral", "Asked another area to take over"),
+    ("issue_card", "Printed a card for her"),
+    ("settle_withdrawal", "Settled a pause"),
+    ("answer_stop_use", "Said what became of what was shown"),
+    ("read_consents", "Read which consents to go through again"),
+    ("take_subject_access", "Took her request for what is held"),
+    ("reply_subject_access", "Replied to her request"),
+    ("redact_subject_access", "Looked at what is left out"),
+    ("deliver_subject_access", "Handed the report over"),
+];
+
+/// What was attempted, in words.
+pub fn act(code: &str) -> String {
+    let found = ACTS.iter().find(|(known, _)| *known == code);
+    found.map_or_else(|| say(code), |(_, words)| (*words).to_owned())
+}
+
+/// What came of it, in words.
+pub fn outcome(code: &str) -> &'static str {
+    match code {
+        "permit" => "Permitted",
+        "deny" => "Refused",
+        "empty" => "Nothing to show",
+        "error" => "Failed",
+        _ => "",
+    }
+}
+
+/// What the path names, if it can be a name of the API's.
+pub fn named(visit: &Visit) -> Result<&str, Stop> {
+    match Id::parse(visit.id()) {
+        Some(_) => Ok(visit.id()),
+        None => Err(Stop::Refused(Refusal::NotFound)),
+    }
+}
+
+/// What the path names, if it is a number of an entry.
+pub fn numbered(visit: &Visit) -> Result<u64, Stop> {
+    let number = visit.id().parse();
+    number.map_err(|_| Stop::Refused(Refusal::NotFound))
+}
+
+/// Several entries, one a row; each leads to its own page if the reader may open that.
+pub fn table(entries: &[Value], links: bool) -> Markup {
+    html! {
+        div.table tabindex="0" role="region" aria-label="Entries of the log" {
+            table {
+                caption { "Entries, the newest first" }
+                thead { tr {
+                    th scope="col" { "Entry" } th scope="col" { "When" } th scope="col" { "Who" }
+                    th scope="col" { "What" } th scope="col" { "Purpose" } th scope="col" { "Result" }
+                } }
+                tbody { @for entry in entries { (row(entry, links)) } }
+            }
+        }
+    }
+}
+
+fn row(entry: &Value, links: bool) -> Markup {
+    let number = number(entry);
+    html! {
+        tr {
+            th scope="row" {
+                @if links { a href=(format!("/log-entries/{number}")) { (number) } } @else { (number) }
+            }
+            td { (brief(text(entry, "at"))) }
+            @if is_erased(entry) {
+                td colspan="4" { "The account was erased when its time was over. The entry itself stays." }
+            } @else {
+                td { (text(entry, "user")) br; (text(entry, "organisation")) }
+                td { (act(text(entry, "action"))) }
+                td { (say(text(entry, "purpose"))) }
+                td { (result(entry)) }
+            }
+        }
+    }
+}
+
+fn number(entry: &Value) -> u64 {
+    let number = entry.get("entry").and_then(Value::as_u64);
+    number.unwrap_or_default()
+}
+
+fn is_erased(entry: &Value) -> bool {
+    entry.get("erased").and_then(Value::as_bool) == Some(true)
+}
+
+fn result(entry: &Value) -> Markup {
+    let (code, told) = (text(entry, "outcome"), text(entry, "told"));
+    html! {
+        span.tag.high[code == "deny"] { (outcome(code)) }
+        @if told == "confirm-emergency" { br; "Asked to confirm first" }
+        @else if code == "deny" || code == "error" { br; (say(told)) }
+    }
+}
+
+/// One entry with all that its reader may see, folded up to a line where there are many.
+pub fn card(entry: &Value, links: bool) -> Markup {
+    let number = number(entry);
+    html! {
+        details.card {
+            summary {
+                b { (act(text(entry, "action"))) } ", " (moment(text(entry, "at"))) ". "
+                (result(entry))
+            }
+            (detail(entry))
+            @if links {
+                p { a href=(format!("/log-entries/{number}")) { "Entry " (number) " and its proof" } }
+            } @else { p { "Entry " (number) } }
+        }
+    }
+}
+
+/// Everything of one entry: who, what, why, and by which rule.
+pub fn detail(entry: &Value) -> Markup {
+    if is_erased(entry) {
+        return html! {
+            p { "The account behind this entry was erased when its time was over. The entry itself \
+                 stays in the log." }
+        };
+    }
+    let said = |key: &str| text(entry, key);
+    let decided = entry.get("decided").filter(|decided| !decided.is_null());
+    html! {
+        dl.rows {
+            dt { "Who" }
+            dd { (said("user")) ", " (say(said("role"))) ", " (said("organisation")) ", team " (said("team")) }
+            dt { "How we know" } dd { (said("identity")) }
+            dt { "Certificate" } dd.code { (short(said("certificate"))) }
+            dt { "What" } dd { (act(said("action"))) }
+            (line("How far", said("step")))
+            (line("Kinds of data asked for", &codes(entry, "asked")))
+            dt { "Purpose" } dd { (say(said("purpose"))) }
+            dt { "Reason given" } dd { (if said("reason").is_empty() { "None".to_owned() } else { say(said("reason")) }) }
+            (line("Your own reference", said("object")))
+            dt { "What the worker was told" } dd { (say(said("told"))) }
+            dt { "Result" } dd { (outcome(said("outcome"))) }
+            @if let Some(decided) = decided { (decision(decided)) }
+        }
+        @if decided.is_none() {
+            p.hint {
+                "Which rule decided, and what others hold, is told to the organisation that holds it and \
+                 to the independent reviewer."
+            }
+        }
+    }
+}
+
+fn decision(decided: &Value) -> Markup {
+    let said = |key: &str| text(decided, key);
+    let policy = said("policy");
+    let firewall = decided.get("firewall").filter(|mark| !mark.is_null());
+    html! {
+        (line("Rule that decided", said("rule")))
+        dt { "Rules in force then" } dd.code { (short(policy)) }
+        (line("Relationship then in force", &say(said("relationship"))))
+        (line("Lawful basis", &say(said("basis"))))
+        (line("Kinds of data shown", &codes(decided, "disclosed")))
+        @if let Some(mark) = firewall {
+            dt { "Stopped by the firewall" } dd { (text(mark, "rule")) " (" (class(text(mark, "class"))) ")" }
+        }
+        (line("Person, under your own log's name", said("person")))
+        (line("Organisations concerned", &joined(decided, "concerned")))
+        (line("Notes", &codes(decided, "notes")))
+    }
+}
+
+/// A line of a list, if there is something to say.
+pub fn line(name: &str, value: &str) -> Markup {
+    html! { @if !value.is_empty() { dt { (name) } dd { (value) } } }
+}
+
+fn codes(value: &Value, key: &str) -> String {
+    let words = list(value, key).iter().filter_map(Value::as_str);
+    words.map(class).collect::<Vec<_>>().join(", ")
+}
+
+/// A class of data in words, or another code.
+pub fn class(code: &str) -> String {
+    match code {
+        "perp" => "The other party".to_owned(),
+        "met" => "Counts and times".to_owned(),
+        "im" => "Immigration".to_owned(),
+        other => say(other),
+    }
+}
+
+fn joined(value: &Value, key: &str) -> String {
+    let words = list(value, key).iter().filter_map(Value::as_str);
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// The beginning of a long hash, enough to compare by eye.
+fn short(hash: &str) -> String {
+    hash.chars().take(16).collect()
+}
+
+/// Fields by which a person is named. What is not known is left empty.
+pub fn identity_fields(form: &Form, errors: &Errors) -> Markup {
+    let field = |name, label, hint, width, longest| Field {
+        name,
+        label,
+        hint,
+        width,
+        longest,
+        ..Field::default()
+    };
+    html! {
+        (field("family_name", "Family name", "", 20, 100).text(form, errors))
+        (field("given_name", "Given name", "", 20, 100).text(form, errors))
+        (field("birth_date", "Date of birth", "For example, 27 3 1985", 0, 0).date(form, errors))
+        (Field { inputmode: "numeric", ..field("nhs_number", "NHS number", "10 digits", 10, 14) }
+            .text(form, errors))
+        (field("postcode", "Postcode", "", 10, 10).text(form, errors))
+        (Field { inputmode: "tel", ..field("phone", "Telephone number", "", 20, 30) }.text(form, errors))
+    }
+}
+
+/// What was filled in, as the API takes it.
+pub fn identity(form: &Form) -> Value {
+    let mut map = Map::new();
+    for name in ["family_name", "given_name", "nhs_number", "postcode"] {
+        if let Some(value) = form.said(name) {
+            map.insert(name.to_owned(), json!(value));
+        }
+    }
+    if let Some(date) = form.date("birth_date") {
+        map.insert("birth_date".to_owned(), json!(date));
+    }
+    if let Some(phone) = form.said("phone") {
+        map.insert("phone".to_owned(), json!([phone]));
+    }
+    Value::Object(map)
+}
+
+/// Errors without the API's path to a field, which our fields do not have.
+pub fn plain(errors: Errors) -> Errors {
+    let bare = |name: String| match name.strip_prefix("identity.") {
+        Some(rest) => rest.to_owned(),
+        None => name,
+    };
+    let all = errors.0.into_iter();
+    Errors(all.map(|(name, message)| (bare(name), message)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Value {
+        json!({
+            "entry": 7, "at": "2026-11-20T18:00:00Z", "organisation": "met", "team": "response",
+            "user": "<img src=x onerror=alert(1)>", "role": "officer", "certificate": "ab12",
+            "identity": "proved person", "purpose": "onward_referral",
+            "reason": "<script>alert(1)</script>", "action": "break_glass", "asked": ["op", "id"],
+            "told": "role-not-allowed", "outcome": "deny", "decided": null,
+        })
+    }
+
+    #[test]
+    fn what_is_stored_in_an_entry_is_shown_and_never_run() {
+        let entry = entry();
+        let both = table(std::slice::from_ref(&entry), true).0 + &card(&entry, true).0;
+        assert!(
+            !both.contains("<script>") && !both.contains("<img"),
+            "{both}"
+        );
+        assert!(both.contains("&lt;script&gt;"), "{both}");
+    }
+
+    #[test]
+    fn an_erased_account_and_an_entry_without_fields_are_shown_too() {
+        let erased = json!({ "entry": 3, "at": "2026-11-20T18:00:00Z", "erased": true });
+        assert!(
+            table(std::slice::from_ref(&erased), false)
+                .0
+                .contains("was erased")
+        );
+        assert!(detail(&erased).0.contains("stays in the log"));
+        assert!(detail(&json!({})).0.contains("Reason given"));
+    }
+
+    #[test]
+    fn a_person_is_named_by_what_was_filled_in() {
+        let form = Form::parse(
+            b"family_name=Karim&given_name=&birth_date-day=14&birth_date-month=3&birth_date-year=1991\
+              &phone=07700+900123",
+        );
+        assert_eq!(
+            identity(&form),
+            json!({
+                "family_name": "Karim", "birth_date": "1991-03-14", "phone": ["07700 900123"],
+            })
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! What every page must be, looked at in a browser: fit for a screen reader, a keyboard, a telephone
+//! and a bad line.
+//!
+//! Rules of WCAG 2.2 at A and AA that a program can check are axe-core's, in light and in dark; that
+//! the rest is right takes a person.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Browser;
+
+/// The most that a page may weigh: a telephone in a valley.
+const PAGE_BYTES_MAX: u64 = 100_000;
+/// A page is looked at in a window of so many CSS pixels; 1,280 at 400 % are 320 (WCAG 1.4.10).
+const NARROW: [(u32, u32, u32); 3] = [(320, 640, 1), (320, 256, 4), (1280, 900, 1)];
+
+/// How many boxes of a page may scroll by themselves.
+const SCROLLING_MAX: usize = 12;
+
+const AXE: &str = "
+    const done = arguments[arguments.length - 1];
+    const each = (one) => one.id + ': ' + one.nodes.map((node) =>
+        node.html.slice(0, 200) + ' ' + node.failureSummary).join(' | ');
+    axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })
+        .then((found) => done(found.violations.map(each)), (error) => done([String(error)]));";
+
+/// What sticks out of the window and makes it scroll sideways. What scrolls inside its own box does
+/// not.
+const SIDEWAYS: &str = "
+    const wide = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= wide) return [];
+    return [...document.querySelectorAll('body *')]
+        .filter((one) => !one.closest('.table') && one.getBoundingClientRect().right > wide + 1)
+        .map((one) => one.outerHTML.slice(0, 120)).concat(['the page is wider than its window']);";
+
+/// Each control that a keyboard must reach, and a record of what it does reach.
+const CONTROLS: &str = "
+    const kinds = 'a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex=\"0\"]';
+    const others = (one) => [...document.querySelectorAll('input[type=radio]')]
+        .filter((other) => other.name === one.name && other.form === one.form);
+    // Of radio buttons that belong together one is reached; arrows reach the rest.
+    const first = (one) => one.type !== 'radio'
+        || one === (others(one).find((other) => other.checked) ?? others(one)[0]);
+    const shown = (one) => !one.disabled && one.checkVisibility({ visibilityProperty: true });
+    const all = [...document.querySelectorAll(kinds)].filter((one) => shown(one) && first(one));
+    const reached = [];
+    window.lookedAt = { all, reached };
+    document.addEventListener('focusin', (event) => {
+        const style = getComputedStyle(event.target);
+        const box = event.target.getBoundingClientRect();
+        const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+        const seen = ring && box.width > 0 && box.height > 0 && box.right > 0;
+        reached.push([all.indexOf(event.target), seen, event.target.outerHTML.slice(0, 120)]);
+    });
+    // From the top of the page, whatever had the focus.
+    document.body.tabIndex = -1;
+    document.body.focus();
+    document.body.removeAttribute('tabindex');
+    window.scrollTo(0, 0);
+    return all.map((one) => one.outerHTML.slice(0, 120));";
+
+impl Browser {
+    /// Fails with all that is wrong with the page that is shown. Needs script; the page stays.
+    pub async fn is_fit(&self) {
+        let wrong = self.faults().await;
+        assert!(
+            wrong.is_empty(),
+            "{}: {}",
+            self.url().await,
+            wrong.join("\n")
+        );
+    }
+
+    /// All that is wrong with the page that is shown.
+    pub async fn faults(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for dark in [false, true] {
+            self.dark(dark).await;
+            for found in self.violations().await {
+                wrong.push(format!("dark: {dark}: {found}"));
+            }
+        }
+        self.dark(false).await;
+        for (width, height, scale) in NARROW {
+            self.window(width, height, scale).await;
+            let found = self.script_list(SIDEWAYS).await;
+            let says = |found: String| format!("{width} px at {scale}: {found}");
+            wrong.extend(found.into_iter().map(says));
+        }
+        wrong.extend(self.keyboard().await);
+        let bytes =
+            self.run("return performance.getEntriesByType('navigation')[0].decodedBodySize;");
+        let bytes = bytes.await.as_u64().unwrap();
+        if bytes >= PAGE_BYTES_MAX {
+            wrong.push(format!("the page has {bytes} bytes"));
+        }
+        let headings = self
+            .run("return document.querySelectorAll('h1').length;")
+            .await;
+        if headings != 1 {
+            wrong.push(format!(
+                "the page has {headings} headings of the first rank"
+            ));
+        }
+        wrong
+    }
+
+    /// What axe-core finds.
+    async fn violations(&self) -> Vec<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let axe = root.join("target/outside/node/node_modules/axe-core/axe.min.js");
+        let axe = fs::read_to_string(&axe).unwrap_or_else(|_| {
+            panic!(
+                "{} is not there: run tests/run once, or tests/outside/install alone",
+                axe.display()
+            )
+        });
+        self.run(&axe).await;
+        let found = self.run_async(AXE).await;
+        texts(&found)
+    }
+
+    /// What a keyboard does not reach, in the order of the page, or reaches unseen.
+    async fn keyboard(&self) -> Vec<String> {
+        let controls = self.script_list(CONTROLS).await;
+        // More than there are: a box that scrolls is reached besides.
+        let tabs = vec!["\u{e004}"; controls.len() + SCROLLING_MAX];
+        self.keys(&tabs).await;
+        let reached = self.run("return window.lookedAt.reached;").await;
+        let mut wrong = Vec::new();
+        let mut order = Vec::new();
+        for stop in reached.as_array().unwrap() {
+            let Ok(index) = usize::try_from(stop[0].as_i64().unwrap()) else {
+                continue;
+            };
+            // Round again.
+            if order.contains(&index) {
+                break;
+            }
+            if stop[1] == false {
+                wrong.push(format!("the focus cannot be seen: {}", stop[2]));
+            }
+            order.push(index);
+        }
+        if !order.is_sorted() {
+            wrong.push(format!("reached out of order: {order:?} of {controls:?}"));
+        }
+        let missed = controls.iter().enumerate();
+        let missed = missed.filter(|(index, _)| !order.contains(index));
+        let missed: Vec<&String> = missed.map(|(_, html)| html).collect();
+        if !missed.is_empty() {
+            wrong.push(format!("a keyboard does not reach: {missed:?}"));
+        }
+        wrong
+    }
+
+    async fn script_list(&self, script: &str) -> Vec<String> {
+        texts(&self.run(script).await)
+    }
+
+    /// The window in CSS pixels, and how many pixels of the screen each takes.
+    pub async fn window(&self, width: u32, height: u32, scale: u32) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false,
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+            .await;
+    }
+
+    pub async fn dark(&self, dark: bool) {
+        let theme = if dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let list = value
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {value}"));
+    let text = |one: &Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned);
+    list.iter().map(text).collect()
+}

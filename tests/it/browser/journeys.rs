@@ -1,0 +1,333 @@
+//! A whole day in the browser, with script and without: sent, answered, asked, recorded, withdrawn, an
+//! emergency, Monday. Each page on the way is looked at as [`Browser::is_fit`] does.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use firedoor::domain::codes::Role;
+use firedoor::ops::demo::borough::{CHARITY, SERVICE};
+use firedoor::ops::demo::people::{assessment, her, nobody};
+use firedoor::web::declared;
+use serde_json::{Value, json};
+
+use super::Browser;
+use crate::town::{Town, ago};
+
+const REFUSED_NOTE: &str = "She needs a bed tonight. Her visa expired in May.";
+const CLEAN_NOTE: &str = "She needs a bed tonight.";
+
+impl Browser {
+    /// Chooses by name and value: a radio button, a box, or an option of a list.
+    async fn pick(&self, name: &str, value: &str) {
+        let option = format!(
+            "//input[@name='{name}'][@value='{value}'] | //select[@name='{name}']/option[@value='{value}']"
+        );
+        let element = self.one(&option).await;
+        // A box that is ticked already stays so.
+        if self.look(&format!("/element/{element}/selected")).await != json!(true) {
+            self.click(&option).await;
+        }
+    }
+
+    /// Writes into the field of that name; what is there is replaced.
+    async fn write(&self, name: &str, value: &str) {
+        let field = self.one(&format!("//*[@name='{name}']")).await;
+        self.ask("POST", &format!("/element/{field}/clear"), json!({}))
+            .await;
+        self.fill_named(name, value).await;
+    }
+
+    /// The page says this, and with script it is fit.
+    async fn shows(&self, words: &str, script: bool) {
+        let text = self.text().await;
+        assert!(
+            text.contains(words),
+            "{words:?} is not on {}: {text}",
+            self.url().await
+        );
+        if script {
+            self.is_fit().await;
+        }
+    }
+
+    /// Sends the first form of the page that goes there.
+    async fn send(&self, action: &str) {
+        self.follow(&format!(
+            "(//main//form[starts-with(@action, '{action}')]//button)[1]"
+        ))
+        .await;
+    }
+
+    /// Follows the first link of the page's own part that leads there.
+    async fn open_first(&self, path: &str) {
+        self.follow(&format!("(//main//a[starts-with(@href, '{path}')])[1]"))
+            .await;
+    }
+
+    /// Who she is.
+    async fn writes_who(&self, prefix: &str, who: &Value) {
+        for key in ["given_name", "family_name", "nhs_number"] {
+            if let Some(value) = who[key].as_str() {
+                self.write(&format!("{prefix}{key}"), value).await;
+            }
+        }
+        let born = who["birth_date"].as_str().unwrap().split('-');
+        for (part, value) in ["year", "month", "day"].into_iter().zip(born) {
+            self.write(&format!("{prefix}birth_date-{part}"), value)
+                .await;
+        }
+    }
+
+    /// How she said it, alone with the worker.
+    async fn says_it_alone(&self) {
+        self.pick("consent.how", "spoken").await;
+        self.pick("consent.language", "en").await;
+        self.pick("consent.interpreter", "none").await;
+        self.pick("consent.other_party_present", "no").await;
+    }
+
+    /// The officer's form, up to the button.
+    async fn fills_in_a_referral(&self, who: &Value, note: &str) {
+        self.pick("offence_group", "domestic_abuse").await;
+        self.pick("area", "E09000022").await;
+        self.pick("needs", "housing_safe").await;
+        self.pick("consent.decision", "permit").await;
+        self.says_it_alone().await;
+        self.pick("service", SERVICE).await;
+        self.writes_who("identity.", who).await;
+        self.pick("safe_contact.modes", "phone").await;
+        self.write("safe_contact.number", "07700 900123").await;
+        self.write("safe_contact.who_may_answer", "Only she").await;
+        self.write("safe_contact.code_word", "about the library card")
+            .await;
+        self.write("note", note).await;
+    }
+}
+
+fn berit() -> Value {
+    json!({ "given_name": "Berit", "family_name": "Invented", "birth_date": "1990-01-02" })
+}
+
+/// An officer refers two women; the note of one tells what no service needs.
+async fn refers(town: &Town, script: bool) {
+    let officer = Browser::signed_in(town, "met-browser").await;
+    officer.script(script).await;
+    officer.go("/new").await;
+    officer
+        .shows("Do not record immigration status", script)
+        .await;
+    // Empty: everything that is missing is said, and nothing that was written is lost.
+    officer.write("identity.family_name", "Invented").await;
+    officer.press("Send the referral").await;
+    officer.shows("There is a problem", script).await;
+    let kept = "//input[@name='identity.family_name'][@value='Invented']";
+    assert!(officer.has(kept).await);
+
+    officer.fills_in_a_referral(&her(), REFUSED_NOTE).await;
+    officer.press("Check the words first").await;
+    officer.shows("Nothing has been sent yet", script).await;
+    assert!(officer.has("//mark[contains(., 'visa')]").await);
+    officer.press("Send the referral").await;
+    officer.shows("Your note was not sent", script).await;
+    officer.shows("Pass on by", false).await;
+    officer.write("note", CLEAN_NOTE).await;
+    officer.press("Send the note").await;
+    officer.shows("note", script).await;
+
+    officer.go("/new").await;
+    officer.fills_in_a_referral(&berit(), "").await;
+    officer.press("Send the referral").await;
+    officer.shows("Offered: ", false).await;
+    officer.go("/sent").await;
+    officer.shows("Recorded", script).await;
+}
+
+/// The charity accepts one and declines the other.
+async fn answers(charity: &Browser, script: bool) {
+    charity.go("/inbox").await;
+    charity.shows("Domestic abuse", script).await;
+    assert!(
+        !charity.text().await.contains("Invented"),
+        "it names nobody"
+    );
+    // Hers was sent first, and both are to be called by the same hour.
+    charity.open_first("/inbox/").await;
+    charity.shows("Not for us", script).await;
+    charity.press("Accept and see who she is").await;
+    charity.shows("There is a problem", script).await;
+    charity.pick("onward_rule_accepted", "yes").await;
+    charity.press("Accept and see who she is").await;
+    charity.shows("about the library card", script).await;
+
+    charity.go("/inbox").await;
+    charity.open_first("/inbox/").await;
+    charity.pick("reason", "full").await;
+    charity.press("Not for us").await;
+    charity.shows("not for you", script).await;
+}
+
+/// The charity opens her case, asks in two steps what was assessed, records its own, and she stops it.
+async fn asks_records_and_stops(charity: &Browser, script: bool) {
+    charity.go("/inbox").await;
+    charity.follow("//main//table//a").await;
+    charity.shows("What next", script).await;
+    let case = charity.path().await;
+    charity.press("Ask what was assessed before").await;
+    let ask = charity.path().await;
+    charity.shows("Read this to her", script).await;
+    for (step, says) in [
+        ("exists", "An earlier assessment exists"),
+        ("cards", "SafeLives Dash, 24 questions"),
+    ] {
+        charity.pick(&format!("agrees_{step}"), "now").await;
+        charity.says_it_alone().await;
+        charity.pick("onward_rule_accepted", "yes").await;
+        charity.send("/ask/").await;
+        charity.shows(says, script).await;
+    }
+
+    charity.go(&case).await;
+    charity.press("Record an assessment").await;
+    charity.shows("SafeLives Dash", script).await;
+    charity.press("SafeLives Dash, 24 questions, 2015").await;
+    for number in 1..=24 {
+        charity.pick(&format!("item-q{number}"), "yes").await;
+    }
+    charity.pick("grade", "high").await;
+    charity.pick("basis", "professional_judgement").await;
+    charity.send("/record/").await;
+    charity.shows("Say why you graded so", script).await;
+    charity.pick("judgement_codes", "violence_growing").await;
+    charity.pick("shares", "no").await;
+    charity.says_it_alone().await;
+    charity.send("/record/").await;
+    charity.shows("Recorded", script).await;
+
+    charity.go(&case).await;
+    charity.press("She wants to stop something").await;
+    charity.pick("scope", "everything").await;
+    charity.pick("pause", "no").await;
+    charity.pick("channel", "in_person").await;
+    charity.shows("stop", script).await;
+    charity.send("/stop/").await;
+    charity.shows("It is stopped", script).await;
+    charity.go(&ask).await;
+    charity.pick("agrees_exists", "now").await;
+    charity.says_it_alone().await;
+    charity.pick("onward_rule_accepted", "yes").await;
+    charity.send("/ask/").await;
+    charity
+        .shows("There is nothing we can show you", script)
+        .await;
+}
+
+/// At three in the morning, for another woman.
+async fn breaks_the_glass(town: &Town, script: bool) {
+    let nurse = Browser::signed_in(town, "st-hildas-browser").await;
+    nurse.script(script).await;
+    nurse.go("/emergency").await;
+    nurse.shows("emergency", script).await;
+    nurse.writes_who("identity.", &nobody()).await;
+    nurse.pick("reason", "life_at_risk").await;
+    nurse
+        .write("text", "Unconscious after an assault, who is safe?")
+        .await;
+    nurse.pick("on_shift", "yes").await;
+    nurse.send("/emergency").await;
+    nurse.shows("Who will be told", script).await;
+    nurse.pick("onward_rule_accepted", "yes").await;
+    nurse.send("/emergency").await;
+    nurse.shows("nothing we can show you", script).await;
+    nurse.go("/emergencies").await;
+    nurse.shows("Follow", script).await;
+}
+
+/// Monday: the queue, one item decided, and the report that she asked for.
+async fn reviews(town: &Town, script: bool) {
+    let officer = Browser::signed_in(town, "st-hildas-ig").await;
+    officer.script(script).await;
+    officer.go("/monday").await;
+    officer.shows("To decide", script).await;
+    officer.open_first("/monday/").await;
+    officer.shows("before", script).await;
+    officer.pick("decision", "accept").await;
+    officer.send("/monday/").await;
+    officer.shows("To decide", false).await;
+    for path in ["/log-entries", "/figures", "/proposals", "/state"] {
+        officer.go(path).await;
+        officer.shows("Messages", script).await;
+    }
+    officer.go("/subject-report").await;
+    officer.writes_who("", &her()).await;
+    officer.pick("identity_checked", "yes").await;
+    officer.shows("report", script).await;
+    officer.send("/subject-report").await;
+    officer.shows("WHAT WE HOLD ABOUT YOU", script).await;
+}
+
+async fn day(script: bool) {
+    let town = Town::start().await;
+    let hospital = town.desk("st-hildas").await;
+    let assessed = assessment(ago(3), CHARITY);
+    let said = hospital.post("/v1/assessments", &assessed).await;
+    assert_eq!(said.status, 201, "{}", said.whole());
+    refers(&town, script).await;
+    let charity = Browser::signed_in(&town, "larkfield-browser").await;
+    charity.script(script).await;
+    answers(&charity, script).await;
+    asks_records_and_stops(&charity, script).await;
+    drop(charity);
+    breaks_the_glass(&town, script).await;
+    reviews(&town, script).await;
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_is_worked_through_with_script_and_each_page_is_fit() {
+    day(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_is_worked_through_without_script() {
+    day(false).await;
+}
+
+/// Every page that is for these people and has no name in its address, each once.
+async fn looks_everywhere(people: &[(&str, Role)]) {
+    let town = Town::start().await;
+    let mut seen = BTreeSet::new();
+    for (bundle, role) in people {
+        let browser = Browser::signed_in(&town, bundle).await;
+        for page in declared() {
+            let looks = page.method == Method::GET && !page.path.contains('{');
+            // These two end the session.
+            let stays = !["/leave", "/ended"].contains(&page.path);
+            if looks && stays && page.whom.is_open_to(*role, true) && seen.insert(page.path) {
+                browser.go(page.path).await;
+                browser.is_fit().await;
+            }
+        }
+    }
+    assert!(seen.len() > 12, "{seen:?}");
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_page_of_those_who_work_with_her_is_fit_when_it_is_empty() {
+    let people = [
+        ("st-hildas-browser", Role::EdSenior),
+        ("larkfield-browser", Role::Adviser),
+        ("met-browser", Role::Officer),
+    ];
+    looks_everywhere(&people).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_page_of_those_who_watch_and_govern_is_fit_when_it_is_empty() {
+    let people = [
+        ("st-hildas-ig", Role::IgOfficer),
+        ("operator", Role::OperatorAdmin),
+        ("st-hildas-caldicott", Role::Caldicott),
+    ];
+    looks_everywhere(&people).await;
+}
