@@ -323,7 +323,7 @@ pub fn encoded(fields: &[(&str, &str)]) -> String {
 
 /// Whom a page is for, as it is meant: written down apart from the pages.
 #[derive(Clone, Copy)]
-enum Who {
+pub enum Who {
     /// Also those who have not shown a second factor.
     Anybody,
     SignedIn,
@@ -445,7 +445,7 @@ const MOVES: &[Role] = &[
 ];
 
 /// Every page, and whom it is for.
-const PAGES: &[(&str, &str, Who)] = &[
+pub const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/sign-in", Who::Anybody),
     ("POST", "/sign-in", Who::Anybody),
     ("GET", "/ended", Who::Anybody),
@@ -580,7 +580,7 @@ const SEES_PROPOSALS: &[Role] = &[
 ];
 
 /// The people of the town, each in her role.
-const PEOPLE: [(&str, Role); 7] = [
+pub const PEOPLE: [(&str, Role); 7] = [
     ("met-browser", Role::Officer),
     ("larkfield-browser", Role::Adviser),
     ("st-hildas-browser", Role::EdSenior),
@@ -591,7 +591,7 @@ const PEOPLE: [(&str, Role); 7] = [
 ];
 
 impl Who {
-    fn admits(self, role: Role, signed_in: bool) -> bool {
+    pub fn admits(self, role: Role, signed_in: bool) -> bool {
         match self {
             Self::Anybody => true,
             Self::SignedIn => signed_in,
@@ -601,7 +601,7 @@ impl Who {
 }
 
 /// The path with an id in it that nothing has.
-fn named(path: &str) -> String {
+pub fn named(path: &str) -> String {
     path.replace("{id}", "4ZQ5V3X0Y7N8M2K1J6H9G0FEDC")
 }
 
@@ -698,7 +698,7 @@ async fn a_page_opens_for_its_roles_and_for_nobody_else() {
 }
 
 /// The headers of every page and asset, each exactly (`page.rs`).
-const HEADERS: [(&str, &str); 8] = [
+pub const HEADERS: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
     (
         "content-security-policy",

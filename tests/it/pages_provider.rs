@@ -17,7 +17,7 @@ use crate::people;
 use crate::town::{Town, ago};
 
 /// What an officer fills in.
-fn filled() -> Vec<(&'static str, &'static str)> {
+pub fn filled() -> Vec<(&'static str, &'static str)> {
     vec![
         ("do", "send"),
         ("offence_group", "domestic_abuse"),
@@ -51,7 +51,7 @@ fn filled() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-fn with<'a>(
+pub fn with<'a>(
     mut fields: Vec<(&'a str, &'a str)>,
     changed: &[(&'a str, &'a str)],
 ) -> Vec<(&'a str, &'a str)> {
@@ -61,7 +61,7 @@ fn with<'a>(
 }
 
 /// The id in a path of the page: what stands between `before` and `after`.
-fn id_in(seen: &Seen, before: &str, after: &str) -> String {
+pub fn id_in(seen: &Seen, before: &str, after: &str) -> String {
     let links = seen.links();
     let found = links.iter().find_map(|(path, _)| {
         let path = path.split(['?', '#']).next()?;

@@ -30,7 +30,7 @@ const VISA: &str = "as the partner of Qwelthy Ombrovak";
 const LEAVE: &str = "the ninth of Brumaire, she thinks";
 
 /// The borough with its law centre, enrolled by two people of two organisations.
-async fn town() -> Town {
+pub async fn town() -> Town {
     let town = Town::start().await;
     let operator = town.signed_in("operator").await;
     let centre = town.borough.law_centre().unwrap();
@@ -76,9 +76,13 @@ fn her() -> Value {
 
 /// The file that a worker writes, with what she agreed to.
 fn item(town: &Town, agreed: &[&str], other_party_present: &str) -> String {
+    item_of(town, &her(), agreed, other_party_present)
+}
+
+fn item_of(town: &Town, who: &Value, agreed: &[&str], other_party_present: &str) -> String {
     let form = json!({
         "to": "quayside",
-        "identity": her(),
+        "identity": who,
         "items": [
             { "code": "visa_type", "text": VISA },
             { "code": "leave_ends", "text": LEAVE },
@@ -105,6 +109,20 @@ fn own_fingerprint(town: &Town) -> String {
     assert!(listed.well, "{}", listed.told);
     let (_, spoken) = listed.told.rsplit_once(": ").unwrap();
     spoken.trim().to_owned()
+}
+
+/// The charity seals an item of hers to the law centre, and the adviser opens it.
+pub fn sealed_and_opened(town: &Town, who: &Value) {
+    let form = item_of(town, who, &BOTH, "no");
+    let pin = own_fingerprint(town);
+    let sealed = client(town, "larkfield", &["seal", &form, "--pin", &pin]);
+    assert!(sealed.well, "{}", sealed.told);
+    let listed = client(town, "quayside", &["collect"]);
+    let id = line(&listed.told, "id: ");
+    let out = town.dir.path().join("opened.json");
+    let words = ["collect", &id, "--out", out.to_str().unwrap()];
+    let opened = client(town, "quayside", &words);
+    assert!(opened.well, "{}", opened.told);
 }
 
 /// One line of a reply in plain words.
