@@ -18,8 +18,10 @@ mod driver;
 mod getting_in;
 mod help;
 mod journeys;
+mod keys;
 mod profile;
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use driver::Driver;
@@ -40,6 +42,8 @@ pub struct Browser {
     driver: Driver,
     origin: String,
     bundle: String,
+    /// Nothing is pointed at.
+    keys_only: AtomicBool,
 }
 
 impl Browser {
@@ -68,6 +72,7 @@ impl Browser {
             driver,
             origin,
             bundle: bundle.to_owned(),
+            keys_only: AtomicBool::new(false),
         };
         let focused = json!({ "enabled": true });
         browser
@@ -166,16 +171,22 @@ impl Browser {
     /// Fills in the field with that label.
     pub async fn fill(&self, label: &str, value: &str) {
         let field = self.labelled(label).await;
-        self.ask("POST", &format!("/element/{field}/clear"), json!({}))
-            .await;
-        let value = json!({ "text": value });
-        self.ask("POST", &format!("/element/{field}/value"), value)
-            .await;
+        self.fill_in(&field, value).await;
     }
 
-    /// Fills in the field of that name: for parts of a date, whose labels repeat.
+    /// The same by name, for parts of a date, whose labels repeat.
     pub async fn fill_named(&self, name: &str, value: &str) {
         let field = self.one(&format!("//*[@name={}]", quoted(name))).await;
+        self.fill_in(&field, value).await;
+    }
+
+    /// What is there is replaced.
+    async fn fill_in(&self, field: &str, value: &str) {
+        if self.has_keys_only() {
+            return self.types(field, value).await;
+        }
+        self.ask("POST", &format!("/element/{field}/clear"), json!({}))
+            .await;
         let value = json!({ "text": value });
         self.ask("POST", &format!("/element/{field}/value"), value)
             .await;
@@ -222,6 +233,9 @@ impl Browser {
 
     async fn click(&self, xpath: &str) {
         let element = self.one(xpath).await;
+        if self.has_keys_only() {
+            return self.presses(&element).await;
+        }
         self.ask("POST", &format!("/element/{element}/click"), json!({}))
             .await;
     }

@@ -35,6 +35,43 @@ const SIDEWAYS: &str = "
         .filter((one) => !one.closest('.table') && one.getBoundingClientRect().right > wide + 1)
         .map((one) => one.outerHTML.slice(0, 120)).concat(['the page is wider than its window']);";
 
+/// Lines, letters and words as far apart as a reader may set them (WCAG 1.4.12).
+const SPACED: &str = "
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: .12em !important;'
+        + 'word-spacing: .16em !important } p { margin-bottom: 2em !important }');
+    document.adoptedStyleSheets = [sheet];";
+const SPACED_NO_MORE: &str = "document.adoptedStyleSheets = [];";
+
+/// What cuts its own text off. What is hidden from the eye on purpose is one pixel wide.
+const CUT: &str = "
+    const cuts = (one, style, axis, has, shows) =>
+        ['hidden', 'clip'].includes(style[axis]) && one[has] > one[shows] + 1;
+    return [...document.querySelectorAll('body *')].filter((one) => {
+        const style = getComputedStyle(one);
+        return one.clientWidth > 1 && one.innerText
+            && (cuts(one, style, 'overflowX', 'scrollWidth', 'clientWidth')
+                || cuts(one, style, 'overflowY', 'scrollHeight', 'clientHeight'));
+    }).map((one) => one.outerHTML.slice(0, 120));";
+
+/// In colours that the reader forces on all pages, what can be pressed or filled in has an edge or a
+/// line under it still, and nothing keeps colours of its own.
+const EDGELESS: &str = "
+    const kinds = 'button,input:not([type=hidden]),select,textarea,main a[href]';
+    const edge = (style) => style.borderTopStyle !== 'none' && parseFloat(style.borderTopWidth) >= 1
+        || style.textDecorationLine.includes('underline') || style.appearance === 'auto';
+    const wrong = (one, style) => style.forcedColorAdjust === 'none'
+        || one.matches(kinds) && one.checkVisibility() && !edge(style);
+    return [...document.querySelectorAll('body *')].filter((one) => !one.closest('svg'))
+        .filter((one) => wrong(one, getComputedStyle(one))).map((one) => one.outerHTML.slice(0, 120));";
+
+/// What moves by itself or on its way, though the reader asked that nothing does.
+const MOVING: &str = "
+    const moves = (style) => style.animationName !== 'none'
+        || style.transitionDuration.split(',').some((time) => parseFloat(time) > 0);
+    return [...document.querySelectorAll('*')].filter((one) => moves(getComputedStyle(one)))
+        .map((one) => one.outerHTML.slice(0, 120));";
+
 /// Each control that a keyboard must reach, and a record of what it does reach.
 const CONTROLS: &str = "
     const kinds = 'a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex=\"0\"]';
@@ -82,13 +119,27 @@ impl Browser {
                 wrong.push(format!("dark: {dark}: {found}"));
             }
         }
+        for (feature, value, script) in [
+            ("forced-colors", "active", EDGELESS),
+            ("prefers-reduced-motion", "reduce", MOVING),
+        ] {
+            self.prefers(feature, value).await;
+            let found = self.script_list(script).await;
+            wrong.extend(found.into_iter().map(|found| format!("{feature}: {found}")));
+        }
         self.dark(false).await;
         for (width, height, scale) in NARROW {
             self.window(width, height, scale).await;
-            let found = self.script_list(SIDEWAYS).await;
-            let says = |found: String| format!("{width} px at {scale}: {found}");
-            wrong.extend(found.into_iter().map(says));
+            for (spaced, set) in [("", SPACED_NO_MORE), (" spaced", SPACED)] {
+                self.run(set).await;
+                for script in [SIDEWAYS, CUT] {
+                    let found = self.script_list(script).await;
+                    let says = |found: String| format!("{width} px at {scale}{spaced}: {found}");
+                    wrong.extend(found.into_iter().map(says));
+                }
+            }
         }
+        self.run(SPACED_NO_MORE).await;
         wrong.extend(self.keyboard().await);
         let bytes =
             self.run("return performance.getEntriesByType('navigation')[0].decodedBodySize;");
@@ -171,7 +222,11 @@ impl Browser {
 
     pub async fn dark(&self, dark: bool) {
         let theme = if dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }] });
+        self.prefers("prefers-color-scheme", theme).await;
+    }
+
+    async fn prefers(&self, feature: &str, value: &str) {
+        let features = json!({ "features": [{ "name": feature, "value": value }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 }

@@ -1,5 +1,5 @@
-//! A whole day in the browser, with script and without: sent, answered, asked, recorded, withdrawn, an
-//! emergency, Monday. Each page on the way is looked at as [`Browser::is_fit`] does.
+//! A whole day in the browser, with script and a mouse, and with neither: enrolled, sent, answered,
+//! asked, recorded, withdrawn, an emergency, Monday. Each page on the way is looked at as [`Browser::is_fit`] does.
 
 use std::collections::BTreeSet;
 
@@ -29,12 +29,14 @@ impl Browser {
         }
     }
 
-    /// Writes into the field of that name; what is there is replaced.
-    async fn write(&self, name: &str, value: &str) {
-        let field = self.one(&format!("//*[@name='{name}']")).await;
-        self.ask("POST", &format!("/element/{field}/clear"), json!({}))
-            .await;
-        self.fill_named(name, value).await;
+    /// With script somebody points; without it nobody does, and all is done by keys.
+    async fn begins(town: &Town, bundle: &str, script: bool) -> Self {
+        let browser = Self::signed_in(town, bundle).await;
+        browser.script(script).await;
+        if !script {
+            browser.puts_the_mouse_away();
+        }
+        browser
     }
 
     /// The page says this, and with script it is fit.
@@ -68,12 +70,12 @@ impl Browser {
     async fn writes_who(&self, prefix: &str, who: &Value) {
         for key in ["given_name", "family_name", "nhs_number"] {
             if let Some(value) = who[key].as_str() {
-                self.write(&format!("{prefix}{key}"), value).await;
+                self.fill_named(&format!("{prefix}{key}"), value).await;
             }
         }
         let born = who["birth_date"].as_str().unwrap().split('-');
         for (part, value) in ["year", "month", "day"].into_iter().zip(born) {
-            self.write(&format!("{prefix}birth_date-{part}"), value)
+            self.fill_named(&format!("{prefix}birth_date-{part}"), value)
                 .await;
         }
     }
@@ -96,11 +98,12 @@ impl Browser {
         self.pick("service", SERVICE).await;
         self.writes_who("identity.", who).await;
         self.pick("safe_contact.modes", "phone").await;
-        self.write("safe_contact.number", "07700 900123").await;
-        self.write("safe_contact.who_may_answer", "Only she").await;
-        self.write("safe_contact.code_word", "about the library card")
+        self.fill_named("safe_contact.number", "07700 900123").await;
+        self.fill_named("safe_contact.who_may_answer", "Only she")
             .await;
-        self.write("note", note).await;
+        self.fill_named("safe_contact.code_word", "about the library card")
+            .await;
+        self.fill_named("note", note).await;
     }
 }
 
@@ -110,14 +113,13 @@ fn berit() -> Value {
 
 /// An officer refers two women; the note of one tells what no service needs.
 async fn refers(town: &Town, script: bool) {
-    let officer = Browser::signed_in(town, "met-browser").await;
-    officer.script(script).await;
+    let officer = Browser::begins(town, "met-browser", script).await;
     officer.go("/new").await;
     officer
         .shows("Do not record immigration status", script)
         .await;
     // Empty: everything that is missing is said, and nothing that was written is lost.
-    officer.write("identity.family_name", "Invented").await;
+    officer.fill_named("identity.family_name", "Invented").await;
     officer.press("Send the referral").await;
     officer.shows("There is a problem", script).await;
     let kept = "//input[@name='identity.family_name'][@value='Invented']";
@@ -130,7 +132,7 @@ async fn refers(town: &Town, script: bool) {
     officer.press("Send the referral").await;
     officer.shows("Your note was not sent", script).await;
     officer.shows("Pass on by", false).await;
-    officer.write("note", CLEAN_NOTE).await;
+    officer.fill_named("note", CLEAN_NOTE).await;
     officer.press("Send the note").await;
     officer.shows("note", script).await;
 
@@ -223,14 +225,13 @@ async fn asks_records_and_stops(charity: &Browser, script: bool) {
 
 /// At three in the morning, for another woman.
 async fn breaks_the_glass(town: &Town, script: bool) {
-    let nurse = Browser::signed_in(town, "st-hildas-browser").await;
-    nurse.script(script).await;
+    let nurse = Browser::begins(town, "st-hildas-browser", script).await;
     nurse.go("/emergency").await;
     nurse.shows("emergency", script).await;
     nurse.writes_who("identity.", &nobody()).await;
     nurse.pick("reason", "life_at_risk").await;
     nurse
-        .write("text", "Unconscious after an assault, who is safe?")
+        .fill_named("text", "Unconscious after an assault, who is safe?")
         .await;
     nurse.pick("on_shift", "yes").await;
     nurse.send("/emergency").await;
@@ -242,10 +243,36 @@ async fn breaks_the_glass(town: &Town, script: bool) {
     nurse.shows("Follow", script).await;
 }
 
+/// The operator proposes a charity.
+async fn enrols(town: &Town, script: bool) {
+    let operator = Browser::begins(town, "operator", script).await;
+    operator.go("/propose").await;
+    operator.press("Enrol an organisation").await;
+    operator.press("Propose this").await;
+    operator.shows("There is a problem", script).await;
+    for (name, value) in [
+        ("organisation", "brookside"),
+        ("name", "Brookside Women's Centre"),
+        ("area", "E09000022"),
+        ("team", "advice"),
+        ("team_name", "Advice"),
+    ] {
+        operator.fill_named(name, value).await;
+    }
+    operator.pick("kind", "voluntary_generic").await;
+    operator.pick("taint", "none").await;
+    operator.press("Propose this").await;
+    operator
+        .shows(
+            "A person of another organisation must approve this.",
+            script,
+        )
+        .await;
+}
+
 /// Monday: the queue, one item decided, and the report that she asked for.
 async fn reviews(town: &Town, script: bool) {
-    let officer = Browser::signed_in(town, "st-hildas-ig").await;
-    officer.script(script).await;
+    let officer = Browser::begins(town, "st-hildas-ig", script).await;
     officer.go("/monday").await;
     officer.shows("To decide", script).await;
     officer.open_first("/monday/").await;
@@ -253,10 +280,15 @@ async fn reviews(town: &Town, script: bool) {
     officer.pick("decision", "accept").await;
     officer.send("/monday/").await;
     officer.shows("To decide", false).await;
-    for path in ["/log-entries", "/figures", "/proposals", "/state"] {
+    for path in ["/log-entries", "/figures", "/state"] {
         officer.go(path).await;
         officer.shows("Messages", script).await;
     }
+    officer.go("/proposals").await;
+    officer.shows("Brookside Women's Centre", script).await;
+    let approve = "//main//form[contains(@action, '/approve')]//button";
+    officer.follow(approve).await;
+    officer.shows("Nothing waits.", false).await;
     officer.go("/subject-report").await;
     officer.writes_who("", &her()).await;
     officer.pick("identity_checked", "yes").await;
@@ -272,12 +304,12 @@ async fn day(script: bool) {
     let said = hospital.post("/v1/assessments", &assessed).await;
     assert_eq!(said.status, 201, "{}", said.whole());
     refers(&town, script).await;
-    let charity = Browser::signed_in(&town, "larkfield-browser").await;
-    charity.script(script).await;
+    let charity = Browser::begins(&town, "larkfield-browser", script).await;
     answers(&charity, script).await;
     asks_records_and_stops(&charity, script).await;
     drop(charity);
     breaks_the_glass(&town, script).await;
+    enrols(&town, script).await;
     reviews(&town, script).await;
     town.stop().await;
 }
@@ -288,7 +320,7 @@ async fn a_day_is_worked_through_with_script_and_each_page_is_fit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_day_is_worked_through_without_script() {
+async fn a_day_is_worked_through_without_script_and_without_a_mouse() {
     day(false).await;
 }
 
