@@ -52,7 +52,8 @@ pub fn nhs_number(place: u64) -> Option<String> {
     check_digit(nine).map(|check| format!("{nine}{check}"))
 }
 
-fn identity(number: u64) -> Value {
+/// Who somebody of the crowd is.
+pub fn identity(number: u64) -> Value {
     let days = i64::try_from(number.wrapping_mul(7_919) % DAYS.unsigned_abs()).unwrap_or(0);
     let born = FIRST_BIRTH.plus_days(days).rfc3339();
     let mut person = json!({

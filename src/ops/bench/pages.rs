@@ -1,9 +1,12 @@
 //! How long each page takes on the server, and how large it is, with many entries behind it.
 //!
 //! A page is asked for in this process, with the certificate and the session of whoever it is for: no
-//! network and no boundary, which would hide what is measured.
+//! network and no boundary, which would hide what is measured. A page about one thing is found as a
+//! person finds it: by the links of the pages before it.
 
-use std::collections::BTreeMap;
+mod day;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,10 +35,11 @@ use crate::web::table::Declared;
 const LINES: u64 = 1_000;
 /// Whose system sends the offers, and in whose name.
 const SENDER: (&str, &str) = ("met", "ref=pc-bench;role=officer");
-/// How often each page is asked for.
-const TIMES: usize = 41;
-/// A page is smaller than this with what fills it up.
-const PAGE_BYTES_MAX: usize = 16 << 20;
+/// No page is read further than this.
+const READ_MAX: usize = 16 << 20;
+/// What a page must stay under: its bytes, and 99 of 100 times.
+const BYTES_MAX: usize = 100_000;
+const MS_MAX: f64 = 100.0;
 
 /// One page, for one person.
 #[derive(Debug, Serialize)]
@@ -43,18 +47,34 @@ pub struct PageRow {
     pub path: &'static str,
     pub role: &'static str,
     pub status: u16,
-    /// Without what fills it up.
+    /// With what fills it up.
     pub bytes: usize,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    pub max_ms: f64,
 }
 
-/// All pages without a name in their path, for everybody whom they are for.
+impl PageRow {
+    const fn is_small(&self) -> bool {
+        self.bytes < BYTES_MAX
+    }
+
+    fn is_fast(&self) -> bool {
+        self.p99_ms < MS_MAX
+    }
+}
+
+/// Every page that is looked at, for everybody whom it is for.
 #[derive(Debug, Serialize)]
 pub struct PagesReport {
     pub machine: Machine,
     pub entries: u64,
+    /// How often each page was asked for.
+    pub times: usize,
     pub filled_per_second: f64,
+    /// All of them are small, and fast.
+    pub all_small: bool,
+    pub all_fast: bool,
     pub pages: Vec<PageRow>,
 }
 
@@ -65,44 +85,53 @@ struct Visitor {
     role: Role,
 }
 
-/// Fills a gateway with so many entries, all of them offers to one charity, and asks for each page.
-pub async fn measure(under: &Path, entries: u64) -> Result<PagesReport, BenchError> {
+/// Plays a day, fills the gateway with so many offers to the charity of that day, and asks for each
+/// page.
+///
+/// # Errors
+/// [`BenchError`] if anything was refused, or nobody is led to a page.
+pub async fn measure(under: &Path, entries: u64, times: usize) -> Result<PagesReport, BenchError> {
     let machine = Machine::now(under.to_owned());
     let town = Town::open(under).await?;
     let router = web::router(std::sync::Arc::clone(&town.running.app));
+    day::play(&town, &router, entries).await?;
     let began = Instant::now();
     fill(&town, &router, entries).await?;
     let filled_per_second = entries as f64 / began.elapsed().as_secs_f64();
-    let mut pages = Vec::new();
+    let looked_at: Vec<Declared> = web::declared()
+        .into_iter()
+        .filter(|page| page.method == Method::GET)
+        .collect();
+    // One page for two people of one role is one row: the slower.
+    let mut slowest = BTreeMap::new();
     for (bundle, role) in persons() {
-        let peer = town.peer_of(bundle).await?;
-        let name = peer.name().user.as_ref().ok_or(BenchError::Broken)?;
-        let user = UserName::parse(name.as_str()).map_err(|_| BenchError::Broken)?;
-        let visitor = Visitor { peer, user, role };
-        for page in web::declared() {
-            let looks = page.method == Method::GET && !page.path.contains('{');
-            if looks && page.whom.is_open_to(role, true) {
-                pages.push(visitor.asks(&town, &router, &page).await?);
+        let visitor = Visitor::of(&town, bundle, role).await?;
+        for row in visitor.walks(&town, &router, &looked_at, times).await? {
+            let at = (row.path, row.role);
+            let slower = slowest
+                .get(&at)
+                .is_none_or(|other: &PageRow| other.p99_ms < row.p99_ms);
+            if slower {
+                slowest.insert(at, row);
             }
         }
     }
     town.close().await?;
-    // One page for two people of one role is one row: the slower.
-    let mut slowest = BTreeMap::new();
-    for row in pages {
-        let at = (row.path, row.role);
-        let slower = slowest
-            .get(&at)
-            .is_none_or(|other: &PageRow| other.p99_ms < row.p99_ms);
-        if slower {
-            slowest.insert(at, row);
-        }
+    let pages: Vec<PageRow> = slowest.into_values().collect();
+    let missed = looked_at
+        .iter()
+        .find(|page| pages.iter().all(|row| row.path != page.path));
+    if let Some(page) = missed {
+        return Err(BenchError::NoWayTo(page.path));
     }
     Ok(PagesReport {
         machine,
         entries,
+        times,
         filled_per_second,
-        pages: slowest.into_values().collect(),
+        all_small: pages.iter().all(PageRow::is_small),
+        all_fast: pages.iter().all(PageRow::is_fast),
+        pages,
     })
 }
 
@@ -123,7 +152,7 @@ async fn fill(town: &Town, router: &Router, entries: u64) -> Result<(), BenchErr
             .extension(peer.clone())
             .body(Body::from(lines));
         let request = request.map_err(|_| BenchError::Broken)?;
-        let Ok(reply) = router.clone().oneshot(request).await;
+        let reply = ask(router, request).await;
         if !reply.status().is_success() {
             return Err(BenchError::Refused {
                 exercise: "a batch of offers",
@@ -137,46 +166,120 @@ async fn fill(town: &Town, router: &Router, entries: u64) -> Result<(), BenchErr
 }
 
 impl Visitor {
+    async fn of(town: &Town, bundle: &str, role: Role) -> Result<Self, BenchError> {
+        let peer = town.peer_of(bundle).await?;
+        let name = peer.name().user.as_ref().ok_or(BenchError::Broken)?;
+        let user = UserName::parse(name.as_str()).map_err(|_| BenchError::Broken)?;
+        Ok(Self { peer, user, role })
+    }
+
+    /// A session that begins now.
+    fn session(&self, town: &Town) -> String {
+        let gateway = &town.running.app.gateway;
+        let key = gateway.rules.load().keys.session;
+        Session::issue(&key, &self.peer, &self.user, gateway.time())
+    }
+
+    /// Goes to each page that has an address of its own, and wherever their links lead: of pages that
+    /// differ in the name alone to the first.
+    async fn walks(
+        &self,
+        town: &Town,
+        router: &Router,
+        pages: &[Declared],
+        times: usize,
+    ) -> Result<Vec<PageRow>, BenchError> {
+        let open = |page: &&Declared| page.whom.is_open_to(self.role, true);
+        let named = |page: &&Declared| page.path.contains('{');
+        let mut found: BTreeSet<&str> = BTreeSet::new();
+        let mut ahead: VecDeque<(&'static str, String)> = VecDeque::new();
+        for page in pages.iter().filter(open).filter(|page| !named(page)) {
+            found.insert(page.path);
+            ahead.push_back((page.path, page.path.to_owned()));
+        }
+        let mut rows = Vec::new();
+        while let Some((path, at)) = ahead.pop_front() {
+            let (row, html) = self.asks(town, router, path, &at, times).await?;
+            rows.push(row);
+            for link in links(&html) {
+                let leads = |page: &&Declared| fits(page.path, link);
+                let own = pages.iter().any(|page| page.path == link);
+                let to = pages.iter().filter(open).filter(named).find(leads);
+                if let Some(page) = to.filter(|page| !own && found.insert(page.path)) {
+                    ahead.push_back((page.path, link.to_owned()));
+                }
+            }
+        }
+        Ok(rows)
+    }
+
     async fn asks(
         &self,
         town: &Town,
         router: &Router,
-        page: &Declared,
-    ) -> Result<PageRow, BenchError> {
-        let mut times = Vec::with_capacity(TIMES);
-        let (mut status, mut bytes) = (0, 0);
-        for _ in 0..TIMES {
-            let gateway = &town.running.app.gateway;
-            let key = gateway.rules.load().keys.session;
-            let session = Session::issue(&key, &self.peer, &self.user, gateway.time());
-            let request = Request::get(page.path)
-                .header("cookie", format!("__Host-session={session}"))
+        path: &'static str,
+        at: &str,
+        times: usize,
+    ) -> Result<(PageRow, String), BenchError> {
+        let mut took = Vec::with_capacity(times);
+        let (mut status, mut bytes) = (0, Vec::new());
+        for _ in 0..times {
+            let request = Request::get(at)
+                .header("cookie", format!("__Host-session={}", self.session(town)))
                 .extension(self.peer.clone())
                 .body(Body::empty())
                 .map_err(|_| BenchError::Broken)?;
             let began = Instant::now();
-            let Ok(reply) = router.clone().oneshot(request).await;
-            times.push(nanoseconds(began.elapsed()));
+            let reply = ask(router, request).await;
             status = reply.status().as_u16();
             bytes = whole(reply).await?;
+            took.push(nanoseconds(began.elapsed()));
+            if status >= 400 {
+                return Err(BenchError::Refused {
+                    exercise: path,
+                    status,
+                });
+            }
         }
-        times.sort_unstable();
-        Ok(PageRow {
-            path: page.path,
+        took.sort_unstable();
+        let row = PageRow {
+            path,
             role: self.role.code(),
             status,
-            bytes,
-            p50_ms: percentile(&times, 50) / 1e6,
-            p99_ms: percentile(&times, 99) / 1e6,
-        })
+            bytes: bytes.len(),
+            p50_ms: percentile(&took, 50) / 1e6,
+            p99_ms: percentile(&took, 99) / 1e6,
+            max_ms: percentile(&took, 100) / 1e6,
+        };
+        Ok((row, String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
 
-/// How long a reply is, without what fills it up.
-async fn whole(reply: Response) -> Result<usize, BenchError> {
-    let bytes = to_bytes(reply.into_body(), PAGE_BYTES_MAX).await;
-    let bytes = bytes.map_err(|_| BenchError::Broken)?;
-    Ok(bytes.trim_ascii_end().len())
+/// Where the links of a page of ours lead.
+fn links(html: &str) -> impl Iterator<Item = &str> {
+    let parts = html.split("href=\"").skip(1);
+    let links = parts.filter_map(|part| part.split('"').next());
+    links.map(|link| link.split(['?', '#']).next().unwrap_or_default())
+}
+
+/// Whether an address is one of a path with a name in it.
+fn fits(path: &str, link: &str) -> bool {
+    path.split('/').count() == link.split('/').count()
+        && path
+            .split('/')
+            .zip(link.split('/'))
+            .all(|(part, said)| part == said || part == "{id}" && !said.is_empty())
+}
+
+/// Asks in this process.
+async fn ask(router: &Router, request: Request<Body>) -> Response {
+    let Ok(reply) = router.clone().oneshot(request).await;
+    reply
+}
+
+async fn whole(reply: Response) -> Result<Vec<u8>, BenchError> {
+    let bytes = to_bytes(reply.into_body(), READ_MAX).await;
+    Ok(bytes.map_err(|_| BenchError::Broken)?.to_vec())
 }
 
 fn nanoseconds(took: Duration) -> u32 {
@@ -188,23 +291,30 @@ impl Display for PagesReport {
         writeln!(f, "{}", self.machine)?;
         writeln!(
             f,
-            "{} entries, all offers to one charity, filled at {:.0} a second; each page {TIMES} times, \
+            "{} entries, all offers to one charity, filled at {:.0} a second; each page {} times, \
              in this process.\n",
-            self.entries, self.filled_per_second
+            self.entries, self.filled_per_second, self.times
         )?;
         writeln!(
             f,
-            "{:<28} {:<16} {:>6} {:>8} {:>8} {:>8}",
-            "page", "role", "status", "kB", "p50 ms", "p99 ms"
+            "{:<30} {:<16} {:>6} {:>8} {:>8} {:>8} {:>8}",
+            "page", "role", "status", "kB", "p50 ms", "p99 ms", "max ms"
         )?;
         for row in &self.pages {
             let kilobytes = row.bytes as f64 / 1e3;
             writeln!(
                 f,
-                "{:<28} {:<16} {:>6} {:>8.1} {:>8.1} {:>8.1}",
-                row.path, row.role, row.status, kilobytes, row.p50_ms, row.p99_ms
+                "{:<30} {:<16} {:>6} {:>8.1} {:>8.1} {:>8.1} {:>8.1}",
+                row.path, row.role, row.status, kilobytes, row.p50_ms, row.p99_ms, row.max_ms
             )?;
         }
-        Ok(())
+        let said = |is: bool| if is { "yes" } else { "NO" };
+        writeln!(
+            f,
+            "\neach page under {} kB: {}; under {MS_MAX} ms at p99: {}",
+            BYTES_MAX / 1_000,
+            said(self.all_small),
+            said(self.all_fast)
+        )
     }
 }
