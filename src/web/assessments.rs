@@ -143,7 +143,6 @@ fn step_fields(visit: &Visit, step: Step, errors: &Errors) -> Markup {
     };
     let has_card = said.said("card_code").is_some() || errors.of("card_code").is_some();
     html! {
-        (her::by(visit))
         input type="hidden" name="step" value=(step.code());
         (agrees.radios(said, errors, &options))
         @if Step::of(said.get("step")) != step { (her::how_she_says_it_now(said)) }
@@ -192,11 +191,13 @@ async fn ask(visit: Visit) -> Result<Page, Stop> {
         her::put(&mut body, "card_code", json!(code));
     }
     if step == Step::Answers {
-        her::put(
-            &mut body,
-            "assessment",
-            json!(visit.form().get("assessment")),
-        );
+        let Some(chosen) = visit.form().said("assessment") else {
+            let mut errors = Errors::default();
+            errors.add("assessment", "Choose one");
+            let above = page::summary(&errors);
+            return Ok(again(&visit, step, &above, &errors).await?.status(422));
+        };
+        her::put(&mut body, "assessment", json!(chosen));
     }
     let reply = visit.post("/v1/assessments/query", &body).await?;
     if !reply.is_ok() {
@@ -217,14 +218,16 @@ async fn ask(visit: Visit) -> Result<Page, Stop> {
     Ok(Page::new("Ask", shown(&visit, step, &reply)?))
 }
 
-/// The same step once more. What was shown before it is not on this page: it is asked for anew.
+/// The same step once more. What was shown before it is not on this page, but for what there is to
+/// choose from.
 async fn again(visit: &Visit, step: Step, above: &Markup, errors: &Errors) -> Result<Page, Stop> {
     if step == Step::Exists {
         return asks_first(visit, above, errors).await;
     }
-    let chosen = visit.form().get("assessment");
     let fields = html! {
-        @if !chosen.is_empty() { input type="hidden" name="assessment" value=(chosen); }
+        @if step == Step::Answers {
+            (which(visit, &visit.form().all("choice").map(str::to_owned).collect::<Vec<_>>(), errors))
+        }
         (step_fields(visit, step, errors))
     };
     let body = html! { (above) h1 { (HEADING) } (form(visit, &path(visit, "")?, &fields)) };
@@ -277,23 +280,32 @@ fn shown(visit: &Visit, step: Step, reply: &Reply) -> Result<Markup, Stop> {
     })
 }
 
-fn answers_form(visit: &Visit, path: &str, list: &[Value]) -> Markup {
-    let labels: Vec<(String, String)> = list
+/// Which one she is asked about; each choice is an id and a title. They go along with the form, so that
+/// it can come back.
+fn which(visit: &Visit, choices: &[String], errors: &Errors) -> Markup {
+    let options: Vec<(&str, &str)> = choices
         .iter()
-        .map(|one| (card::text(one, "id").to_owned(), card::title(one)))
-        .collect();
-    let options: Vec<(&str, &str)> = labels
-        .iter()
-        .map(|(id, title)| (id.as_str(), title.as_str()))
+        .filter_map(|choice| choice.split_once(' '))
         .collect();
     let which = Field {
         name: "assessment",
         label: "Of which one do you need the answers?",
         ..Field::default()
     };
+    html! {
+        (which.radios(visit.form(), errors, &options))
+        @for choice in choices { input type="hidden" name="choice" value=(choice); }
+    }
+}
+
+fn answers_form(visit: &Visit, path: &str, list: &[Value]) -> Markup {
+    let choices: Vec<String> = list
+        .iter()
+        .map(|one| format!("{} {}", card::text(one, "id"), card::title(one)))
+        .collect();
     let none = Errors::default();
     let fields = html! {
-        (which.radios(visit.form(), &none, &options))
+        (which(visit, &choices, &none))
         (step_fields(visit, Step::Answers, &none))
     };
     html! {
@@ -320,7 +332,6 @@ fn used_form(visit: &Visit, one: &Value) -> Result<Markup, Stop> {
         ..Field::default()
     };
     let fields = html! {
-        (her::by(visit))
         (her::carried(visit.form()))
         input type="hidden" name="assessment" value=(id);
         div.buttons { button name="used" value="relied" { "Relied on this, no need to ask her again" } }
@@ -373,7 +384,6 @@ fn asks_why(visit: &Visit, assessment: &str, reply: &Reply) -> Result<Markup, St
         ..Field::default()
     };
     let fields = html! {
-        (her::by(visit))
         (her::carried(visit.form()))
         input type="hidden" name="assessment" value=(assessment);
         input type="hidden" name="used" value="again";
@@ -389,7 +399,7 @@ fn asks_why(visit: &Visit, assessment: &str, reply: &Reply) -> Result<Markup, St
 
 /// She said no: nothing is asked; her refusal is recorded where it has a place.
 async fn refused_by_her(visit: &Visit) -> Result<Page, Stop> {
-    let by_person = !visit.id().is_empty() && visit.form().get("by") != "referral";
+    let by_person = !visit.id().is_empty();
     // A no to a further step takes nothing back of what she agreed to before it.
     let is_first = Step::of(visit.form().get("step")) == Step::Exists;
     let records = by_person && is_first;

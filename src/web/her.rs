@@ -44,14 +44,10 @@ pub fn plain(id: &str) -> Result<&str, Stop> {
 /// Says in a body whom it is about: the reference in the path, or who she is, as typed.
 pub fn name_her(visit: &Visit, body: &mut Value) {
     let id = visit.id();
-    let by = match visit.form().get("by") {
-        "referral" => "referral",
-        _ => "person",
-    };
     if id.is_empty() {
         put(body, "identity", identity(visit.form()));
     } else {
-        put(body, by, json!(id));
+        put(body, "person", json!(id));
     }
 }
 
@@ -60,12 +56,6 @@ pub fn put(body: &mut Value, key: &str, value: Value) {
     if let Value::Object(map) = body {
         map.insert(key.to_owned(), value);
     }
-}
-
-/// Which kind of reference the path holds, kept from one page to the next.
-pub fn by(visit: &Visit) -> Markup {
-    let said = [visit.form().get("by"), visit.query().get("by")];
-    html! { @if said.contains(&"referral") { input type="hidden" name="by" value="referral"; } }
 }
 
 /// What else of her finds the right record.
@@ -146,9 +136,13 @@ fn how(form: &Form, there: &Form, errors: &Errors) -> Markup {
         hint,
         ..Field::default()
     };
-    let for_child = ["consent.competence", "consent.parent"]
-        .iter()
-        .any(|name| errors.of(name).is_some())
+    let for_child = [
+        "consent.competence",
+        "consent.parent",
+        "consent.parent_is_other_party",
+    ]
+    .iter()
+    .any(|name| errors.of(name).is_some())
         || !matches!(form.get("consent.competence"), "" | "adult");
     html! {
         (field("consent.other_party_present", "Was he there, or could he hear?",
@@ -252,73 +246,37 @@ pub async fn read_to_her(visit: &Visit, notice: &str, before: bool) -> Result<Ma
     })
 }
 
-/// What the API says to programs, and what a person at a page is told instead.
-const PLAIN: [(&str, &str); 9] = [
-    ("this is not a code we know", "Choose one of these"),
-    (
-        "give date, time and offset",
-        "Give a day, month and year that there are",
-    ),
-    (
-        "only the senior on shift",
-        "Only the senior on shift may do this: say that it is you",
-    ),
-    (
-        "a grade that was judged",
-        "Say why you graded so: choose at least one reason, or write one",
-    ),
-    (
-        "name the organisations or families",
-        "Say who may see it: a kind of service, or a service by its short name",
-    ),
-    (
-        "a parent or guardian speaks",
-        "Say whose word it is: her own, or a parent's for a child that cannot decide",
-    ),
-    (
-        "give one of referral, person and identity",
-        "Say who she is: at least a name",
-    ),
-    (
-        "give her identity, your reference",
-        "Say who she is, or give the code of her card: one of the two",
-    ),
-    ("say which she wants to stop", "Say which she wants to stop"),
-];
-
 /// Where a field of the API about who she is stands in our forms.
-fn ours(field: &str) -> String {
+pub fn ours(field: &str) -> String {
     let field = match field {
-        "identity" => "given_name",
+        "identity" | "identity.identity" => "given_name",
+        "requester_identity" => "requester_identity.given_name",
         other => other,
     };
     let name = field.split(['[', '.']).next().unwrap_or_default();
     match name {
         "given_name" | "family_name" | "other_names" | "birth_date" | "sex" | "nhs_number"
-        | "phone" | "email" | "postcode" => format!("identity.{field}"),
+        | "crime_ref" | "phone" | "email" | "postcode" => format!("identity.{field}"),
         _ => field.to_owned(),
     }
 }
 
-/// What is wrong with each field, in words for a person.
+/// What is wrong with each field of our forms.
 pub fn errors(reply: &Reply) -> Errors {
-    let mut plain = Errors::default();
-    for (field, message) in reply.errors().0 {
-        let field = ours(&field);
-        let known = PLAIN.iter().find(|(start, _)| message.starts_with(start));
-        let words = known.map_or_else(|| capital(&message), |(_, words)| (*words).to_owned());
-        // One list of boxes is one field, however many of its codes are wrong.
-        if !plain.0.contains(&(field.clone(), words.clone())) {
-            plain.add(&field, &words);
-        }
-    }
-    plain
+    errors_at(reply, ours)
 }
 
-fn capital(message: &str) -> String {
-    let mut letters = message.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
+/// The same for a form that asks for a field elsewhere.
+pub fn errors_at(reply: &Reply, place: impl Fn(&str) -> String) -> Errors {
+    let mut errors = Errors::default();
+    for (field, message) in reply.errors().0 {
+        let field = place(&field);
+        // One list of boxes is one field, however many of its codes are wrong.
+        if !errors.0.contains(&(field.clone(), message.clone())) {
+            errors.add(&field, &message);
+        }
+    }
+    errors
 }
 
 /// Above a form that comes back.
@@ -401,19 +359,26 @@ mod tests {
     }
 
     #[test]
-    fn a_program_s_words_become_a_person_s() {
+    fn what_is_wrong_stands_at_the_field_of_the_form() {
         let reply = Reply {
             status: 422,
             body: json!({ "title": "check-your-answers", "fields": [
                 { "field": "grade", "message": "this is not a code we know; GET /v1/codes lists them" },
-                { "field": "consent.until", "message": "this is before it was given" },
+                { "field": "identity", "message": "give at least a name" },
+                { "field": "phone[0]", "message": "must be a telephone number" },
+                { "field": "requester_identity", "message": "say who asks" },
+                { "field": "requester_identity.birth_date", "message": "is no day" },
             ] }),
         };
         let errors = errors(&reply);
-        assert_eq!(errors.of("grade"), Some("Choose one of these"));
-        assert_eq!(
-            errors.of("consent.until"),
-            Some("This is before it was given")
-        );
+        for (field, message) in [
+            ("grade", "Choose one of these"),
+            ("identity.given_name", "Give at least a name"),
+            ("identity.phone", "Must be a telephone number"),
+            ("requester_identity.given_name", "Say who asks"),
+            ("requester_identity.birth_date", "Is no day"),
+        ] {
+            assert_eq!(errors.of(field), Some(message), "{field}");
+        }
     }
 }

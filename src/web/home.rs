@@ -12,7 +12,7 @@ pub fn pages(pages: Pages) -> Pages {
 }
 
 /// A link: where it leads, and what it says.
-type Link = (&'static str, &'static str);
+pub type Link = (&'static str, &'static str);
 const INBOX: Link = ("/inbox", "Inbox");
 const NEW: Link = ("/new", "Refer somebody");
 const SENT: Link = ("/sent", "Sent");
@@ -32,45 +32,40 @@ const REMOVE: Link = ("/take-away", "Remove or close");
 const EMERGENCY: Link = ("/emergency", "Emergency");
 const EMERGENCIES: Link = ("/emergencies", "Follow up");
 
-/// Where a role works, in the order of its day.
-pub fn links(role: Role) -> &'static [(&'static str, &'static str)] {
+/// Where a role works, in the order of its day: what it needs often, and what it needs rarely.
+pub fn links(role: Role) -> (&'static [Link], &'static [Link]) {
     match role {
-        Role::Officer | Role::VcopUnit => &[NEW, SENT, STOP, NOTICES, REQUESTS],
-        Role::Triage | Role::Adviser | Role::Clinician | Role::SocialWorker | Role::Housing => &[
-            INBOX, NEW, SENT, ASK, RECORD, CONSENTS, STOP, NOTICES, REQUESTS,
-        ],
-        Role::EdSenior => &[
-            EMERGENCY,
-            EMERGENCIES,
-            INBOX,
-            NEW,
-            SENT,
-            ASK,
-            RECORD,
-            CONSENTS,
-            STOP,
-            NOTICES,
-            REQUESTS,
-        ],
-        Role::LegalAdviser => &[INBOX, NEW, SENT, CONSENTS, STOP, NOTICES, REQUESTS],
-        Role::MaracCoordinator | Role::MaracMember | Role::CourtOfficer => &[STOP],
-        Role::Analyst => &[],
-        Role::IgOfficer => &[MONDAY, LOG, FIGURES, REPORT, CHANGES, STATE, STOP, REQUESTS],
-        Role::Reviewer => &[MONDAY, LOG, FIGURES, REPORT, CHANGES],
-        Role::OperatorAdmin => &[CHANGES, REMOVE, STATE],
-        Role::OrgAdmin => &[CHANGES, REMOVE, STATE, STOP],
-        Role::Caldicott => &[MONDAY, REPORT, STOP, REQUESTS],
-        Role::Dpo => &[REPORT, STOP, REQUESTS],
+        Role::Officer | Role::VcopUnit => (&[NEW, SENT, STOP, NOTICES, REQUESTS], &[]),
+        Role::Triage | Role::Adviser | Role::Clinician | Role::SocialWorker | Role::Housing => (
+            &[INBOX, NEW, SENT, ASK, RECORD, STOP],
+            &[CONSENTS, NOTICES, REQUESTS],
+        ),
+        Role::EdSenior => (
+            &[EMERGENCY, EMERGENCIES, INBOX, ASK, RECORD, STOP],
+            &[NEW, SENT, CONSENTS, NOTICES, REQUESTS],
+        ),
+        Role::LegalAdviser => (&[INBOX, NEW, SENT, STOP], &[CONSENTS, NOTICES, REQUESTS]),
+        Role::MaracCoordinator | Role::MaracMember | Role::CourtOfficer => (&[STOP], &[]),
+        Role::Analyst => (&[], &[]),
+        Role::IgOfficer => (
+            &[MONDAY, LOG, FIGURES, REPORT, CHANGES, STATE, STOP, REQUESTS],
+            &[],
+        ),
+        Role::Reviewer => (&[MONDAY, LOG, FIGURES, REPORT, CHANGES], &[]),
+        Role::OperatorAdmin => (&[CHANGES, REMOVE, STATE], &[]),
+        Role::OrgAdmin => (&[CHANGES, REMOVE, STATE, STOP], &[]),
+        Role::Caldicott => (&[MONDAY, REPORT, STOP, REQUESTS], &[]),
+        Role::Dpo => (&[REPORT, STOP, REQUESTS], &[]),
     }
 }
 
 async fn home(visit: Visit) -> Result<Page, Stop> {
-    let links = links(visit.role());
+    let (often, rarely) = links(visit.role());
     let body = html! {
         h1 { "Messages" }
-        @if links.is_empty() { p { "There is nothing to do in this role here." } }
+        @if often.is_empty() { p { "There is nothing to do in this role here." } }
         ul.places {
-            @for (path, label) in links { li { a href=(path) { (label) } } }
+            @for (path, label) in often.iter().chain(rarely) { li { a href=(path) { (label) } } }
         }
     };
     Ok(Page::new("Messages", body))

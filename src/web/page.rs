@@ -268,16 +268,19 @@ pub fn whole(visit: &Visit, page: Page) -> Whole {
             headers,
         };
     }
+    let (often, rarely) = home::links(visit.role());
+    let is_here = |path: &str| visit.path() == path;
+    let link = |(path, label): &home::Link| {
+        html! { li { a href=(path) aria-current=[is_here(path).then_some("page")] { (label) } } }
+    };
     let top = html! {
         @if visit.signed_in() && !page.signs_out {
             nav aria-label="Pages" {
-                ul {
-                    @for (path, label) in home::links(visit.role()) {
-                        li {
-                            a href=(path) aria-current=[(visit.path() == *path).then_some("page")] {
-                                (label)
-                            }
-                        }
+                ul { @for one in often { (link(one)) } }
+                @if !rarely.is_empty() {
+                    details open[rarely.iter().any(|(path, _)| is_here(path))] {
+                        summary { "More" }
+                        ul { @for one in rarely { (link(one)) } }
                     }
                 }
             }

@@ -12,6 +12,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::form::{Errors, Form};
+use super::her;
 use super::page::{self, Page, form, summary};
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, text};
@@ -94,7 +95,7 @@ fn asks(visit: &Visit, caller: &Caller, above: &Markup, errors: &Errors) -> Mark
         .iter()
         .map(|(id, name, _)| (id.as_str(), name.as_str()))
         .collect();
-    let inner = fields::all(visit.form(), errors, &services);
+    let inner = fields::all(visit.form(), errors, &services, caller.kind);
     html! {
         (above)
         h1 { "Refer her to a service" }
@@ -121,7 +122,13 @@ async fn send(visit: Visit) -> Result<Page, Stop> {
     if reply.is_ok() {
         return Ok(sent(&visit, &reply));
     }
-    let errors = corrected(&reply);
+    let mut errors = corrected(&reply);
+    if reply.problem() == "consent-needed" && visit.form().said("legal_basis.art6").is_some() {
+        errors.add(
+            "legal_basis.art6",
+            "This cannot be relied on here: ask her, and say whether she agrees",
+        );
+    }
     let above = html! {
         @if errors.is_empty() { (page::trouble(&reply)) } @else { (summary(&errors)) }
         @if let Some(held) = reply.body.get("held") {
@@ -197,6 +204,12 @@ fn missing(form: &Form) -> Errors {
         errors.add(
             "legal_basis.art6",
             "Choose one: what she said, or another ground. Not both",
+        );
+    }
+    if form.get("consent.widely") == "yes" && form.get("consent.decision") != "permit" {
+        errors.add(
+            "consent.widely",
+            "Only if she agrees: another service may be asked on her word alone",
         );
     }
     if form.get("consent.stop_future_offers") == "yes" && !is_declined {
@@ -281,12 +294,12 @@ fn body(form: &Form, caller: &Caller) -> Value {
     }
     if let Some(mut word) = consent::body(form) {
         if is_declined && form.get("consent.stop_future_offers") == "yes" {
-            put(&mut word, "stop_future_offers", json!(true));
+            her::put(&mut word, "stop_future_offers", json!(true));
         }
         // She may let another service of the same kind be asked, if this one cannot take her.
         let family = caller.family(service).filter(|_| !is_declined);
         if let Some(family) = family.filter(|_| form.get("consent.widely") == "yes") {
-            put(&mut word, "recipients", json!({ "families": [family] }));
+            her::put(&mut word, "recipients", json!({ "families": [family] }));
         }
         set("consent", word);
     } else if let Some(basis) = form.said("legal_basis.art6").and_then(Article6::parse) {
@@ -295,18 +308,9 @@ fn body(form: &Form, caller: &Caller) -> Value {
     Value::Object(map)
 }
 
-fn put(map: &mut Value, key: &str, value: Value) {
-    if let Value::Object(map) = map {
-        map.insert(key.to_owned(), value);
-    }
-}
-
-/// What the API refused, at the fields of our forms and in words for people.
+/// What the API refused, at the fields of our forms.
 pub fn corrected(reply: &Reply) -> Errors {
-    let mut errors = Errors::default();
-    for (field, message) in reply.errors().0 {
-        errors.add(&ours(&field), &plainly(&field, &message));
-    }
+    let mut errors = her::errors_at(reply, ours);
     if reply.problem() == "consent-needed" {
         errors.add("consent.decision", reply.text("/detail"));
     }
@@ -316,40 +320,14 @@ pub fn corrected(reply: &Reply) -> Errors {
     errors
 }
 
-/// Where one of the API's fields is asked for.
+/// Where one of the API's fields is asked for: how to reach her stands here beside who she is.
 fn ours(field: &str) -> String {
     match field {
-        "given_name" | "family_name" | "other_names" | "birth_date" | "sex" | "nhs_number"
-        | "crime_ref" => format!("identity.{field}"),
         "modes" | "number" | "email" | "hours" | "who_may_answer" | "code_word" | "letters"
         | "language_need" => format!("safe_contact.{field}"),
         "text" | "safe_contact" => "safe_contact.modes".to_owned(),
-        "identity" => "identity.given_name".to_owned(),
-        other => other.to_owned(),
+        other => her::ours(other),
     }
-}
-
-/// A message of the API that speaks to programs, said to people.
-fn plainly(field: &str, message: &str) -> String {
-    let said = if message.contains("GET /v1/") {
-        "Choose one of the list"
-    } else if message.starts_with("give date, time and offset") {
-        "Give a real date, such as 27 3 2026"
-    } else if message.contains("GSS code") {
-        "Choose a borough, or give the code of another district, such as E06000043"
-    } else if field == "consent.interpreter" {
-        "A relative interpreted: ask her again with a professional interpreter. If she may want \
-         something stopped, record that at once"
-    } else if field == "consent.competence" {
-        "Say who spoke: a parent speaks only for a child that cannot speak for herself"
-    } else {
-        let mut letters = message.chars();
-        let first = letters
-            .next()
-            .map(|letter| letter.to_uppercase().to_string());
-        return first.unwrap_or_default() + letters.as_str();
-    };
-    said.to_owned()
 }
 
 /// What was done, and what to do now.
@@ -458,6 +436,29 @@ mod tests {
     }
 
     #[test]
+    fn another_service_is_asked_on_her_word_alone() {
+        for word in ["legal_basis.art6=public_task", "consent.decision=deny"] {
+            let form = format!("offence_group=burglary&consent.widely=yes&{word}");
+            let errors = missing(&Form::parse(form.as_bytes()));
+            assert!(errors.of("consent.widely").is_some(), "{word}");
+        }
+    }
+
+    #[test]
+    fn only_a_ground_that_a_body_can_have_is_offered_to_it() {
+        let form = |kind| {
+            let (form, errors) = (Form::default(), Errors::default());
+            fields::all(&form, &errors, &[], Some(kind)).0
+        };
+        let (charity, police) = (form(OrgKind::VoluntaryGeneric), form(OrgKind::Police));
+        assert!(police.contains("Our public task") && !charity.contains("Our public task"));
+        for shown in [charity, police] {
+            assert!(shown.contains("A life is at risk") && !shown.contains("Our legitimate"));
+        }
+        assert!(form(OrgKind::LegalAdviser).contains("Our legitimate interest"));
+    }
+
+    #[test]
     fn everything_that_is_missing_is_said_at_once() {
         let fields: Vec<String> = missing(&Form::default())
             .0
@@ -477,7 +478,7 @@ mod tests {
 
     #[test]
     fn the_form_has_no_place_for_her_status() {
-        let form = fields::all(&Form::default(), &Errors::default(), &[]);
+        let form = fields::all(&Form::default(), &Errors::default(), &[], None);
         let form = form.0.to_lowercase();
         for word in [
             "nationality",

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::inbox::case::news;
-use super::inbox::{listing, next};
+use super::inbox::{following, listing};
 use super::page::{self, Page, nothing};
 use super::referral::{SENDS, link};
 use super::table::{For, Pages};
@@ -25,6 +25,7 @@ async fn sent(visit: Visit) -> Result<Page, Stop> {
         return Ok(page::refused(reply));
     }
     let referrals = reply.list("/referrals");
+    let more = following(&visit, "/v1/referrals", "/referrals", &reply).await?;
     let body = html! {
         h1 { "Sent" }
         @if referrals.is_empty() {
@@ -34,7 +35,7 @@ async fn sent(visit: Visit) -> Result<Page, Stop> {
                  it does, stays between her and the service." }
             (table(referrals))
         }
-        (next("/sent", &reply, referrals.len()))
+        @if let Some(more) = more { p { a href=(format!("/sent?after={more}")) { "More" } } }
         p { a.button href="/new" { "Refer somebody" } }
     };
     Ok(Page::new("Sent", body))

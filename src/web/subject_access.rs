@@ -14,7 +14,7 @@ use super::her;
 use super::page::{self, Page, form};
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, list, text};
-use super::words::{date, moment, options, pairs, say};
+use super::words::{date, moment, options, pairs, say, today};
 use crate::domain::codes::{AccessRefusal, Authority, IdentityProof, Role};
 
 /// Who takes and follows a request, as `policies/55-subject-access.cedar` names them.
@@ -216,11 +216,11 @@ fn somebody_else(said: &Form, errors: &Errors) -> Markup {
             (field("other_party", "Is it he, or whoever she is to be kept safe from?",
                    "Unless it is not, nothing is handed out.")
                 .radios(said, errors, &[("no", "No"), ("yes", "Yes"), ("unknown", "I cannot tell")]))
-            (Field { name: "requester_given_name", label: "Given name of who asks", width: 20, longest: 100,
+            (Field { name: "requester_identity.given_name", label: "Given name of who asks", width: 20, longest: 100,
                      ..Field::default() }.text(said, errors))
-            (Field { name: "requester_family_name", label: "Family name of who asks", width: 20,
+            (Field { name: "requester_identity.family_name", label: "Family name of who asks", width: 20,
                      longest: 100, ..Field::default() }.text(said, errors))
-            (field("requester_birth_date", "Date of birth of who asks", "").date(said, errors))
+            (field("requester_identity.birth_date", "Date of birth of who asks", "").date(said, errors))
         }
     }
 }
@@ -248,18 +248,18 @@ fn request(visit: &Visit) -> Value {
     }
     let mut asking = json!({});
     for name in ["given_name", "family_name"] {
-        if let Some(value) = said.said(&format!("requester_{name}")) {
+        if let Some(value) = said.said(&format!("requester_identity.{name}")) {
             her::put(&mut asking, name, json!(value));
         }
     }
-    if let Some(born) = said.date("requester_birth_date") {
+    if let Some(born) = said.date("requester_identity.birth_date") {
         her::put(&mut asking, "birth_date", json!(born));
     }
     if asking != json!({}) {
         her::put(&mut body, "requester_identity", asking);
     }
     if let Some(asked) = said.date("received_at")
-        && asked != visit.now().day()
+        && asked != today(visit.now())
     {
         her::put(
             &mut body,

@@ -18,6 +18,7 @@ use tower::ServiceExt;
 use super::form::{Errors, Form};
 use super::page::{self, Page};
 use super::table::For;
+use super::words::wrong::plainly;
 use crate::domain::attempt::UserName;
 use crate::domain::codes::Role;
 use crate::domain::peer::Peer;
@@ -128,17 +129,10 @@ impl Reply {
         let fields = self.list("/fields").iter();
         Errors(
             fields
-                .map(|wrong| (said(wrong, "field"), on_paper(&said(wrong, "message"))))
+                .map(|wrong| (said(wrong, "field"), plainly(&said(wrong, "message"))))
                 .collect(),
         )
     }
-}
-
-/// What the API says to whoever writes JSON, for somebody with a form.
-fn on_paper(message: &str) -> String {
-    message
-        .replace("send true", "tick the box")
-        .replace("; see GET /v1/codes", "; choose one")
 }
 
 /// Text of a JSON value; what is not there is empty.

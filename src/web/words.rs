@@ -2,12 +2,14 @@
 
 pub mod her_word;
 pub mod referral;
+pub mod wrong;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::domain::id::Id;
+use crate::domain::time::When;
 
 /// Codes whose words are not the code with spaces.
 const SAID: [(&str, &str); 24] = [
@@ -140,6 +142,11 @@ pub fn pairs(options: &Options) -> Vec<(&str, &str)> {
     pairs.map(|(code, words)| (*code, words.as_str())).collect()
 }
 
+/// The day that it is in London: `2026-04-02`.
+pub fn today(now: When) -> String {
+    london(&now.rfc3339()).map_or_else(String::new, |at| at.strftime("%F").to_string())
+}
+
 /// When a day (`2026-04-02`) begins in London, or one some days after it; `None` if it is no day.
 pub fn begins(day: &str, days_after: i64) -> Option<String> {
     let day: Date = day.parse().ok()?;
@@ -188,6 +195,13 @@ mod tests {
         assert_eq!(date("1991-03-14"), "14 March 1991");
         assert_eq!(date("rubbish"), "");
         assert_eq!(weekday("2026-04-08"), "Wednesday 8 April 2026");
+    }
+
+    #[test]
+    fn today_is_london_s_also_in_the_first_hour_of_a_summer_day() {
+        let at = |text| When::parse(text).map(today);
+        assert_eq!(at("2026-06-30T23:30:00Z").as_deref(), Some("2026-07-01"));
+        assert_eq!(at("2026-01-05T23:30:00Z").as_deref(), Some("2026-01-05"));
     }
 
     #[test]

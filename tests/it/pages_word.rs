@@ -179,6 +179,28 @@ async fn a_worker_asks_in_three_steps_and_says_that_she_relied_on_it() {
         .unwrap()
         .1
         .clone();
+    // Without a choice the form comes back with what there is to choose from, and can go on.
+    let choice = format!("{id} SafeLives Dash");
+    let fields = with(&[
+        ("agrees_answers", "now"),
+        ("onward_rule_accepted", "yes"),
+        ("step", "answers"),
+        ("choice", &choice),
+    ]);
+    let seen = adviser.clone().post(&path, &fields).await;
+    assert_eq!(seen.status, 422, "{}", seen.text);
+    assert!(
+        seen.html.contains("id=\"assessment-error\""),
+        "{}",
+        seen.text
+    );
+    assert!(
+        seen.html.contains(&format!(
+            "type=\"radio\" name=\"assessment\" value=\"{id}\""
+        )),
+        "{}",
+        seen.html
+    );
     let fields = with(&[
         ("agrees_answers", "now"),
         ("onward_rule_accepted", "yes"),

@@ -171,7 +171,7 @@ async fn nobody_answers_so_the_next_service_is_asked_and_then_the_line_is_shown(
     assert_eq!(codes(&events).last().unwrap(), "recorded");
     let path = format!("/v1/referrals/{}/accept", there[0]["id"].as_str().unwrap());
     let late = story.harbour.post(&path, &accept()).await;
-    assert_eq!(late.result(), "already-answered", "{}", late.whole());
+    assert_eq!(late.result(), "passed-on", "{}", late.whole());
 
     // No officer of the police reads of harbour.
     let officer = story.town.signed_in("met-ig").await;

@@ -141,6 +141,11 @@ fn decide(
             _ => Err(Stop::Nothing("withdrawn")),
         };
     }
+    if status == ReferralStatus::Expired {
+        // Nobody answered in time: the last who was asked is told what those before it are told.
+        bare(ruling, ask)?;
+        return Ok(Answer::PassedOn(ReferralId(alias)));
+    }
     match response {
         Response::Accept {
             worker,

@@ -12,7 +12,7 @@ use crate::web::her;
 use crate::web::page::{Page, form};
 use crate::web::table::{For, Pages};
 use crate::web::visit::{Reply, Stop, Visit, list};
-use crate::web::words::{options, pairs, say};
+use crate::web::words::{options, pairs, say, today};
 
 const WHOM: For = For::Roles(her::SUPPORT);
 const HEADING: &str = "Record an assessment";
@@ -80,11 +80,6 @@ async fn show(visit: Visit) -> Result<Page, Stop> {
 
 fn tools(visit: &Visit, codes: &Reply) -> Result<Page, Stop> {
     let path = path(visit)?;
-    let by = if visit.query().get("by") == "referral" {
-        "&by=referral"
-    } else {
-        ""
-    };
     let body = html! {
         h1 { (HEADING) }
         p { "Which form did you use? The questions come in the order of the paper form; have it beside you, \
@@ -95,7 +90,7 @@ fn tools(visit: &Visit, codes: &Reply) -> Result<Page, Stop> {
                 @for version in versions.iter().rev().filter_map(Value::as_str) {
                     @let code = text(tool, "instrument");
                     li {
-                        a href=(format!("{path}?tool={code}&version={version}{by}")) {
+                        a href=(format!("{path}?tool={code}&version={version}")) {
                             (text(tool, "name"))
                             @if versions.len() > 1 { ", " (version) }
                         }
@@ -151,7 +146,6 @@ async fn asks(
     };
     let questions = tool.questions();
     let fields = html! {
-        (her::by(visit))
         input type="hidden" name="tool" value=(tool.code());
         input type="hidden" name="version" value=(tool.version);
         @if visit.id().is_empty() { h2 { "Who is she?" } (her::who(said, errors)) }
@@ -415,7 +409,7 @@ fn body(visit: &Visit, tool: &Tool<'_>) -> Value {
 fn at(visit: &Visit) -> String {
     let now = visit.now();
     match visit.form().date("assessed_at") {
-        Some(day) if day != now.day() => format!("{day}T12:00:00Z"),
+        Some(day) if day != today(now) => format!("{day}T12:00:00Z"),
         Some(_) | None => now.rfc3339(),
     }
 }
@@ -446,7 +440,7 @@ async fn record(visit: Visit) -> Result<Page, Stop> {
             @if let Some(ticks) = ticks { p { "Ticks: " b { (ticks) } ". Your grade stands beside them." } }
             p { "She need not say it again: a service that she allows can ask for it." }
         }
-        @if !visit.id().is_empty() && said.get("by") != "referral" {
+        @if !visit.id().is_empty() {
             (her::acts(visit.role(), her::id(&visit)?))
         } @else { p { a href="/record" { "Record another" } } }
     };

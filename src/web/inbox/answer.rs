@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::{RECEIVES, case, is_open, listing, rows, tags, whole_list, withdrew};
+use super::{Listed, RECEIVES, case, is_open, listing, rows, stretch, tags, withdrew};
 use crate::domain::codes::DeclineReason;
 use crate::domain::refusal::Refusal;
 use crate::web::form::{Errors, Field};
@@ -74,7 +74,9 @@ async fn answering(
         .cloned();
     if found.is_none() {
         // It stands elsewhere in the list by now, or came in between.
-        found = match whole_list(visit).await? {
+        let is_found =
+            |_: usize, listed: &Listed| listed.offers.iter().any(|(_, offer)| is_it(offer));
+        found = match stretch(visit, "", is_found).await? {
             Ok(listed) => listed
                 .offers
                 .into_iter()
@@ -249,7 +251,7 @@ async fn after(visit: &Visit, id: &str, reply: &Reply, done: &str) -> Result<Pag
             h1 { "Inbox" }
             (nothing(reply))
         } @else if result == "passed-on" {
-            h1 { "This went to another service" }
+            h1 { "This offer has ended for you" }
             div.wait { p { (reply.text("/says")) } }
         } @else {
             h1 { (done) }

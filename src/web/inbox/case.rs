@@ -5,12 +5,13 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::moving::MOVES;
-use super::{RECEIVES, rows, withdrew};
+use super::{RECEIVES, rows, withdrew, worker};
 use crate::domain::codes::CloseOutcome;
 use crate::domain::refusal::Refusal;
-use crate::web::form::{Errors, Field, Form};
+use crate::web::form::{Errors, Field};
 use crate::web::her;
 use crate::web::page::{self, Page, form, nothing, trouble};
+use crate::web::referral::person::sex;
 use crate::web::referral::{contact, link};
 use crate::web::table::{For, Pages};
 use crate::web::visit::{Reply, Stop, Visit, list, text};
@@ -136,6 +137,7 @@ fn identity(who: &Value) -> Markup {
             dt { "Date of birth" }
             dd { @if said("birth_date").is_empty() { "Not known" } @else { (date(said("birth_date"))) } }
             @if !other.is_empty() { dt { "Other names" } dd { (other.join(", ")) } }
+            @if !said("sex").is_empty() { dt { "Sex" } dd { (sex(said("sex"))) } }
         }
         @if !said("nhs_number").is_empty() || !said("crime_ref").is_empty() {
             dl.rows {
@@ -252,11 +254,11 @@ fn case_file(id: &str, reply: &Reply) -> Value {
         "family_name",
         "other_names",
         "birth_date",
-        "sex",
         "nhs_number",
     ] {
         set(key, at(&format!("/released/identity/{key}")));
     }
+    set("sex", json!(sex(reply.text("/released/identity/sex"))));
     set("crime_reference", at("/released/identity/crime_ref"));
     set("safe_contact", at("/released/safe_contact"));
     set("do_not_contact", at("/released/safe_contact_stopped"));
@@ -266,9 +268,17 @@ fn case_file(id: &str, reply: &Reply) -> Value {
     );
     set("note", at("/released/note"));
     set("other_party", at("/released/other_party"));
+    set("from_the_service_before", at("/released/carried"));
     set("sealed_as", at("/released/sealed_as"));
     set("sealed_to_you", at("/released/sealed_to_you"));
     set("offence", json!(say(reply.text("/referral/offence_group"))));
+    set("she_is", json!(say(reply.text("/referral/party_role"))));
+    let reported = reply.text("/referral/reported_to_police");
+    set("reported_to_police", json!(super::reported(reported)));
+    set(
+        "wants_to_speak_to",
+        json!(worker(reply.text("/referral/worker_gender"))),
+    );
     set("risk", json!(say(reply.text("/referral/risk_grade"))));
     set("needs", words("/referral/needs"));
     set("priority", words("/referral/priority_category"));
@@ -277,6 +287,12 @@ fn case_file(id: &str, reply: &Reply) -> Value {
     set("contact_by", at("/referral/contact_by"));
     set("accepted_at", at("/referral/details_passed_at"));
     set("she_withdrew_on", at("/referral/she_withdrew_on"));
+    let news = reply.list("/referral/updates").iter().map(|one| {
+        let what = crate::web::news::heard(text(one, "code"));
+        json!({ "what": what, "at": text(one, "at") })
+    });
+    set("news", json!(news.collect::<Vec<_>>()));
+    set("transfer", at("/transfer"));
     set("onward_rule", at("/onward_rule"));
     Value::Object(map)
 }
@@ -353,21 +369,4 @@ async fn close(visit: Visit) -> Result<Page, Stop> {
         p { a.button href="/inbox" { "Back to the inbox" } }
     };
     Ok(Page::new("Inbox", body))
-}
-
-/// A form filled in with who she is, as it was released.
-pub fn filled(reply: &Reply) -> Form {
-    let mut form = Form::default();
-    for key in ["given_name", "family_name", "sex", "nhs_number"] {
-        let value = reply.text(&format!("/released/identity/{key}"));
-        form.set(&format!("identity.{key}"), value);
-    }
-    let other = reply.list("/released/identity/other_names");
-    let first = other.first().and_then(Value::as_str).unwrap_or_default();
-    form.set("identity.other_names", first);
-    form.set_date(
-        "identity.birth_date",
-        reply.text("/released/identity/birth_date"),
-    );
-    form
 }

@@ -4,14 +4,13 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::case::filled;
 use crate::domain::codes::{Adjustment, Role, ServiceFamily, TransferMode};
 use crate::domain::refusal::Refusal;
 use crate::web::form::{Errors, Field, Form};
 use crate::web::page::{self, Page, form, nothing, summary, trouble};
 use crate::web::referral::{consent, contact, corrected, link, person};
 use crate::web::table::{For, Pages};
-use crate::web::visit::{Stop, Visit};
+use crate::web::visit::{Reply, Stop, Visit};
 use crate::web::words::referral::boroughs;
 use crate::web::words::{beginning, options, pairs, reference};
 
@@ -33,23 +32,39 @@ pub fn pages(pages: Pages) -> Pages {
 
 async fn begin(visit: Visit) -> Result<Page, Stop> {
     let id = link(&visit).ok_or(Stop::Refused(Refusal::NotFound))?;
-    let reply = visit.get(&format!("/v1/inbox/{id}")).await?;
-    if !reply.is_ok() {
-        return Ok(page::refused(reply));
-    }
-    if reply.text("/result") != "released" {
-        let body = html! {
-            h1 { "Inbox" }
-            (nothing(&reply))
-            p { a href="/inbox" { "Back to the inbox" } }
-        };
-        return Ok(Page::new("Inbox", body));
-    }
-    let body = asks(&visit, &id, &filled(&reply), &html! {}, &Errors::default());
+    let known = match released(&visit, &id).await? {
+        Ok(known) => known,
+        Err(page) => return Ok(page),
+    };
+    let body = asks(&visit, &id, &known, &html! {}, &Errors::default());
     Ok(Page::new("Inbox", body))
 }
 
-fn asks(visit: &Visit, id: &str, filled: &Form, above: &Markup, errors: &Errors) -> Markup {
+/// Who she is, as it was released to the service: it is asked of the API each time, and stays on no
+/// screen. Nothing, if it was sealed to the service's own key.
+async fn released(visit: &Visit, id: &str) -> Result<Result<Value, Page>, Stop> {
+    let mut reply = visit.get(&format!("/v1/inbox/{id}")).await?;
+    if !reply.is_ok() {
+        return Ok(Err(page::refused(reply)));
+    }
+    if reply.text("/result") != "released" {
+        return Ok(Err(Page::new("Inbox", nothing_here(&reply))));
+    }
+    let identity = reply.body.pointer_mut("/released/identity");
+    Ok(Ok(identity.map(Value::take).unwrap_or_default()))
+}
+
+fn nothing_here(reply: &Reply) -> Markup {
+    html! {
+        h1 { "Inbox" }
+        (nothing(reply))
+        p { a href="/inbox" { "Back to the inbox" } }
+    }
+}
+
+fn asks(visit: &Visit, id: &str, known: &Value, above: &Markup, errors: &Errors) -> Markup {
+    let filled = visit.form();
+    let missing = person::missing_fields(known, filled, errors);
     let field = |name, label, hint| Field {
         name,
         label,
@@ -93,9 +108,12 @@ fn asks(visit: &Visit, id: &str, filled: &Form, above: &Markup, errors: &Errors)
         (contact::fields(filled, errors))
         h2 { "What she needs in order to take part" }
         (field("adjustments", "Tick what holds", "").boxes(filled, errors, &pairs(&adjustments)))
-        h2 { "Who she is" }
-        p.hint { "As it was released to you." }
-        (person::fields(filled, errors))
+        @if let Some(missing) = missing {
+            h2 { "Who she is" }
+            p.hint { "What was released to you goes with her. This was not in it; leave empty what you do \
+                      not know." }
+            (missing)
+        }
         div.buttons {
             button { "Ask a service there" }
             a.button.second href=(format!("/inbox/{id}")) { "Go back" }
@@ -114,18 +132,24 @@ fn asks(visit: &Visit, id: &str, filled: &Form, above: &Markup, errors: &Errors)
 
 async fn send(visit: Visit) -> Result<Page, Stop> {
     let id = link(&visit).ok_or(Stop::Refused(Refusal::NotFound))?;
+    let known = match released(&visit, &id).await? {
+        Ok(known) => known,
+        Err(page) => return Ok(page),
+    };
     let sent = visit.form();
     let mut errors = missing(sent);
     let mut above = summary(&errors);
     let mut status = 422;
     if errors.is_empty() {
         let path = format!("/v1/referrals/{id}/transfer");
-        let reply = visit.post(&path, &body(sent)).await?;
+        let reply = visit.post(&path, &body(sent, &known)).await?;
         if reply.is_ok() {
             let body = html! {
                 @if reply.is_nothing() {
                     h1 { "Inbox" }
                     (nothing(&reply))
+                } @else if reply.body.get("replayed").is_some() {
+                    h1 { "This was sent already" }
                 } @else {
                     h1 { "A service there is being asked: " (reference(&id)) }
                     p { (reply.text("/says")) }
@@ -142,7 +166,7 @@ async fn send(visit: Visit) -> Result<Page, Stop> {
             summary(&errors)
         };
     }
-    let body = asks(&visit, &id, sent, &above, &errors);
+    let body = asks(&visit, &id, &known, &above, &errors);
     Ok(Page::new("Inbox", body).status(status))
 }
 
@@ -169,7 +193,7 @@ fn missing(form: &Form) -> Errors {
     errors
 }
 
-fn body(form: &Form) -> Value {
+fn body(form: &Form, known: &Value) -> Value {
     let mut map = Map::new();
     let area = form.said("area_other").or_else(|| form.said("area"));
     map.insert("area".to_owned(), json!(area.unwrap_or_default()));
@@ -179,7 +203,7 @@ fn body(form: &Form) -> Value {
     if let Some(day) = form.date("until") {
         map.insert("until".to_owned(), json!(beginning(&day)));
     }
-    map.insert("identity".to_owned(), person::body(form));
+    map.insert("identity".to_owned(), person::completed(known, form));
     let contact = contact::body(form).unwrap_or_else(|| json!({}));
     map.insert("safe_contact".to_owned(), contact);
     map.insert(

@@ -3,30 +3,11 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use crate::domain::codes::{Competence, ConsentHow, GivenBy, Parent, YesNoUnknown};
 use crate::web::form::{Errors, Field, Form, element};
-use crate::web::words::referral::languages;
-use crate::web::words::{beginning, options, pairs};
+use crate::web::her;
+use crate::web::words::beginning;
 
 const DECISION: &str = "consent.decision";
-
-const INTERPRETERS: [(&str, &str); 3] = [
-    ("none", "None"),
-    ("professional", "A professional interpreter"),
-    ("family", "A relative or friend"),
-];
-
-const WHOSE: [(&str, &str); 3] = [
-    ("adult", "She is an adult and spoke for herself"),
-    (
-        "gillick_competent",
-        "She is a child who understands, and spoke for herself",
-    ),
-    (
-        "parent_for_child",
-        "She is a child who cannot, and a parent or guardian spoke",
-    ),
-];
 
 /// "She agrees" and "She does not want this", as big as each other.
 pub fn decision(
@@ -66,90 +47,44 @@ pub fn decision(
     }
 }
 
-/// How she said it.
+/// How she said it, and when.
 pub fn how(form: &Form, errors: &Errors) -> Markup {
-    let field = |name, label, hint| Field {
-        name,
-        label,
-        hint,
+    let given_at = Field {
+        name: "consent.given_at",
+        label: "When did she say it?",
+        hint: "Leave this empty if it was just now.",
         ..Field::default()
     };
     html! {
-        (field("consent.how", "How did she say it?", "")
-            .radios(form, errors, &pairs(&options(ConsentHow::ALL.iter().map(|one| one.code())))))
-        (field("consent.other_party_present", "Was the other party there, or that person's family?", "If so, ask her again alone when you can.")
-            .radios(form, errors, &pairs(&options(YesNoUnknown::ALL.iter().map(|one| one.code())))))
-        (field("consent.interpreter", "Who interpreted?", "")
-            .radios(form, errors, &INTERPRETERS))
-        (field("consent.language", "In which language did you ask her?", "")
-            .select(form, errors, languages()))
-        (field("consent.given_at", "When did she say it?", "Leave this empty if it was just now.")
-            .date(form, errors))
+        (her::how_she_said_it(form, errors))
+        (given_at.date(form, errors))
     }
 }
 
-/// Whose word it was, if she is a child.
-pub fn whose(form: &Form, errors: &Errors) -> Markup {
-    let field = |name, label, hint| Field {
+/// The parent under whom a child is recorded, as it is asked for.
+pub fn child_of_fields(form: &Form, errors: &Errors) -> Markup {
+    let said = |name, label| Field {
         name,
         label,
-        hint,
-        ..Field::default()
-    };
-    let said = |name, label| Field {
         width: 20,
         longest: 100,
-        ..field(name, label, "")
+        ..Field::default()
     };
-    let parents = options(Parent::ALL.iter().map(|one| one.code()));
     html! {
-        (field("consent.competence", "Whose word is it?", "").radios(form, errors, &WHOSE))
-        (field("consent.parent", "Who spoke for the child?", "").select(form, errors, &pairs(&parents)))
-        (field(
-            "consent.parent_is_other_party",
-            "Is the child to be kept safe from that person?",
-            "If so, or if you do not know, that person never speaks for the child.",
-        ).radios(form, errors, &pairs(&options(YesNoUnknown::ALL.iter().map(|one| one.code())))))
-        fieldset.field {
-            legend { "The parent whose referral this is" }
-            p.hint { "What another parent says of the child is kept apart. The name is told to nobody." }
-            (said("child_of.given_name", "First name").text(form, errors))
-            (said("child_of.family_name", "Last name").text(form, errors))
-            (field("child_of.birth_date", "Date of birth, if known", "").date(form, errors))
-        }
+        p.hint { "What another parent says of the child is kept apart. The name is told to nobody." }
+        (said("child_of.given_name", "First name").text(form, errors))
+        (said("child_of.family_name", "Last name").text(form, errors))
+        (said("child_of.birth_date", "Date of birth, if known").date(form, errors))
     }
 }
 
 /// As the API takes it; `None` if she was not asked.
 pub fn body(form: &Form) -> Option<Value> {
-    let decision = form.said(DECISION)?;
-    let mut map = Map::new();
-    map.insert("decision".to_owned(), json!(decision));
-    // Wanted by the API, which says so if they are empty.
-    for key in ["how", "other_party_present"] {
-        let value = form.get(&format!("consent.{key}"));
-        map.insert(key.to_owned(), json!(value));
-    }
-    for key in [
-        "language",
-        "interpreter",
-        "competence",
-        "parent",
-        "parent_is_other_party",
-    ] {
-        if let Some(value) = form.said(&format!("consent.{key}")) {
-            map.insert(key.to_owned(), json!(value));
-        }
-    }
-    let for_child = form.get("consent.competence") == Competence::ParentForChild.code();
-    if for_child {
-        let parent = GivenBy::ParentGuardian.code();
-        map.insert("given_by".to_owned(), json!(parent));
-    }
+    let mut word = her::her_word(form, form.said(DECISION)?);
     if let Some(day) = form.date("consent.given_at") {
-        map.insert("given_at".to_owned(), json!(beginning(&day)));
+        her::put(&mut word, "given_at", json!(beginning(&day)));
     }
-    Some(Value::Object(map))
+    Some(word)
 }
 
 /// The parent under whom a child is recorded.

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{consent, contact, held, person};
 use crate::domain::codes::{
-    Grade, Instrument, Need, OffenceGroup, PartyRole, PriorityCategory, ReportedToPolice,
-    WorkerGender,
+    Article6, Grade, Instrument, Need, OffenceGroup, OrgKind, PartyRole, PriorityCategory,
+    ReportedToPolice, WorkerGender,
 };
 use crate::web::form::{Errors, Field, Form};
 use crate::web::visit::text;
@@ -61,11 +61,16 @@ fn field<'a>(name: &'a str, label: &'a str, hint: &'a str) -> Field<'a> {
 }
 
 /// The whole form.
-pub fn all(form: &Form, errors: &Errors, services: &[(&str, &str)]) -> Markup {
+pub fn all(
+    form: &Form,
+    errors: &Errors,
+    services: &[(&str, &str)],
+    kind: Option<OrgKind>,
+) -> Markup {
     html! {
         (what_happened(form, errors))
         (what_she_needs(form, errors))
-        (her_word(form, errors))
+        (her_word(form, errors, kind))
         h2 { "Which service" }
         (field("service", "Service", "Only services that take referrals today are listed.")
             .select(form, errors, services))
@@ -175,10 +180,16 @@ fn what_she_needs(form: &Form, errors: &Errors) -> Markup {
     }
 }
 
-fn her_word(form: &Form, errors: &Errors) -> Markup {
-    let is_child = opens(form, errors, "consent.competence")
-        || opens(form, errors, "consent.parent")
-        || opens(form, errors, "child_of.");
+fn her_word(form: &Form, errors: &Errors, kind: Option<OrgKind>) -> Markup {
+    // Only those that a body of this kind can have.
+    let is_open = |code: &str| {
+        let basis = Article6::parse(code);
+        basis
+            .zip(kind)
+            .is_some_and(|(basis, kind)| basis.open_to(kind))
+    };
+    let bases = BASES.iter().copied().filter(|(code, _)| is_open(code));
+    let bases: Vec<(&str, &str)> = bases.collect();
     html! {
         h2 { "Her word" }
         (consent::decision(
@@ -194,16 +205,16 @@ fn her_word(form: &Form, errors: &Errors) -> Markup {
             "If she does not want this: she wants future offers about her stopped too",
             "",
         ).tick(form, errors))
-        details open[is_child] {
-            summary { "She is a child" }
-            (consent::whose(form, errors))
+        details open[opens(form, errors, "child_of")] {
+            summary { "She is a child, and a parent spoke for her" }
+            (consent::child_of_fields(form, errors))
         }
         details open[opens(form, errors, "legal_basis.")] {
             summary { "You do not rely on her word" }
             p.hint {
                 "Not for domestic abuse, sexual offences or the bereaved: there you need her word."
             }
-            (field("legal_basis.art6", "What do you rely on?", "").select(form, errors, &BASES))
+            (field("legal_basis.art6", "What do you rely on?", "").select(form, errors, &bases))
         }
     }
 }

@@ -5,7 +5,18 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::codes::{OtherPartyRisk, Relation, YesNoUnknown};
 use crate::web::form::{Errors, Field, Form};
+use crate::web::her;
 use crate::web::words::{options, pairs};
+
+/// What is asked of who she is.
+const KEYS: [&str; 6] = [
+    "given_name",
+    "family_name",
+    "other_names",
+    "birth_date",
+    "sex",
+    "nhs_number",
+];
 
 /// The sexes that the API takes.
 const SEXES: [(&str, &str); 5] = [
@@ -18,6 +29,15 @@ const SEXES: [(&str, &str); 5] = [
 
 /// What is asked of her. No status, no nationality, no address: none of it is needed.
 pub fn fields(form: &Form, errors: &Errors) -> Markup {
+    missing_fields(&Value::Null, form, errors).unwrap_or_default()
+}
+
+/// Of these, what is not known of her yet; `None` if all of it is.
+pub fn missing_fields(known: &Value, form: &Form, errors: &Errors) -> Option<Markup> {
+    let wanted = |key: &str| !is_known(known, key);
+    if !KEYS.into_iter().any(wanted) {
+        return None;
+    }
     let line = |name, label, hint| Field {
         name,
         label,
@@ -37,14 +57,43 @@ pub fn fields(form: &Form, errors: &Errors) -> Markup {
         label: "Sex (optional)",
         ..Field::default()
     };
-    html! {
-        (line("identity.given_name", "First name", "").text(form, errors))
-        (line("identity.family_name", "Last name", "").text(form, errors))
-        (line("identity.other_names", "Other names she uses (optional)", "").text(form, errors))
-        (born.date(form, errors))
-        (sex.select(form, errors, &SEXES))
-        (line("identity.nhs_number", "NHS number (optional)", "Ten digits.").text(form, errors))
+    Some(html! {
+        @if wanted("given_name") { (line("identity.given_name", "First name", "").text(form, errors)) }
+        @if wanted("family_name") { (line("identity.family_name", "Last name", "").text(form, errors)) }
+        @if wanted("other_names") {
+            (line("identity.other_names", "Other names she uses (optional)", "").text(form, errors))
+        }
+        @if wanted("birth_date") { (born.date(form, errors)) }
+        @if wanted("sex") { (sex.select(form, errors, &SEXES)) }
+        @if wanted("nhs_number") {
+            (line("identity.nhs_number", "NHS number (optional)", "Ten digits.").text(form, errors))
+        }
+    })
+}
+
+fn is_known(known: &Value, key: &str) -> bool {
+    match known.get(key) {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(names)) => !names.is_empty(),
+        Some(_) => true,
     }
+}
+
+/// What is known of her, and what was filled in where it was not.
+pub fn completed(known: &Value, form: &Form) -> Value {
+    let mut whole = body(form);
+    for key in KEYS.into_iter().filter(|key| is_known(known, key)) {
+        if let Some(value) = known.get(key) {
+            her::put(&mut whole, key, value.clone());
+        }
+    }
+    whole
+}
+
+/// A sex in words.
+pub fn sex(code: &str) -> &str {
+    let found = SEXES.iter().find(|(known, _)| *known == code);
+    found.map_or(code, |(_, words)| words)
 }
 
 /// The crime reference, from those who have one.
@@ -141,4 +190,35 @@ pub fn other_party_body(form: &Form) -> Option<Value> {
     let unknown = || json!(Relation::Unknown.code());
     map.entry("relation").or_insert_with(unknown);
     Some(Value::Object(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_known_of_her_is_asked_and_what_is_known_cannot_be_overwritten() {
+        let known = json!({
+            "given_name": "Amina", "family_name": "Karim", "other_names": [], "sex": null,
+            "birth_date": "1991-03-14", "nhs_number": "999 000 0018", "crime_ref": "X1",
+        });
+        let none = (Form::default(), Errors::default());
+        let shown = missing_fields(&known, &none.0, &none.1).unwrap().0;
+        assert!(shown.contains("identity.sex") && shown.contains("identity.other_names"));
+        for name in ["given_name", "birth_date", "nhs_number", "Amina"] {
+            assert!(!shown.contains(name), "{name}: {shown}");
+        }
+        let form = Form::parse(b"identity.sex=female&identity.given_name=Berit");
+        assert_eq!(
+            completed(&known, &form),
+            json!({
+                "given_name": "Amina", "family_name": "Karim", "birth_date": "1991-03-14",
+                "nhs_number": "999 000 0018", "sex": "female",
+            })
+        );
+        let mut whole = known;
+        whole["sex"] = json!("female");
+        whole["other_names"] = json!(["Mina"]);
+        assert!(missing_fields(&whole, &none.0, &none.1).is_none());
+    }
 }

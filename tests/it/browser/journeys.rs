@@ -161,11 +161,40 @@ async fn answers(charity: &Browser, script: bool) {
     charity.press("Accept and see who she is").await;
     charity.shows("about the library card", script).await;
 
+    // The other waits first, and is declined then: it must say why.
     charity.go("/inbox").await;
     charity.open_first("/inbox/").await;
+    charity.press("Put on waiting list").await;
+    charity.shows("She is on your waiting list", script).await;
+    charity.go("/inbox").await;
+    charity.shows("On your waiting list", script).await;
+    charity.open_first("/inbox/").await;
+    assert!(!charity.text().await.contains("Put on waiting list"));
+    charity.press("Not for us").await;
+    charity.shows("Choose the reason", script).await;
     charity.pick("reason", "full").await;
     charity.press("Not for us").await;
     charity.shows("not for you", script).await;
+}
+
+/// The charity tells that the danger has grown, and opens the form for her move.
+async fn tells_news(charity: &Browser, script: bool) {
+    charity.go("/inbox").await;
+    charity.follow("//main//table//a").await;
+    let case = charity.path().await;
+    charity.press("Something has changed").await;
+    charity.shows("What has changed?", script).await;
+    charity.press("Tell those who have her").await;
+    charity.shows("Choose what has changed", script).await;
+    charity.pick("code", "risk_raised").await;
+    charity.press("Tell those who have her").await;
+    charity.shows("Taken: ", script).await;
+    charity.go(&case).await;
+    charity.press("She moves to another area").await;
+    charity
+        .shows("Do not ask for her new address", script)
+        .await;
+    assert!(!charity.text().await.contains("Karim"), "it names nobody");
 }
 
 /// The charity opens her case, asks in two steps what was assessed, records its own, and she stops it.
@@ -306,6 +335,7 @@ async fn day(script: bool) {
     refers(&town, script).await;
     let charity = Browser::begins(&town, "larkfield-browser", script).await;
     answers(&charity, script).await;
+    tells_news(&charity, script).await;
     asks_records_and_stops(&charity, script).await;
     drop(charity);
     breaks_the_glass(&town, script).await;
