@@ -18,6 +18,7 @@ mod driver;
 mod getting_in;
 mod help;
 mod journeys;
+mod passkeys;
 mod profile;
 
 use std::time::{Duration, Instant};
@@ -98,7 +99,8 @@ impl Browser {
         let code = town.borough.code(&self.bundle).unwrap();
         self.fill("Code from your phone", &code).await;
         self.press("Sign in").await;
-        assert_eq!(self.path().await, "/", "{}", self.text().await);
+        let told = "/?devices=one";
+        assert_eq!(self.path().await, told, "{}", self.text().await);
         let session = self
             .cookies()
             .await

@@ -47,6 +47,7 @@ mod other_party;
 mod outside;
 mod outside_witness;
 mod pages;
+mod pages_devices;
 mod pages_officer;
 mod pages_provider;
 mod pages_word;
