@@ -29,6 +29,7 @@ mod reporting;
 mod restoring;
 mod rulebook;
 mod sealed_items;
+mod second_factor;
 mod subject_access;
 mod timing;
 mod transferring;
@@ -62,6 +63,7 @@ use crate::domain::known::Known;
 use crate::domain::logged::Logged;
 use crate::domain::opening::Opening;
 use crate::domain::organisation::Service;
+use crate::domain::passkey::Site;
 use crate::domain::person::{
     FieldError, Identity, Person, RawIdentifier, TaggedToken, Token, keys_of, resolve,
 };
@@ -93,6 +95,8 @@ pub struct Gateway {
     pub latest: AtomicI64,
     pub random: fn() -> [u8; 32],
     pub witnesses: Witnesses,
+    /// Where passkeys are for; `None` where people reach the gateway by no host name.
+    pub passkeys: Option<Site>,
     /// One at a time loads a rulebook that came into force.
     pub taking_up: Mutex<()>,
 }

@@ -6,6 +6,7 @@ use super::codes::DataClass;
 use super::codes::{AskedAfterwards, ReferralStatus, SenderStatus, StopUseReply, WithdrawalScope};
 use super::consent::Consent;
 use super::decision::PartRef;
+use super::device::{Ceremony, Devices};
 use super::emergency::SeenEmergency;
 use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
@@ -155,7 +156,13 @@ pub enum Answer {
     /// The second factor was right; the edge opens a session bound to the certificate's key.
     SessionOpened {
         until: When,
+        /// She has only one device, and was not told so before.
+        wants_spare: bool,
     },
+    /// A passkey of hers is asked for.
+    PasskeyAsked(Ceremony),
+    /// What the caller proves herself with.
+    Devices(Box<Devices>),
     /// A withdrawal that was handed in again holds, whether or not it was known.
     TakenAgain,
     /// How far the collecting of withdrawals has come.
@@ -398,6 +405,8 @@ impl Answer {
             | Self::Issued
             | Self::Founded
             | Self::SessionOpened { .. }
+            | Self::PasskeyAsked(_)
+            | Self::Devices(_)
             | Self::TakenAgain
             | Self::Reconciling(_)
             | Self::Restored

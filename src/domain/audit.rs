@@ -148,6 +148,9 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Unknown
         | Action::Reconcile => false,
     }

@@ -245,6 +245,12 @@ codes!(
         ReadOwnAssessments = "read_own_assessments",
         /// A senior says what was done after the glass was broken, or reads of what that is not said yet.
         FollowUpEmergency = "follow_up_emergency",
+        /// A person looks at what she proves herself with.
+        ReadDevices = "read_devices",
+        /// Begins with one more, or shows that it works.
+        AddDevice = "add_device",
+        /// One of several goes.
+        RemoveDevice = "remove_device",
     }
 );
 

@@ -10,6 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::codes::{
     Custody, DataClass, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
 };
+use super::device::Devices;
 use super::id::{Id, OrgId, ServiceId, TeamId};
 use super::person::{TaggedToken, Token};
 use super::time::When;
@@ -196,10 +197,8 @@ impl Directory {
 pub struct User {
     pub first_seen: When,
     pub removed_at: Option<When>,
-    /// The shared secret of the second factor.
-    pub totp_secret: Option<TotpSecret>,
-    /// The last time step that was used, so that a code opens one session only.
-    pub totp_last_step: u64,
+    /// What she proves herself with.
+    pub devices: Devices,
     /// What the rules of the watch noticed lately.
     pub bursts: Bursts,
     pub habit: Habit,
@@ -211,15 +210,14 @@ impl User {
         Self {
             first_seen,
             removed_at: None,
-            totp_secret: None,
-            totp_last_step: 0,
+            devices: Devices::default(),
             bursts: Bursts::default(),
             habit: Habit::default(),
         }
     }
 }
 
-/// The shared secret of a second factor (RFC 6238): 20 bytes, as RFC 4226 recommends.
+/// The shared secret of an authenticator app (RFC 6238): 20 bytes, as RFC 4226 recommends.
 #[derive(Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Zeroize, ZeroizeOnDrop)]
 pub struct TotpSecret([u8; 20]);
 

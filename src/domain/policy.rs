@@ -211,6 +211,9 @@ impl Ask {
             | Action::Narrow
             | Action::ReadProposals
             | Action::SecondFactor
+            | Action::ReadDevices
+            | Action::AddDevice
+            | Action::RemoveDevice
             | Action::Reconcile
             // Her consent is inside the box, where only the two clients see it.
             | Action::SealItem

@@ -26,7 +26,7 @@ use super::subject_access::{AccessAsk, SubjectAccess};
 use super::time::When;
 
 /// One more whenever a fact changes its shape, so that a store of another build is told apart.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// One organisation's own record of a person: its tokens, and nothing that names her.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

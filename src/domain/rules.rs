@@ -203,6 +203,16 @@ impl Rules {
         ))
     }
 
+    /// By which a device that keeps passkeys tells one person's apart from another's: it says nothing of
+    /// who she is.
+    pub fn passkey_handle(&self, organisation: &OrgId, user: &str) -> [u8; 16] {
+        short(keyed(
+            &self.keys.external,
+            "passkey handle",
+            &[organisation.as_str().as_bytes(), user.as_bytes()],
+        ))
+    }
+
     /// Names a request for idempotency: organisation, team, user and the caller's key.
     pub fn replay_key(&self, attempt: &Attempt) -> Option<[u8; 16]> {
         let key = attempt.idempotency.as_ref()?;

@@ -166,6 +166,9 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Reconcile
         | Action::SealItem
         | Action::CollectItem
@@ -229,6 +232,9 @@ const fn shows_data(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Reconcile
         | Action::ConfirmLink
         | Action::RejectLink

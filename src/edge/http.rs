@@ -11,6 +11,7 @@ pub mod call;
 mod cards;
 pub mod codes;
 pub mod consents;
+pub mod devices;
 pub mod emergencies;
 mod endings;
 pub mod fhir;
@@ -187,7 +188,12 @@ fn table() -> Table {
         .of_caller(routes!(governance::propose, governance::proposals))
         .of_caller(routes!(governance::approve))
         .of_caller(routes!(governance::narrow))
-        .of_caller(routes!(governance::second_factor))
+        .of_caller(routes!(devices::second_factor))
+        .of_caller(routes!(devices::ask_passkey))
+        .of_caller(routes!(devices::show_passkey))
+        .of_caller(routes!(devices::list, devices::add))
+        .of_caller(routes!(devices::confirm))
+        .of_caller(routes!(devices::remove))
         .of_people(routes!(audit::entries))
         .of_caller(routes!(audit::trail))
         .of_people(routes!(audit::subjects))

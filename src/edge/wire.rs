@@ -7,6 +7,7 @@ pub mod audit;
 mod beside;
 mod competence;
 mod depth;
+pub mod devices;
 pub mod emergency;
 pub mod governance;
 mod key_text;

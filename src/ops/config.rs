@@ -70,6 +70,8 @@ pub struct Config {
     /// Loopback only.
     pub admin_listen: SocketAddr,
     pub help_listen: Option<SocketAddr>,
+    /// The host name by which people reach the pages; passkeys are for it.
+    pub public_host: String,
     /// The journal's folder; with PostgreSQL nothing is kept there.
     pub data_dir: PathBuf,
     pub store: StoreChoice,
@@ -130,6 +132,7 @@ struct FileText {
     listen: String,
     admin_listen: String,
     help_listen: String,
+    public_host: String,
     data_dir: PathBuf,
     store: String,
     store_ca: PathBuf,
@@ -174,6 +177,7 @@ impl Default for FileText {
             listen: "127.0.0.1:8443".to_owned(),
             admin_listen: "127.0.0.1:9443".to_owned(),
             help_listen: String::new(),
+            public_host: String::new(),
             data_dir: "data".into(),
             store: "embedded".to_owned(),
             store_ca: PathBuf::new(),
@@ -252,6 +256,11 @@ impl FileText {
             "" => None,
             text => Some(address("help_listen", text)?),
         };
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        if self.public_host.len() > 255 || !self.public_host.bytes().all(allowed) {
+            let what = "must be a lower-case host name without a port, or empty";
+            return Err(bad("public_host", what));
+        }
         let origin = self.log.origin;
         if origin.is_empty() {
             let what = "is missing: name the log once and for ever, such as \
@@ -267,7 +276,6 @@ impl FileText {
             given if !given.is_empty() => given,
             _ => origin.split('/').next().unwrap_or_default().to_owned(),
         };
-        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
         if !(1..=255).contains(&trust_domain.len()) || !trust_domain.bytes().all(allowed) {
             let what = "must be a lower-case host name; without it, log.origin must begin with one";
             return Err(bad("tls.trust_domain", what));
@@ -314,6 +322,7 @@ impl FileText {
             listen: address("listen", &self.listen)?,
             admin_listen,
             help_listen,
+            public_host: self.public_host,
             data_dir,
             store,
             tls,

@@ -210,6 +210,7 @@ pub(super) async fn prepare(dir: &Path, port: u16) -> Result<(Config, u16), Demo
         "# The demo's gateway. Run it again with: firedoor serve --config {CONFIG_FILE}\n\
          listen = \"127.0.0.1:{port}\"\n\
          admin_listen = \"127.0.0.1:0\"\n\
+         public_host = \"localhost\"\n\
          data_dir = \"data\"\n\n\
          [tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server.key\"\n\
          client_ca = \"ca/ca.pem\"\ncrl = \"ca/crl.pem\"\ntrust_domain = \"{TRUST_DOMAIN}\"\n\n\

@@ -14,6 +14,7 @@ use super::clock::now;
 use super::config::{Config, StoreChoice};
 use super::keys::{KeyError, KeySource, KeyUse, RootKey, log_key};
 use super::rules::{self, RulesError};
+use crate::domain::passkey::Site;
 use crate::domain::quorum::{BadPolicy, POLICY_BYTES_MAX, Quorum};
 use crate::domain::rulebook::built_in_hash;
 use crate::edge::tls::{ClientTls, Clock, TlsError, database_client};
@@ -74,6 +75,7 @@ pub async fn open(config: &Config) -> Result<Gateway, OpenError> {
     let store = open_store(config, &root).await?;
     let gateway = Gateway {
         witnesses,
+        passkeys: Site::new(&config.public_host),
         store,
         rules: ArcSwap::from_pointee(rules),
         now,

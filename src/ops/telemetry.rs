@@ -68,6 +68,8 @@ where
     let ours = level.filter();
     let targets = Targets::new()
         .with_target("firedoor", ours)
+        // It tells what a browser sent.
+        .with_target("webauthn_rs", LevelFilter::OFF)
         .with_default(ours.min(LevelFilter::WARN));
     let registry = tracing_subscriber::registry().with(targets);
     match format {

@@ -8,7 +8,6 @@ use crate::domain::governance::{Narrowing, Widening};
 use crate::domain::id::{Id, OrgId, ProposalId};
 use crate::domain::journey::governing::founding::{Founding, NotFounded, found};
 use crate::domain::journey::governing::{self, OwnCertificate};
-use crate::domain::journey::signing_in;
 use crate::domain::known::Known;
 use crate::domain::organisation::Organisation;
 use crate::domain::peer::Peer;
@@ -82,14 +81,6 @@ impl Gateway {
             .and_then(|organisation| organisation.certificate(peer.spki_sha256(), self.time()))
             .map(|certificate| certificate.roles.clone())
             .unwrap_or_default())
-    }
-
-    /// The second factor: a session, if the code is right and fresh.
-    pub async fn second_factor(&self, attempt: Attempt, code: &str) -> Result<Answered, Fault> {
-        self.run(attempt, &[], |rules, attempt, known, keys| {
-            signing_in::second_factor(rules, attempt, known, keys, code)
-        })
-        .await
     }
 
     /// Proposes a widening. It changes nothing yet.

@@ -11,7 +11,7 @@ use crate::domain::id::Id;
 use crate::domain::refusal::Refusal;
 
 /// What is done, where its code read as words says little.
-const ACTS: [(&str, &str); 47] = [
+const ACTS: [(&str, &str); 50] = [
     ("offer_referral", "Offered a referral"),
     ("read_referral_status", "Looked how a referral stands"),
     ("read_inbox", "Read the inbox"),
@@ -42,7 +42,10 @@ const ACTS: [(&str, &str); 47] = [
     ("narrow", "Suspended, removed or closed"),
     ("unknown", "Asked for what does not exist"),
     ("found", "Founded the gateway"),
-    ("second_factor", "Signed in"),
+    ("second_factor", "Signing in"),
+    ("read_devices", "Looked at own devices"),
+    ("add_device", "Added a device"),
+    ("remove_device", "Removed a device"),
     ("read_proposals", "Read proposed changes"),
     ("rely_on_assessment", "Relied on an assessment"),
     ("withdraw_assessment", "Took back an assessment"),

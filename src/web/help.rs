@@ -102,8 +102,9 @@ fn phone() -> Markup {
             "its clock by itself: codes are made from the time."
         }
         p {
-            "With a new phone, or none, ask the person who enrolled you to set up a new one with you. Until "
-            "then you cannot sign in. If your phone was stolen, telephone the operator first."
+            "With a new phone, or none, use your spare device: you can add one under \"Your devices\". Without "
+            "one, ask the person who enrolled you to set up a new one with you. Until then you cannot sign "
+            "in. If your phone was stolen, telephone the operator first."
         }
     }
 }

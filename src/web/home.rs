@@ -59,10 +59,21 @@ pub fn links(role: Role) -> (&'static [Link], &'static [Link]) {
     }
 }
 
+/// Where she comes after her first sign-in, if she has one device only.
+pub const ONE_DEVICE: &str = "/?devices=one";
+
 async fn home(visit: Visit) -> Result<Page, Stop> {
     let (often, rarely) = links(visit.role());
     let body = html! {
         h1 { "Messages" }
+        @if visit.query().get("devices") == "one" {
+            div.notice {
+                p {
+                    "You sign in with one device. So that you can still get in if it is lost or broken, "
+                    a href="/devices" { "add a spare" } "."
+                }
+            }
+        }
         @if often.is_empty() { p { "There is nothing to do in this role here." } }
         ul.places {
             @for (path, label) in often.iter().chain(rarely) { li { a href=(path) { (label) } } }

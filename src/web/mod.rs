@@ -8,6 +8,7 @@
 pub mod assessments;
 pub mod chart;
 pub mod consents;
+pub mod devices;
 pub mod emergencies;
 pub mod entries;
 pub mod figures;
@@ -52,6 +53,7 @@ use visit::Site;
 fn pages() -> Pages {
     let pages = Pages::new();
     let pages = sign_in::pages(pages);
+    let pages = devices::pages(pages);
     let pages = help::pages(pages);
     let pages = assessments::pages(pages);
     let pages = stop::pages(pages);

@@ -293,6 +293,7 @@ pub fn whole(visit: &Visit, page: Page) -> Whole {
                     (visit.user().as_str()) ", " (visit.organisation()) ", working as "
                     (say(visit.role().code()).to_lowercase())
                 }
+                p { a href="/devices" { "Your devices" } }
                 @if visit.roles().len() > 1 { p { a href="/role" { "Work in another role" } } }
                 (button(visit, "/sign-out", "Sign out"))
             }

@@ -1,12 +1,14 @@
 //! Getting in and out: the second factor, another role, leaving.
 
 use maud::{Markup, html};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::devices;
 use super::form::{Errors, Field};
+use super::home;
 use super::page::{self, Page, form, summary};
 use super::table::{For, Pages};
-use super::visit::{Stop, Visit};
+use super::visit::{Reply, Stop, Visit};
 use super::words::say;
 use crate::domain::codes::Role;
 
@@ -14,6 +16,7 @@ pub fn pages(pages: Pages) -> Pages {
     pages
         .get("/sign-in", For::Certificate, show)
         .post("/sign-in", For::Certificate, sign_in)
+        .post("/sign-in/passkey", For::Certificate, ask_passkey)
         .get("/ended", For::Certificate, ended)
         .get("/leave", For::Certificate, leave)
         .post("/sign-out", For::Certificate, sign_out)
@@ -60,7 +63,7 @@ fn asks(visit: &Visit, then: &str, kept: &[(String, &str)], errors: &Errors) -> 
     let code = Field {
         name: "code",
         label: "Code from your phone",
-        hint: "Six digits, from the app that you were enrolled with. Each code works once.",
+        hint: "Six digits, from your authenticator app. Each code works once.",
         autocomplete: "one-time-code",
         inputmode: "numeric",
         width: 6,
@@ -70,7 +73,13 @@ fn asks(visit: &Visit, then: &str, kept: &[(String, &str)], errors: &Errors) -> 
         input type="hidden" name="then" value=(then);
         (hidden(kept.iter().map(|(name, value)| (name.as_str(), *value))))
         (code.text(visit.form(), errors))
-        button { "Sign in" }
+        div.buttons {
+            button { "Sign in" }
+            @if visit.offers_passkeys() {
+                // Shown by the script: without it a browser cannot ask for one.
+                button.second formaction="/sign-in/passkey" data-passkeys hidden { "Use a passkey" }
+            }
+        }
     };
     html! {
         (summary(errors))
@@ -99,23 +108,67 @@ async fn show(visit: Visit) -> Result<Page, Stop> {
     ))
 }
 
-async fn sign_in(visit: Visit) -> Result<Page, Stop> {
-    let code: String = visit
-        .form()
-        .get("code")
-        .chars()
-        .filter(|letter| *letter != ' ')
-        .collect();
+/// Asks for one of her passkeys; what was kept goes on through this page.
+async fn ask_passkey(visit: Visit) -> Result<Page, Stop> {
+    let then = visit.form().get("then");
+    // Asked again it is asked anew, so the form uses up no key.
     let reply = visit
-        .post("/v1/second-factor", &json!({ "code": code }))
+        .look("/v1/second-factor/challenge", &json!({}))
         .await?;
+    if !reply.is_ok() {
+        return Ok(failed(&visit, &reply));
+    }
+    let kept = kept(&visit);
+    let fields = html! {
+        input type="hidden" name="then" value=(then);
+        (hidden(kept.iter().map(|(name, value)| (name.as_str(), *value))))
+        button { "Go on" }
+    };
+    let body = html! {
+        h1 { "Use your passkey" }
+        p { "Your browser asks for the passkey next. Unlock it as you always do." }
+        (devices::passkey(&visit, "/sign-in", &reply.body, &fields))
+        p { a href="/sign-in" { "Give a code instead" } }
+    };
+    Ok(Page::new("Sign in", body))
+}
+
+/// The sign-in again, with what was wrong.
+fn failed(visit: &Visit, reply: &Reply) -> Page {
+    let mut errors = Errors::default();
+    // What is wrong with a passkey stands at the code too, which is there instead of it.
+    for (_, message) in reply.errors().0 {
+        errors.add("code", &message);
+    }
+    if errors.is_empty() {
+        errors.add("code", reply.text("/detail"));
+    }
+    let then = visit.form().get("then");
+    Page::new("Sign in", asks(visit, then, &kept(visit), &errors)).status(reply.status)
+}
+
+async fn sign_in(visit: Visit) -> Result<Page, Stop> {
+    let reply = match visit.form().said("passkey") {
+        Some(passkey) => {
+            let body = json!({ "passkey": passkey });
+            visit.post("/v1/second-factor/passkey", &body).await?
+        }
+        None => {
+            let code = devices::digits(visit.form().get("code"));
+            visit
+                .post("/v1/second-factor", &json!({ "code": code }))
+                .await?
+        }
+    };
     let then = visit.form().get("then");
     if reply.is_ok() {
         visit.open_session(reply.text("/session"));
         let then = if is_ours(then) { then } else { "/" };
         let kept = kept(&visit);
         if kept.is_empty() {
-            return Ok(Page::go(then));
+            let wants_spare = reply.body.get("wants_spare") == Some(&Value::Bool(true));
+            let told = wants_spare && then == "/";
+            return Ok(Page::go(if told { home::ONE_DEVICE } else { then }));
         }
         let plain = kept
             .iter()
@@ -129,11 +182,7 @@ async fn sign_in(visit: Visit) -> Result<Page, Stop> {
         };
         return Ok(Page::new("Messages", body));
     }
-    let mut errors = reply.errors();
-    if errors.is_empty() {
-        errors.add("code", reply.text("/detail"));
-    }
-    Ok(Page::new("Sign in", asks(&visit, then, &kept(&visit), &errors)).status(reply.status))
+    Ok(failed(&visit, &reply))
 }
 
 /// Only a place of ours: one slash first, and nothing that a browser would read as a host or leave

@@ -225,6 +225,11 @@ impl Visit {
         self.inner.signed_in
     }
 
+    /// Whether a passkey can be asked for under the name of this site.
+    pub fn offers_passkeys(&self) -> bool {
+        self.inner.site.app.gateway.passkeys.is_some()
+    }
+
     /// The gateway's time.
     pub fn now(&self) -> When {
         self.inner.now

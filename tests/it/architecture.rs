@@ -22,7 +22,7 @@ const LONG: [(&str, usize); 3] = [
 ];
 
 /// Each crate that touches the world, or makes or breaks a promise, and where it may be named.
-const OWNERS: [(&str, &[&str]); 26] = [
+const OWNERS: [(&str, &[&str]); 27] = [
     ("sled", &["store/index.rs"]),
     ("cedar_policy", &["domain/policy/"]),
     ("rustls", &["edge/tls", "store/postgres"]),
@@ -52,7 +52,13 @@ const OWNERS: [(&str, &[&str]); 26] = [
     ("serde", &["edge/", "ops/"]),
     (
         "serde_json",
-        &["edge/", "web/", "ops/", "domain/policy/proof.rs"],
+        &[
+            "edge/",
+            "web/",
+            "ops/",
+            "domain/policy/proof.rs",
+            "domain/passkey.rs",
+        ],
     ),
     ("clap", &["ops/", "bin/"]),
     ("ed25519_dalek", &["domain/note.rs"]),
@@ -61,6 +67,7 @@ const OWNERS: [(&str, &[&str]); 26] = [
         &["domain/seal.rs", "store/names.rs", "store/slots/file.rs"],
     ),
     ("getrandom", &["store/", "ops/"]),
+    ("webauthn_rs", &["domain/passkey.rs"]),
     ("tlog_tiles", &["bin/firedoor-verify"]),
     ("signed_note", &["bin/firedoor-verify"]),
     ("rustix", &["store/", "ops/"]),

@@ -19,6 +19,7 @@ mod getting_in;
 mod help;
 mod journeys;
 mod keys;
+mod passkeys;
 mod profile;
 
 use std::sync::atomic::AtomicBool;
@@ -103,7 +104,8 @@ impl Browser {
         let code = town.borough.code(&self.bundle).unwrap();
         self.fill("Code from your phone", &code).await;
         self.press("Sign in").await;
-        assert_eq!(self.path().await, "/", "{}", self.text().await);
+        let told = "/?devices=one";
+        assert_eq!(self.path().await, told, "{}", self.text().await);
         let session = self
             .cookies()
             .await

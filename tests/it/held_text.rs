@@ -83,7 +83,7 @@ fn walk(
 }
 
 /// Of one woman or of the caller's own doing; names of people are never held.
-const IDENTITY: [&str; 37] = [
+const IDENTITY: [&str; 40] = [
     // Of whom she is to be kept safe from, a parent and who asks for her: kept as keyed tokens.
     "BesideIn.given_name",
     "BesideIn.family_name",
@@ -115,6 +115,10 @@ const IDENTITY: [&str; 37] = [
     "AssessmentIn.safe_person_phone",
     "ProposalIn.totp_secret",
     "SecondFactorIn.code",
+    // What a browser says of a passkey, and a code.
+    "PasskeyIn.passkey",
+    "DeviceProofIn.code",
+    "DeviceProofIn.passkey",
     // Of her card: kept as a keyed token.
     "AssessmentQueryIn.card_code",
     "WithdrawalIn.card_code",
@@ -128,7 +132,7 @@ const IDENTITY: [&str; 37] = [
 ];
 
 /// Where words go: each is tried below, or in the journey's own tests.
-const SCREENED: [&str; 21] = [
+const SCREENED: [&str; 22] = [
     "AccessDeliverIn.explanation",
     "AccessEntryIn.what",
     "AccessEntryIn.why",
@@ -139,6 +143,7 @@ const SCREENED: [&str; 21] = [
     "AssessmentIn.do_not_tell",
     "AssessmentIn.judgement_reasons",
     "AssessmentIn.safe_person",
+    "DeviceIn.name",
     "EmergencyIn.text",
     "LegalBasisIn.reason",
     "NoteIn.note",
@@ -153,7 +158,7 @@ const SCREENED: [&str; 21] = [
 ];
 
 /// Codes of a list, dates, ids, keys and names without blanks: no words fit.
-const CLOSED: [(&str, &[&str]); 34] = [
+const CLOSED: [(&str, &[&str]); 35] = [
     ("AcceptIn", &["worker"]),
     ("AgreedTimingIn", &["by"]),
     ("AgreementIn", &["classes", "purposes", "from", "to"]),
@@ -222,6 +227,7 @@ const CLOSED: [(&str, &[&str]); 34] = [
     ("ConsentRecordIn", &["person", "items"]),
     ("ConsentWithdrawIn", &["person"]),
     ("DeclineIn", &["reason"]),
+    ("DeviceIn", &["kind"]),
     ("EmergencyIn", &["referral", "person", "reason"]),
     ("EprIn", &["rule_version", "reason"]),
     ("FlagIn", &["user"]),

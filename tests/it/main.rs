@@ -48,6 +48,7 @@ mod outside;
 mod outside_witness;
 mod pages;
 mod pages_attacks;
+mod pages_devices;
 mod pages_officer;
 mod pages_provider;
 mod pages_silence;

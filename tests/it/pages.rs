@@ -84,7 +84,9 @@ impl Visitor {
         visitor.get("/sign-in").await;
         let code = town.borough.code(bundle).unwrap();
         let seen = visitor.post("/sign-in", &[("code", &code)]).await;
-        assert_eq!((seen.status, seen.goes_to()), (303, "/"), "{}", seen.text);
+        // She has one device, which she is told the first time.
+        let went = (seen.status, seen.goes_to());
+        assert_eq!(went, (303, "/?devices=one"), "{}", seen.text);
         let session = visitor.cookies["__Host-session"].clone();
         sessions.insert(bundle.to_owned(), session);
         visitor
@@ -448,6 +450,12 @@ const MOVES: &[Role] = &[
 pub const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/sign-in", Who::Anybody),
     ("POST", "/sign-in", Who::Anybody),
+    ("POST", "/sign-in/passkey", Who::Anybody),
+    ("GET", "/devices", Who::SignedIn),
+    ("POST", "/devices", Who::SignedIn),
+    ("GET", "/devices/new", Who::SignedIn),
+    ("POST", "/devices/new", Who::SignedIn),
+    ("POST", "/devices/{id}/remove", Who::SignedIn),
     ("GET", "/ended", Who::Anybody),
     ("GET", "/leave", Who::Anybody),
     ("POST", "/sign-out", Who::Anybody),
@@ -958,7 +966,8 @@ async fn signing_in_leads_to_no_other_site() {
         let code = town.borough.code(bundle).unwrap();
         let fields = [("code", code.as_str()), ("then", then)];
         let seen = visitor.post("/sign-in", &fields).await;
-        assert_eq!((seen.status, seen.goes_to()), (303, "/"), "{then:?}");
+        let went = (seen.status, seen.goes_to());
+        assert_eq!(went, (303, "/?devices=one"), "{then:?}");
         assert!(
             seen.headers.get_all("set-cookie").iter().count() <= 1,
             "{then:?}"

@@ -65,7 +65,7 @@ pub fn prepare(more: &str) -> (TempDir, Borough, Config) {
     };
     let text = format!(
         "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
-         help_listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
+         help_listen = \"127.0.0.1:0\"\npublic_host = \"localhost\"\ndata_dir = \"data\"\n\
          [tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server.key\"\n\
          client_ca = \"ca/ca.pem\"\ncrl = \"ca/crl.pem\"\ntrust_domain = \"{TRUST_DOMAIN}\"\n\
          [keys]\npath = \"keys/root.key\"\nslots = \"keys/slots\"\n\

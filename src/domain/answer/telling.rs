@@ -77,6 +77,8 @@ impl Answer {
             Self::Issued => "issued",
             Self::Founded => "founded",
             Self::SessionOpened { .. } => "session-opened",
+            Self::PasskeyAsked(_) => "passkey-asked",
+            Self::Devices(_) => "devices",
             Self::TakenAgain => "withdrawal-taken-again",
             Self::Reconciling(_) => "reconciling",
             Self::Restored => "restored",
@@ -166,6 +168,8 @@ impl Answer {
             | Self::Issued
             | Self::Founded
             | Self::SessionOpened { .. }
+            | Self::PasskeyAsked(_)
+            | Self::Devices(_)
             | Self::TakenAgain
             | Self::Reconciling(_)
             | Self::Restored
@@ -237,6 +241,8 @@ impl Answer {
             | Self::Issued
             | Self::Founded
             | Self::SessionOpened { .. }
+            | Self::PasskeyAsked(_)
+            | Self::Devices(_)
             | Self::TakenAgain
             | Self::Reconciling(_)
             | Self::Restored

@@ -121,6 +121,9 @@ pub const fn is_access(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Unknown
         | Action::Reconcile => false,
     }

@@ -361,6 +361,9 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::OpenSeal
         | Action::Narrow
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Reconcile
         | Action::Unknown => AliasKind::Entry,
     }

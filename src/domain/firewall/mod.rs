@@ -334,6 +334,9 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Reconcile
         | Action::Unknown => Stage::Nothing,
     }

@@ -50,6 +50,9 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Reconcile
         | Action::RejectLink
         | Action::IssueCard

@@ -9,6 +9,7 @@ use crate::domain::codes::{
     Action, Custody, DataClass, OrgKind, Purpose, Role, ServiceFamily, Taint,
 };
 use crate::domain::decision::{Aggregate, Decision, Fact, Facts, Write, seal_context};
+use crate::domain::device::Devices;
 use crate::domain::id::{Id, OrgId, ServiceId, TeamId, UserId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{
@@ -113,7 +114,7 @@ pub const SECRET: [u8; 20] = *b"12345678901234567890";
 
 pub fn user() -> User {
     User {
-        totp_secret: Some(TotpSecret::new(SECRET)),
+        devices: Devices::enrolled(TotpSecret::new(SECRET), start()),
         ..User::new(start())
     }
 }

@@ -136,6 +136,9 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

@@ -77,7 +77,14 @@ impl Watching<'_, '_> {
             self.sign(RuleCode::Denied, Sign::plain(now));
         }
         if self.organisation.kind == OrgKind::Operator
-            && !matches!(attempt.action, Action::SecondFactor | Action::ReadProposals)
+            && !matches!(
+                attempt.action,
+                Action::SecondFactor
+                    | Action::ReadDevices
+                    | Action::AddDevice
+                    | Action::RemoveDevice
+                    | Action::ReadProposals
+            )
         {
             self.sign(RuleCode::Operator, Sign::plain(now));
         }

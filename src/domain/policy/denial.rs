@@ -150,6 +150,9 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Reconcile
         | Action::CollectItem
         | Action::ReadLinks
@@ -215,6 +218,9 @@ fn needs_agreement(ask: &Ask) -> bool {
             | Action::ReadProposals
             | Action::Reconcile
             | Action::SecondFactor
+            | Action::ReadDevices
+            | Action::AddDevice
+            | Action::RemoveDevice
     );
     !exempt_kind && !exempt_action
 }

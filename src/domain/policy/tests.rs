@@ -217,6 +217,9 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::Reconcile,
         Action::FlagPerson,
         Action::OpenSeal,
+        Action::ReadDevices,
+        Action::AddDevice,
+        Action::RemoveDevice,
     ];
     let permitted: Vec<Action> = Action::ALL
         .iter()
@@ -576,6 +579,9 @@ fn tells(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Reconcile
         | Action::IssueCard
         | Action::SettleWithdrawal

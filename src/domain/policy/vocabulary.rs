@@ -110,7 +110,8 @@ const fn flow(action: Action) -> Flow {
         | Action::Propose | Action::Approve | Action::Narrow | Action::ReadProposals
         | Action::Reconcile
         // The author's own words; the caller herself; a path that does not exist.
-        | Action::ScreenText | Action::SecondFactor | Action::Unknown => Flow::Beyond,
+        | Action::ScreenText | Action::SecondFactor | Action::ReadDevices | Action::AddDevice
+        | Action::RemoveDevice | Action::Unknown => Flow::Beyond,
     }
 }
 

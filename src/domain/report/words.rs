@@ -160,6 +160,9 @@ const fn done(action: Action) -> Deed {
         | Action::ReadConsents
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::Unknown => Deed::Nothing,
     }
 }

@@ -189,6 +189,10 @@ impl Call {
         Session::renew(key, &self.peer, &self.user, now, value)
     }
 
+    pub fn user(&self) -> &str {
+        self.user.as_str()
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.parts.headers, name)
     }

@@ -1,4 +1,4 @@
-//! Who may connect, and the second factor: the handlers.
+//! Who may connect: the handlers.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::domain::governance::{HoldChange, Proposal, Widening};
 use crate::domain::organisation::{Agreement, Certificate, Team};
 use crate::domain::refusal::Refusal;
 use crate::domain::rulebook::Revision;
-use crate::edge::wire::governance::{Change, NarrowingIn, ProposalIn, SecondFactorIn};
+use crate::edge::wire::governance::{Change, NarrowingIn, ProposalIn};
 
 /// Proposes what widens; a second person of another organisation approves it. A certificate for
 /// your own team is listed at once.
@@ -99,28 +99,6 @@ pub async fn narrow(State(app): State<Arc<App>>, request: Request) -> Response {
             call.app.gateway.narrow(call.attempt()?, &narrowing).await?,
         ))
     })
-    .await
-}
-
-/// Proves a person with the six digits of her phone; gives a `Firedoor-Session` value.
-#[utoipa::path(post, path = "/v1/second-factor", tag = "start", request_body = SecondFactorIn,
-    responses((status = 200, description = "a session of ten idle minutes", body = Reply)))]
-pub async fn second_factor(State(app): State<Arc<App>>, request: Request) -> Response {
-    handle(
-        app,
-        request,
-        Route::read(Action::SecondFactor),
-        async |call| {
-            let input: SecondFactorIn = call.json()?;
-            let attempt = call.attempt()?;
-            let answered = call
-                .app
-                .gateway
-                .second_factor(attempt, input.code.text())
-                .await?;
-            Ok(render(call, answered))
-        },
-    )
     .await
 }
 

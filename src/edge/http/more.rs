@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::cards::{self, Shown};
 use super::{
-    audit, emergencies, governance, her_word, links, offers, reconciliations, sealed_items,
-    subject_access, transfers,
+    audit, devices, emergencies, governance, her_word, links, offers, reconciliations,
+    sealed_items, subject_access, transfers,
 };
 use crate::domain::alias::{AliasKind, Aliases};
 use crate::domain::answer::Answer;
@@ -90,13 +90,16 @@ pub fn body(
             (200, fields(json!({ "proposals": list })))
         }
         Answer::Approved(id) => (200, fields(json!({ "id": id.id().to_string() }))),
-        Answer::SessionOpened { until } => {
-            let session = call.opened_session();
-            (
-                200,
-                fields(json!({ "session": session, "until": until.rfc3339() })),
-            )
-        }
+        Answer::SessionOpened { until, wants_spare } => (
+            200,
+            fields(json!({
+                "session": call.opened_session(),
+                "until": until.rfc3339(),
+                "wants_spare": wants_spare,
+            })),
+        ),
+        Answer::PasskeyAsked(asked) => (200, fields(devices::asked_body(&asked))),
+        Answer::Devices(own) => (200, fields(devices::body(call, &own))),
         Answer::TakenAgain => (
             200,
             fields(json!({ "says": "It holds, from when it was made." })),

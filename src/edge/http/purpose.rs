@@ -31,7 +31,10 @@ pub const fn default_purpose(action: Action, role: Role) -> Purpose {
         | Action::Narrow
         | Action::ReadProposals
         | Action::Reconcile
-        | Action::SecondFactor => Purpose::Administration,
+        | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice => Purpose::Administration,
         // Officers of an agency see to pauses and notices as well as workers do.
         Action::SettleWithdrawal | Action::AnswerStopUse
             if matches!(role, Role::IgOfficer | Role::OrgAdmin) =>

@@ -512,13 +512,6 @@ fn id(wrong: &mut Wrong, field: &'static str, text: &str) -> Option<Id> {
     parsed
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SecondFactorIn {
-    /// The six digits that the phone shows.
-    pub code: Secret,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,8 +113,10 @@ impl House {
 fn configuration(plan: &Plan) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let line = |key: &str, value: &str| format!("{key} = {}", quoted(value));
+    let host = plan.hosts.first().map_or("", String::as_str);
     COMMENTED
         .replacen("origin = \"\"", &line("origin", &plan.origin), 1)
+        .replacen("public_host = \"\"", &line("public_host", host), 1)
         .replacen(
             "listen = \"127.0.0.1:8443\"",
             &line("listen", &plan.listen.to_string()),
@@ -181,6 +183,7 @@ mod tests {
         let config = Config::read(&at.join("firedoor.toml")).unwrap();
         assert_eq!(config.origin, "gateway.example.org/log");
         assert_eq!(config.listen.port(), 0);
+        assert_eq!(config.public_host, "gateway.example.org");
     }
 
     #[test]

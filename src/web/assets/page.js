@@ -1,4 +1,4 @@
-// Everything works without this. It makes leaving faster and errors easier to find.
+// Everything works without this but passkeys. It makes leaving faster and errors easier to find.
 "use strict";
 const leave = () => {
   // What was on the screen goes first; the next place takes this one's place in the history.
@@ -40,4 +40,27 @@ for (const told of document.querySelectorAll("[data-minutes]")) {
     told.textContent = left === 1 ? "1 minute" : `${left} minutes`;
   };
   setInterval(tell, 15000);
+}
+// Passkeys: where the browser knows them. Without, there is the code.
+if (window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+  for (const part of document.querySelectorAll("[data-passkeys]")) part.hidden = false;
+}
+for (const part of document.querySelectorAll("[data-passkey]")) {
+  const form = part.querySelector("form");
+  const says = part.querySelector("[data-says]");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    says.textContent = "";
+    try {
+      const { publicKey } = JSON.parse(part.dataset.passkey);
+      const reply = publicKey.user
+        ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey) })
+        : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) });
+      form.elements.passkey.value = JSON.stringify(reply);
+      form.submit();
+    } catch {
+      delete form.dataset.sent;
+      says.textContent = says.dataset.says;
+    }
+  });
 }

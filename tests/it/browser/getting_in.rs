@@ -36,7 +36,7 @@ async fn a_certificate_from_a_file_and_a_code_open_the_first_page() {
 
     // Three times Escape: off the screen, out of the history, signed out.
     browser.keys(&[ESCAPE, ESCAPE]).await;
-    assert_eq!(browser.path().await, "/");
+    assert_eq!(browser.path().await, "/?devices=one");
     browser.keys(&[ESCAPE]).await;
     browser.until_at(ELSEWHERE).await;
     assert_eq!(browser.cookies().await, []);
@@ -85,7 +85,7 @@ async fn without_script_an_older_file_opens_the_same_pages_and_the_way_out() {
     assert_eq!(browser.heading().await, "Messages");
     // Script is off on this page too.
     browser.keys(&[ESCAPE, ESCAPE, ESCAPE]).await;
-    assert_eq!(browser.path().await, "/");
+    assert_eq!(browser.path().await, "/?devices=one");
     browser.press("Help").await;
     assert_eq!(
         (

@@ -4,6 +4,7 @@ use super::holding;
 use crate::domain::attempt::Entropy;
 use crate::domain::codes::{DataClass, OrgKind, Taint};
 use crate::domain::decision::Aggregate;
+use crate::domain::device::Devices;
 use crate::domain::governance::Widening;
 use crate::domain::id::{Id, OrgId, TeamId, UserId};
 use crate::domain::known::Known;
@@ -415,7 +416,7 @@ pub fn check_user(
         known
             .users
             .get(&(organisation.clone(), user.clone()))
-            .is_some_and(|user| user.totp_secret.is_some())
+            .is_some_and(|user| !user.devices.list().is_empty())
     });
     match (&certificate.user, totp_secret) {
         (None, Some(_)) => wrong.add("totp_secret", "a system has no second factor"),
@@ -570,8 +571,7 @@ pub fn with_certificate(
         let mut user = known_user(known, &id, name, now);
         user.removed_at = None;
         if let Some(secret) = totp_secret {
-            user.totp_secret = Some(secret.clone());
-            user.totp_last_step = 0;
+            user.devices = Devices::enrolled(secret.clone(), now);
         }
         facts.push(user_fact(&id, name, user));
     }

@@ -10,6 +10,7 @@ use crate::domain::attempt::Entropy;
 use crate::domain::audit::OPERATOR;
 use crate::domain::codes::OrgKind;
 use crate::domain::decision::{Aggregate, Decision, List, Version, Write};
+use crate::domain::device::Devices;
 use crate::domain::governance::Approvers;
 use crate::domain::id::{OrgId, TeamId};
 use crate::domain::leaf::{LeafClass, LeafDraft};
@@ -176,7 +177,7 @@ fn facts(founding: &Founding, when: When) -> Vec<Changed> {
             Aggregate::User(organisation.clone(), name.clone()),
             singleton("user"),
             Record::User(User {
-                totp_secret: Some(secret.clone()),
+                devices: Devices::enrolled(secret.clone(), when),
                 ..User::new(when)
             }),
         )

@@ -130,7 +130,8 @@ fn check(
     // With another's second factor, the administrator would be that other person.
     let key = user.map(|name| (organisation.id.clone(), name.clone()));
     let before = key.and_then(|key| known.users.get(&key));
-    let replaces = totp_secret.is_some() && before.is_some_and(|user| user.totp_secret.is_some());
+    let has_some = before.is_some_and(|user| !user.devices.list().is_empty());
+    let replaces = totp_secret.is_some() && has_some;
     let returns = before.is_some_and(|user| user.removed_at.is_some());
     wrong.unless(
         !replaces && !returns,

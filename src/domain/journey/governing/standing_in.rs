@@ -26,6 +26,9 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::Narrow
         | Action::ReadProposals
         | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
         | Action::WithdrawAssessment
         | Action::Unknown => true,
         Action::OfferReferral

@@ -4,6 +4,7 @@ use super::founding::{Founding, NotFounded, found};
 use super::*;
 use crate::domain::attempt::Entropy;
 use crate::domain::codes::{OrgKind, Taint};
+use crate::domain::device::Devices;
 use crate::domain::governance::Approvers;
 use crate::domain::id::ServiceId;
 use crate::domain::journey::scene::{SECRET, refusal};
@@ -656,7 +657,8 @@ fn a_second_factor_secret_is_shown_to_nobody() {
     let kept = &scene.known.proposals[&ProposalId(id)].widening;
     assert_eq!(*kept, widening.without_secret());
     let new = &scene.known.users[&(org("haven"), "ad1".to_owned())];
-    assert_eq!(new.totp_secret, Some(TotpSecret::new(SECRET)));
+    let enrolled = Devices::enrolled(TotpSecret::new(SECRET), start());
+    assert_eq!(new.devices, enrolled);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn try_code(scene: &mut Scene, code: &str, at: When) -> Decision<Ruled> {
     let mut attempt = scene.attempt(OFFICER, Action::SecondFactor, at);
     attempt.second_factor = false;
     scene.run(&attempt, |rules, attempt, known, keys| {
-        second_factor(rules, attempt, known, keys, code)
+        second_factor(rules, attempt, known, keys, Shown::Code(code))
     })
 }
 
@@ -52,10 +52,51 @@ fn codes_are_those_of_the_rfc() {
 fn a_right_code_opens_a_session_of_ten_minutes() {
     let mut scene = Scene::borough();
     let decision = try_code(&mut scene, &code(start()), start());
-    let Answer::SessionOpened { until } = decision.value.answer else {
+    let Answer::SessionOpened { until, .. } = decision.value.answer else {
         panic!("{}", told(&decision));
     };
     assert_eq!(until, start().plus_millis(600_000));
+}
+
+fn passkey(scene: &mut Scene, person: (&str, &str, Role), reply: &str) -> Decision<Ruled> {
+    let site = Site::new("localhost").unwrap();
+    let mut attempt = scene.attempt(person, Action::SecondFactor, start());
+    attempt.second_factor = false;
+    scene.run(&attempt, |rules, attempt, known, keys| {
+        second_factor(rules, attempt, known, keys, Shown::Passkey(&site, reply))
+    })
+}
+
+#[test]
+fn a_passkey_that_nobody_asked_for_is_counted_like_a_wrong_code() {
+    let decision = passkey(&mut Scene::borough(), OFFICER, "{}");
+    assert_eq!(told(&decision), "check-your-answers");
+    assert_eq!(counted(&decision), [(1, WRONG_CODES_MAX)]);
+}
+
+#[test]
+fn who_has_no_passkey_is_asked_for_none() {
+    let mut scene = Scene::borough();
+    let mut attempt = scene.attempt(OFFICER, Action::SecondFactor, start());
+    attempt.second_factor = false;
+    let decision = scene.run(&attempt, |rules, attempt, known, keys| {
+        ask_passkey(rules, attempt, known, keys, None)
+    });
+    assert_eq!(told(&decision), "check-your-answers");
+}
+
+#[test]
+fn she_is_told_once_that_she_has_one_device() {
+    let mut scene = Scene::borough();
+    let mut wants = |at: When| {
+        let decision = try_code(&mut scene, &code(at), at);
+        match decision.value.answer {
+            Answer::SessionOpened { wants_spare, .. } => wants_spare,
+            _ => panic!("{}", told(&decision)),
+        }
+    };
+    assert!(wants(start()));
+    assert!(!wants(start().plus_millis(30_000)));
 }
 
 #[test]
@@ -115,7 +156,7 @@ fn a_check_says_nothing_of_a_code() {
         let mut attempt = scene.attempt(OFFICER, Action::SecondFactor, start());
         attempt.check_only = true;
         let decision = scene.run(&attempt, |rules, attempt, known, keys| {
-            second_factor(rules, attempt, known, keys, code)
+            second_factor(rules, attempt, known, keys, Shown::Code(code))
         });
         assert_eq!(told(&decision), "checked");
         assert!(written(&decision).is_empty());
@@ -126,7 +167,7 @@ fn a_check_says_nothing_of_a_code() {
 fn who_has_no_second_factor_gets_no_session() {
     let mut scene = Scene::borough();
     for user in scene.known.users.values_mut() {
-        user.totp_secret = None;
+        user.devices = Devices::default();
     }
     let decision = try_code(&mut scene, &code(start()), start());
     assert_eq!(told(&decision), "check-your-answers");

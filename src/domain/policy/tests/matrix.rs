@@ -269,6 +269,15 @@ fn who_may_do_what_for_which_purpose() {
     follow_up_emergency
       ed_senior
         for emergency
+    read_devices
+      reviewer, officer, vcop_unit, triage, adviser, clinician, ed_senior, social_worker, housing, marac_coordinator, marac_member, court_officer, legal_adviser, ig_officer, caldicott, dpo, analyst, org_admin, operator_admin
+        for support, safety_planning, onward_referral, prior_assessment, marac, legal_advice, court_support, audit, administration
+    add_device
+      reviewer, officer, vcop_unit, triage, adviser, clinician, ed_senior, social_worker, housing, marac_coordinator, marac_member, court_officer, legal_adviser, ig_officer, caldicott, dpo, analyst, org_admin, operator_admin
+        for support, safety_planning, onward_referral, prior_assessment, marac, legal_advice, court_support, audit, administration
+    remove_device
+      reviewer, officer, vcop_unit, triage, adviser, clinician, ed_senior, social_worker, housing, marac_coordinator, marac_member, court_officer, legal_adviser, ig_officer, caldicott, dpo, analyst, org_admin, operator_admin
+        for support, safety_planning, onward_referral, prior_assessment, marac, legal_advice, court_support, audit, administration
     ");
 }
 

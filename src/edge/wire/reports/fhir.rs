@@ -85,7 +85,9 @@ fn kind(entry: &Entry) -> Kind {
     let seen = &entry.seen;
     let action = Action::parse(&seen.action).unwrap_or(Action::Unknown);
     if action == Action::SecondFactor {
-        return Kind::Login;
+        // A passkey that is only asked for lets nobody in.
+        let asked = seen.told == "passkey-asked";
+        return if asked { Kind::Security } else { Kind::Login };
     }
     if matches!(seen.outcome, VisibleOutcome::Deny | VisibleOutcome::Error) {
         return Kind::Decision;
@@ -148,9 +150,13 @@ const fn of_action(action: Action) -> Kind {
         | Action::DecideAuditItem
         | Action::FlagPerson
         | Action::OpenSeal => Kind::AuditLogUsed,
-        Action::Propose | Action::Approve | Action::Narrow | Action::ReadProposals => {
-            Kind::Security
-        }
+        Action::Propose
+        | Action::Approve
+        | Action::Narrow
+        | Action::ReadProposals
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice => Kind::Security,
         Action::SecondFactor => Kind::Login,
     }
 }

@@ -127,7 +127,13 @@ const fn activity(action: Action) -> u32 {
         | Action::Approve
         | Action::Narrow => UPDATE,
         Action::WithdrawConsent | Action::Withdraw | Action::WithdrawAssessment => DELETE,
-        Action::ScreenText | Action::SecondFactor | Action::Reconcile | Action::Unknown => OTHER,
+        Action::ScreenText
+        | Action::SecondFactor
+        | Action::ReadDevices
+        | Action::AddDevice
+        | Action::RemoveDevice
+        | Action::Reconcile
+        | Action::Unknown => OTHER,
     }
 }
 
