@@ -245,6 +245,8 @@ codes!(
         ReadOwnAssessments = "read_own_assessments",
         /// A senior says what was done after the glass was broken, or reads of what that is not said yet.
         FollowUpEmergency = "follow_up_emergency",
+        /// A service that accepted her finds that it knows her or the other party, and lets her go on.
+        HandBackReferral = "hand_back_referral",
     }
 );
 
@@ -439,6 +441,15 @@ codes!(
         Unreachable = "unreachable",
         VictimDeclined = "victim_declined",
         Other = "other",
+    }
+);
+
+codes!(
+    /// Why a service that accepted her cannot keep her: the one reason that is seen only with a name.
+    ConflictKind {
+        KnowsHer = "knows_her",
+        KnowsOtherParty = "knows_other_party",
+        StaffRelated = "staff_related",
     }
 );
 

@@ -269,6 +269,11 @@ fn who_may_do_what_for_which_purpose() {
     follow_up_emergency
       ed_senior
         for emergency
+    hand_back_referral
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral, court_support
+      legal_adviser
+        for legal_advice, court_support
     ");
 }
 
