@@ -374,6 +374,12 @@ impl Referral {
         Some(accepted.plus_hours(HAND_BACK_HOURS))
     }
 
+    /// Handed back, and nobody was left to ask: who did it is told what others are who handed one back.
+    pub fn ended_by_hand_back(&self) -> bool {
+        let was_accepted = self.route.is_none() && self.accepted_by.is_some();
+        self.status == ReferralStatus::Declined && was_accepted
+    }
+
     /// It was accepted, and its service neither ended its work nor hands her over.
     pub fn is_with_its_service(&self, now: When) -> bool {
         self.status_at(now) == ReferralStatus::Accepted && self.handover.is_none()

@@ -194,7 +194,7 @@ async fn two_at_once_hand_her_back_once_and_after_a_day_nobody_does() {
     let id = accepted(&story, &alone).await;
     assert_eq!(
         at_once(&story.charity, &id).await,
-        ["already-answered", "handed-back"]
+        ["handed-back", "passed-on"]
     );
     assert_eq!(offers(&story.harbour).await.len(), 1);
 
@@ -264,12 +264,7 @@ async fn a_volunteer_hands_her_back_from_the_case() {
     );
     adviser.get(&back).await;
     let again = adviser.post(&back, &[("reason", "staff_related")]).await;
-    assert_eq!(
-        again.heading(),
-        "This is with another service",
-        "{}",
-        again.text
-    );
+    assert_eq!(again.heading(), "This has ended for you", "{}", again.text);
     for seen in [&done, &case, &again] {
         assert!(!seen.text.contains("Amina"), "{}", seen.text);
     }

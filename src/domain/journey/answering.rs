@@ -148,8 +148,8 @@ fn decide(
             _ => Err(Stop::Nothing("withdrawn")),
         };
     }
-    if status == ReferralStatus::Expired {
-        // Nobody answered in time: the last who was asked is told what those before it are told.
+    if status == ReferralStatus::Expired || referral.ended_by_hand_back() {
+        // Nobody is left: the last who was asked is told what those before it are told.
         bare(ruling, ask)?;
         return Ok(Answer::PassedOn(ReferralId(alias)));
     }

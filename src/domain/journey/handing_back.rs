@@ -45,6 +45,7 @@ pub fn hand_back(ruling: &mut Ruling<'_>, known: &Known, held: &Referral) {
     }
     ruling.list(List::Events(offer.sender.clone()), 0, offer.id.id());
     if !going_on::declined(ruling, known, &offer, DeclineReason::Conflict) {
+        offer.accepted_by.clone_from(&held.accepted_by);
         going_on::ends(ruling, known, &offer, DeclineReason::Conflict);
     }
 }

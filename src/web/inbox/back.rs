@@ -143,7 +143,7 @@ async fn hand_back(visit: Visit) -> Result<Page, Stop> {
             h1 { "Inbox" }
             (nothing(&reply))
         } @else if reply.text("/result") == "passed-on" {
-            h1 { "This is with another service" }
+            h1 { "This has ended for you" }
             div.wait { p { (reply.text("/says")) } }
         } @else {
             h1 { "You have handed her back" }

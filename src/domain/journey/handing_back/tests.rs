@@ -104,6 +104,8 @@ fn whoever_sent_her_is_told_at_once_and_the_same_whether_or_not_anybody_is_left(
         let (mut town, id) = accepted(family);
         let done = hand_back_at(&mut town, "lantern", id);
         assert_eq!(done.answer.told(), "handed-back");
+        let at_once = seen_by_sender(&mut town, id);
+        assert_eq!(at_once, (SenderStatus::Recorded, true));
         let told: Vec<bool> = (0..4)
             .map(|hour| {
                 let now = town.now.plus_hours(hour);
@@ -131,18 +133,10 @@ fn with_nobody_left_it_ends_and_nothing_of_her_is_kept_in_it() {
     let ended = referral(&town, id);
     assert_eq!(ended.status, ReferralStatus::Declined);
     assert!(town.known().parts.is_empty());
-    assert_eq!(
-        told(&mut town, "lantern", id, &Response::Read),
-        "nothing-to-show"
-    );
-    assert_eq!(
-        told(&mut town, "lantern", id, &HAND_BACK()),
-        "already-answered"
-    );
-    assert_eq!(
-        told(&mut town, "lantern", id, &ACCEPT()),
-        "already-answered"
-    );
+    // The same as where she went on: that nobody was left shows in no answer.
+    for response in [Response::Read, HAND_BACK(), ACCEPT()] {
+        assert_eq!(told(&mut town, "lantern", id, &response), "passed-on");
+    }
 }
 
 #[test]
