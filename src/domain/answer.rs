@@ -221,6 +221,8 @@ pub enum Answer {
     TakenBack(Box<Referral>),
     /// To a service that did not answer in time: it was passed on.
     PassedOn(ReferralId),
+    /// To a service that accepted her and cannot keep her: the same wherever she goes on to.
+    HandedBack(ReferralId),
     /// The gateway itself moved transfers or offers on.
     MovedOn,
     /// What was done after the glass was broken, and whether she agrees now.
@@ -424,6 +426,7 @@ impl Answer {
             | Self::TakenBack(_)
             | Self::MovedOn
             | Self::PassedOn(_)
+            | Self::HandedBack(_)
             | Self::FollowedUp { .. }
             | Self::Emergencies(_)
             | Self::ItemDestroyed => None,

@@ -28,7 +28,8 @@ pub struct Asking {
     /// Without an answer by then it is passed on.
     pub answer_by: When,
     /// If nobody has accepted her by then, its sender is shown the line that is answered day and night.
-    /// Reckoned once, when she was offered, as if no service answered: so it tells nothing of any.
+    /// Reckoned once, when she was offered, as if no service answered: so it tells nothing of any. Once
+    /// a service has handed her back it is then, because her sender had read that one had her.
     pub line_from: When,
     /// Its sender's events say so.
     pub told: bool,

@@ -91,6 +91,7 @@ pub const fn is_denial(refusal: &Refusal) -> bool {
         | Refusal::ExplanationNeeded
         | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered
+        | Refusal::HandBackOver
         | Refusal::ConfirmEmergency { .. } => false,
     }
 }
@@ -113,6 +114,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::AddNote
         | Action::UpdateReferral
         | Action::TransferReferral

@@ -251,6 +251,8 @@ codes!(
         AddDevice = "add_device",
         /// One of several goes.
         RemoveDevice = "remove_device",
+        /// A service that accepted her finds that it knows her or the other party, and lets her go on.
+        HandBackReferral = "hand_back_referral",
     }
 );
 
@@ -445,6 +447,15 @@ codes!(
         Unreachable = "unreachable",
         VictimDeclined = "victim_declined",
         Other = "other",
+    }
+);
+
+codes!(
+    /// Why a service that accepted her cannot keep her: the one reason that is seen only with a name.
+    ConflictKind {
+        KnowsHer = "knows_her",
+        KnowsOtherParty = "knows_other_party",
+        StaffRelated = "staff_related",
     }
 );
 

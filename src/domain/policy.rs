@@ -187,6 +187,7 @@ impl Ask {
             | Action::DeclineReferral
             | Action::WaitReferral
             | Action::CloseReferral
+            | Action::HandBackReferral
             | Action::ReadReferral
             | Action::AddNote
             | Action::UpdateReferral | Action::TransferReferral

@@ -17,6 +17,9 @@ use super::person::{Beside, RawBeside, RawIdentifier, RawSafeContact, TaggedToke
 use super::time::When;
 use super::transfer::{Handover, Route};
 
+/// For so long a service that accepted her may hand her back.
+pub const HAND_BACK_HOURS: i64 = 24;
+
 /// What an offer carries in the open: no identity, nothing that tells status.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Operational {
@@ -343,11 +346,15 @@ impl Referral {
     }
 
     fn unless_over(&self, status: ReferralStatus, now: When) -> ReferralStatus {
-        let over = self.handover.as_ref().is_some_and(|over| over.is_over(now));
         match status {
-            ReferralStatus::Accepted if over => ReferralStatus::Closed,
+            ReferralStatus::Accepted if self.is_handed_over(now) => ReferralStatus::Closed,
             status => status,
         }
+    }
+
+    /// The work of the service that hands her over has come to its end.
+    pub fn is_handed_over(&self, now: When) -> bool {
+        self.handover.as_ref().is_some_and(|over| over.is_over(now))
     }
 
     /// The service that held it has handed her over, and its own work has ended.
@@ -359,6 +366,23 @@ impl Referral {
     pub fn is_of_wrong_person(&self) -> bool {
         let mut updates = self.updates.iter();
         updates.any(|update| update.code == UpdateCode::WrongPerson)
+    }
+
+    /// Until when the service that accepted her may hand her back because of a conflict.
+    pub fn hand_back_until(&self) -> Option<When> {
+        let accepted = self.details_passed_at?;
+        Some(accepted.plus_hours(HAND_BACK_HOURS))
+    }
+
+    /// Handed back, and nobody was left to ask: who did it is told what others are who handed one back.
+    pub fn ended_by_hand_back(&self) -> bool {
+        let was_accepted = self.route.is_none() && self.accepted_by.is_some();
+        self.status == ReferralStatus::Declined && was_accepted
+    }
+
+    /// It was accepted, and its service neither ended its work nor hands her over.
+    pub fn is_with_its_service(&self, now: When) -> bool {
+        self.status_at(now) == ReferralStatus::Accepted && self.handover.is_none()
     }
 
     /// Still to be answered by the receiving service.

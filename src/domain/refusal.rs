@@ -42,6 +42,8 @@ pub enum Refusal {
     ImmigrationContentFound(Vec<Hold>),
     AlreadySent,
     AlreadyAnswered,
+    /// A conflict that was found too late for a hand back.
+    HandBackOver,
     ConfirmEmergency {
         told: Vec<String>,
         /// Her reason in words would be held, if it were kept.
@@ -85,7 +87,7 @@ pub const NO_ATTACHMENTS: &str = "Nothing here takes a file, a picture or a docu
      in person.";
 
 /// Every code of [`Refusal::code`].
-const CODES: [&str; 26] = [
+const CODES: [&str; 27] = [
     "certificate-not-accepted",
     "agreement-expired",
     "organisation-suspended",
@@ -98,6 +100,7 @@ const CODES: [&str; 26] = [
     "immigration-content-found",
     "already-sent",
     "already-answered",
+    "hand-back-over",
     "confirm-emergency",
     "slow-down",
     "policy-failed",
@@ -133,6 +136,7 @@ impl Refusal {
             Self::ImmigrationContentFound(_) => "immigration-content-found",
             Self::AlreadySent => "already-sent",
             Self::AlreadyAnswered => "already-answered",
+            Self::HandBackOver => "hand-back-over",
             Self::ConfirmEmergency { .. } => "confirm-emergency",
             Self::SlowDown { .. } => "slow-down",
             Self::PolicyFailed => "policy-failed",
@@ -184,7 +188,7 @@ impl Refusal {
             | Self::ImmigrationContentFound(_)
             | Self::AlreadySent
             | Self::NotEnrollable => 422,
-            Self::AlreadyAnswered => 409,
+            Self::AlreadyAnswered | Self::HandBackOver => 409,
             Self::ConfirmEmergency { .. } => 428,
             Self::SlowDown { .. } => 429,
             Self::NotFound => 404,
@@ -244,6 +248,13 @@ impl Refusal {
                                   for a new request."
                 .to_owned(),
             Self::AlreadyAnswered => "This has already been answered.".to_owned(),
+            Self::HandBackOver => {
+                "You accepted her more than 24 hours ago, so you cannot hand her \
+                                   back. Let nobody who knows her or the other party contact her. \
+                                   Ask her whether another service may take over, and move her \
+                                   there (transfer); the area may be the same."
+                    .to_owned()
+            }
             Self::ConfirmEmergency { .. } => "You are opening emergency information. You may not \
                                               pass it on for immigration purposes. Read who will \
                                               be told, then send the request again with \
@@ -336,6 +347,7 @@ mod tests {
             Refusal::ImmigrationContentFound(Vec::new()),
             Refusal::AlreadySent,
             Refusal::AlreadyAnswered,
+            Refusal::HandBackOver,
             Refusal::ConfirmEmergency {
                 told: Vec::new(),
                 held: Vec::new(),

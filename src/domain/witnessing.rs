@@ -154,6 +154,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::BreakGlass
@@ -198,6 +199,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::QueryAssessments
@@ -403,7 +405,7 @@ mod tests {
         banner: 
         no-widening: propose approve open_seal
         no-reads: query_assessments propose approve open_seal deliver_subject_access
-        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents read_subject_access deliver_subject_access read_own_assessments
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents read_subject_access deliver_subject_access read_own_assessments hand_back_referral
         ");
     }
 

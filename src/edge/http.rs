@@ -151,6 +151,7 @@ fn table() -> Table {
         .of_people(routes!(referrals::decline))
         .of_people(routes!(referrals::wait))
         .of_people(routes!(referrals::close))
+        .of_people(routes!(offers::hand_back))
         .of_people(routes!(transfers::transfer))
         .of_people(routes!(referrals::events))
         .of_caller(routes!(screening::screen))

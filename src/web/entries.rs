@@ -11,7 +11,7 @@ use crate::domain::id::Id;
 use crate::domain::refusal::Refusal;
 
 /// What is done, where its code read as words says little.
-const ACTS: [(&str, &str); 50] = [
+const ACTS: [(&str, &str); 51] = [
     ("offer_referral", "Offered a referral"),
     ("read_referral_status", "Looked how a referral stands"),
     ("read_inbox", "Read the inbox"),
@@ -19,6 +19,7 @@ const ACTS: [(&str, &str); 50] = [
     ("decline_referral", "Declined a referral"),
     ("wait_referral", "Put a referral on the waiting list"),
     ("close_referral", "Closed a referral"),
+    ("hand_back_referral", "Handed a referral back"),
     ("read_referral", "Read a referral"),
     ("add_note", "Added a note"),
     ("update_referral", "Sent news about a referral"),

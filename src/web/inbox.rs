@@ -1,6 +1,7 @@
 //! The inbox of a service (3.2): what is offered, by when she is to be called; no name in it.
 
 pub mod answer;
+pub mod back;
 pub mod case;
 pub mod moving;
 
@@ -42,6 +43,7 @@ pub fn pages(pages: Pages) -> Pages {
     );
     let pages = answer::pages(pages);
     let pages = case::pages(pages);
+    let pages = back::pages(pages);
     moving::pages(pages)
 }
 

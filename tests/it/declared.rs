@@ -334,6 +334,10 @@ async fn objects(town: &Town, story: &Story, compared: &mut Compared) {
             ("POST", "/v1/referrals/{id}/close"),
             json!({ "outcomes": [] }),
         ),
+        (
+            ("POST", "/v1/referrals/{id}/hand-back"),
+            json!({ "reason": "knows_her" }),
+        ),
         (("POST", "/v1/referrals/{id}/transfer"), move_on()),
         (
             ("POST", "/v1/referrals/{id}/updates"),

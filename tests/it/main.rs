@@ -31,6 +31,7 @@ mod fhir_desk;
 mod fhir_records;
 mod fhir_resources;
 mod forgetting;
+mod hand_back;
 mod held_text;
 mod her_consent;
 mod hold;

@@ -513,6 +513,8 @@ pub const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/inbox/{id}/file", Who::Only(RECEIVES)),
     ("GET", "/inbox/{id}/close", Who::Only(RECEIVES)),
     ("POST", "/inbox/{id}/close", Who::Only(RECEIVES)),
+    ("GET", "/inbox/{id}/back", Who::Only(RECEIVES)),
+    ("POST", "/inbox/{id}/back", Who::Only(RECEIVES)),
     ("GET", "/inbox/{id}/update", Who::Only(RECEIVES)),
     ("POST", "/inbox/{id}/update", Who::Only(RECEIVES)),
     ("GET", "/inbox/{id}/move", Who::Only(MOVES)),

@@ -225,6 +225,7 @@ async fn everything_is_held_back(town: &Town, id: &str) {
         ("decline", json!({ "reason": "full" })),
         ("wait", json!({})),
         ("close", json!({ "outcomes": ["safety"] })),
+        ("hand-back", json!({ "reason": "knows_her" })),
     ] {
         let path = format!("/v1/referrals/{id}/{verb}");
         held_back(&charity.post(&path, &body).await);

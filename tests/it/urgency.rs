@@ -23,15 +23,15 @@ use crate::town::{Desk, Said, Town, ago};
 /// has none of them but those opened here.
 const FAMILY: &str = "community_based_and_recovery";
 
-struct Story {
-    town: Town,
-    met: Desk,
-    charity: Desk,
-    harbour: Desk,
+pub struct Story {
+    pub town: Town,
+    pub met: Desk,
+    pub charity: Desk,
+    pub harbour: Desk,
 }
 
 impl Story {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let town = Town::start().await;
         let run = ("harbour", "helpline");
         open_service(&town, "hackney-one", FAMILY, run).await;
@@ -53,19 +53,19 @@ impl Story {
             .unwrap();
     }
 
-    async fn send(&self, sent: &Value) -> Said {
+    pub async fn send(&self, sent: &Value) -> Said {
         let said = self.met.post("/v1/referrals", sent).await;
         assert_eq!(said.status, 201, "{}", said.whole());
         said
     }
 
-    async fn status(&self, id: &str) -> Said {
+    pub async fn status(&self, id: &str) -> Said {
         self.met.get(&format!("/v1/referrals/{id}")).await
     }
 }
 
 /// Her word names every service of the family, and where she is sought for.
-fn urgent(identity: &Value) -> Value {
+pub fn urgent(identity: &Value) -> Value {
     let mut sent = referral(SERVICE, identity, ago(2), None);
     sent["urgency"] = json!("high");
     sent["area"] = json!(HACKNEY);
@@ -73,11 +73,11 @@ fn urgent(identity: &Value) -> Value {
     sent
 }
 
-fn accept() -> Value {
+pub fn accept() -> Value {
     json!({ "worker": "r-osei", "onward_rule_accepted": true })
 }
 
-async fn offers(desk: &Desk) -> Vec<Value> {
+pub async fn offers(desk: &Desk) -> Vec<Value> {
     let inbox = desk.get("/v1/inbox").await;
     inbox.list("/offers").to_vec()
 }

@@ -99,6 +99,7 @@ impl Answer {
             Self::TakenBack(_) => "taken-back",
             Self::MovedOn => "moved-on",
             Self::PassedOn(_) => "passed-on",
+            Self::HandedBack(_) => "handed-back",
             Self::FollowedUp { .. } => "emergency-followed-up",
             Self::Emergencies(_) => "emergencies",
         }
@@ -178,6 +179,7 @@ impl Answer {
             | Self::ItemSealed { .. }
             | Self::LinkDecided { .. }
             | Self::TransferAsked { .. }
+            | Self::HandedBack(_)
             | Self::MovedOn
             | Self::FollowedUp { .. }
             | Self::Emergencies(_)
@@ -260,6 +262,7 @@ impl Answer {
             | Self::TakenBack(_)
             | Self::MovedOn
             | Self::PassedOn(_)
+            | Self::HandedBack(_)
             | Self::FollowedUp { .. }
             | Self::Emergencies(_)
             | Self::ItemDestroyed => &[],

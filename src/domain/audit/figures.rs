@@ -78,6 +78,7 @@ pub const fn is_access(action: Action) -> bool {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::AddNote
         | Action::UpdateReferral
         | Action::TransferReferral

@@ -324,6 +324,7 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::AddNote
         | Action::UpdateReferral

@@ -294,6 +294,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::ReadEvents => match relationship {
             Relationship::None => Stage::Nothing,

@@ -5,7 +5,7 @@ use crate::domain::alias::AliasKind;
 use crate::domain::answer::{Answer, Release, parts};
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
-    Action, CloseOutcome, Custody, DataClass, DeclineReason, OrgKind, ReferralStatus,
+    Action, CloseOutcome, ConflictKind, Custody, DataClass, DeclineReason, OrgKind, ReferralStatus,
 };
 use crate::domain::consent::{Consent, Flow, Tombstone, best};
 use crate::domain::decision::{Aggregate, Decision, List, Write};
@@ -25,6 +25,7 @@ use crate::domain::time::When;
 
 use zeroize::Zeroizing;
 
+use super::handing_back;
 use super::linking::{self, Meeting};
 use super::offering::{REFERRAL_CLASSES, going_on, write_person};
 use super::transferring;
@@ -47,6 +48,10 @@ pub enum Response {
     Wait,
     Close {
         outcomes: Vec<CloseOutcome>,
+    },
+    /// Somebody there turns out to know her or the other party.
+    HandBack {
+        conflict: ConflictKind,
     },
     /// Opens again what was released to it.
     Read,
@@ -111,7 +116,9 @@ fn decide(
         return Ok(Answer::PassedOn(ReferralId(alias)));
     };
     ruling.subject(&referral.tokens);
-    if referral.is_with_whom_it_was_sent() {
+    // That she was handed back tells that somebody is known there.
+    let tells_sender = !matches!(response, Response::HandBack { .. });
+    if tells_sender && referral.is_with_whom_it_was_sent() {
         // An officer of who handed her over must not learn from whose workers' entries where she is.
         ruling.concerns(&referral.sender);
     }
@@ -141,8 +148,8 @@ fn decide(
             _ => Err(Stop::Nothing("withdrawn")),
         };
     }
-    if status == ReferralStatus::Expired {
-        // Nobody answered in time: the last who was asked is told what those before it are told.
+    if status == ReferralStatus::Expired || referral.ended_by_hand_back() {
+        // Nobody is left: the last who was asked is told what those before it are told.
         bare(ruling, ask)?;
         return Ok(Answer::PassedOn(ReferralId(alias)));
     }
@@ -250,6 +257,19 @@ fn decide(
                 referral: ReferralId(alias),
                 status: referral.status,
             })
+        }
+        Response::HandBack { conflict } => {
+            if !referral.is_with_its_service(attempt.when) {
+                return Err(Stop::Refuse(Refusal::AlreadyAnswered));
+            }
+            let until = referral.hand_back_until();
+            if until.is_none_or(|until| until <= attempt.when) {
+                return Err(Stop::Refuse(Refusal::HandBackOver));
+            }
+            permit(ruling, &ask, ())?;
+            ruling.reason(conflict.code());
+            handing_back::hand_back(ruling, known, referral);
+            Ok(Answer::HandedBack(ReferralId(alias)))
         }
     }
 }

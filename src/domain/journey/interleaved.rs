@@ -38,7 +38,7 @@ use crate::domain::time::When;
 type Checked = Result<(), TestCaseError>;
 
 /// What the plays must come to, each several times, or the property would say little.
-const REACHED: [&str; 23] = [
+const REACHED: [&str; 26] = [
     "an assessment shown",
     "an emergency view",
     "a release",
@@ -51,6 +51,9 @@ const REACHED: [&str; 23] = [
     "transferred by its date, before the clock came",
     "the next service asked after a decline",
     "the next service asked by the clock",
+    "handed back",
+    "the next service asked after it was handed back",
+    "handed back too late",
     "a service passed over that she stopped",
     "held back by a pause alone",
     "held back by the end of a consent alone",
@@ -209,6 +212,7 @@ impl Play {
             Act::Accept { offer } => self.with(offer, Self::accept)?,
             Act::Decline { offer } => self.with(offer, Self::decline)?,
             Act::Close { offer } => self.with(offer, Self::close)?,
+            Act::HandBack { offer } => self.with(offer, Self::hand_back)?,
             Act::Read { offer } => self.with(offer, Self::read)?,
             Act::Inbox { at } => self.inbox(of(&SERVICES, at))?,
             Act::Wait { hours } => self.wait(i64::from(hours)),
@@ -300,6 +304,7 @@ impl Play {
             her,
             consented,
             stand: if stopped { Stand::Over } else { Stand::Open },
+            accepted_at: None,
             paused_by: Vec::new(),
             handed: None,
             route: None,
@@ -352,6 +357,7 @@ impl Play {
         if covered {
             self.saw("a release");
             self.model.offers[offer].stand = Stand::Accepted;
+            self.model.offers[offer].accepted_at = Some(self.town.now);
             self.taken(offer);
         } else {
             self.held_back(may);
@@ -387,6 +393,52 @@ impl Play {
         if accepted {
             self.model.offers[offer].stand = Stand::Over;
         }
+        Ok(())
+    }
+
+    /// Whoever works with her can hand her back for a day. From then on it can open nothing, and its
+    /// entry is for its own officer alone.
+    fn hand_back(&mut self, offer: usize) -> Checked {
+        let offered = &self.model.offers[offer];
+        let (was, id, from) = (offered.to, offered.id, offered.from);
+        let stand = self.model.stand(self.at(), offered);
+        let works = stand == Stand::Accepted && offered.handed.is_none();
+        let day_ends = offered.accepted_at.map(|at| at.plus_hours(24));
+        let in_time = day_ends.is_some_and(|end| self.town.now < end);
+        let conflict = ConflictKind::KnowsOtherParty;
+        let response = Response::HandBack { conflict };
+        let done = self.respond(offer, Action::HandBackReferral, &response);
+        let told = done.answer.told();
+        prop_assert_eq!(told == "handed-back", works && in_time, "{}", told);
+        prop_assert_eq!(told == "hand-back-over", works && !in_time, "{}", told);
+        prop_assert!(!done.decided.concerned.contains(&org(from)), "{}", from);
+        self.hides_from_whoever_handed_her_over(offer, &done)?;
+        if !works {
+            return Ok(());
+        }
+        if !in_time {
+            self.saw("handed back too late");
+            return Ok(());
+        }
+        self.saw("handed back");
+        self.waits_again(offer);
+        if self.model.offers[offer].route.is_some() {
+            self.model.offers[offer].stand = Stand::Open;
+            self.goes_on(offer)?;
+            if self.model.offers[offer].stand == Stand::Open {
+                self.saw("the next service asked after it was handed back");
+            }
+        } else {
+            self.model.offers[offer].stand = Stand::Over;
+        }
+        let alias = self.name_at(was, id);
+        let again = self.run(
+            attempt(was, Action::ReadReferral),
+            |rules, attempt, known, keys| {
+                answering::respond(rules, attempt, known, keys, alias, &Response::Read)
+            },
+        );
+        prop_assert!(again.decided.disclosed.is_empty(), "{} reads on", was);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ pub mod emergency;
 pub mod flagging;
 pub mod forgetting;
 pub mod governing;
+pub mod handing_back;
 pub mod keeping;
 pub mod linking;
 pub mod offering;

@@ -68,6 +68,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::TransferReferral
         | Action::ReadEvents
@@ -131,6 +132,7 @@ pub const fn is_about_caller(refusal: &Refusal) -> bool {
         | Refusal::ExplanationNeeded
         | Refusal::ImmigrationContentFound(_)
         | Refusal::AlreadyAnswered
+        | Refusal::HandBackOver
         | Refusal::ConfirmEmergency { .. }
         | Refusal::NotFound => false,
     }

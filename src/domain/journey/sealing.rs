@@ -108,6 +108,7 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::AddNote
         | Action::UpdateReferral

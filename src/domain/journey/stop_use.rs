@@ -14,7 +14,7 @@ use crate::domain::consent::Tombstone;
 use crate::domain::decision::{Aggregate, Decision, List, Write};
 use crate::domain::id::{Id, OrgId, PersonId, StopUseId, WithdrawalId};
 use crate::domain::known::Known;
-use crate::domain::record::{Record, singleton};
+use crate::domain::record::{PersonReferral, Record, singleton};
 use crate::domain::referral::Referral;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
@@ -24,9 +24,10 @@ use crate::domain::stop_use::{NoticeState, REPLY_DAYS, Reply, Shown, StopUse};
 use crate::domain::time::When;
 use crate::domain::watch::RuleCode;
 
+use super::answering::classes_of;
 use super::keeping::{new_item, told_of};
 use super::own_acts::{self, OwnAct};
-use super::{Stop, caller, permit};
+use super::{REFERRAL_PURPOSE, Stop, caller, permit};
 
 /// Holders that one withdrawal notifies, at most: as many as one decision has keys for, where each has
 /// a record, a referral and a notice, so that the withdrawal itself never fails for their number.
@@ -56,6 +57,24 @@ impl Reached {
     pub fn was_released(&mut self, referral: &Referral) {
         if let (Some(person), Some(_)) = (referral.recipient_person, referral.details_passed_at) {
             self.add(&referral.recipient, person, Shown::Details);
+        }
+    }
+
+    /// Nor does it matter that a service handed her back: it was shown who she is.
+    pub fn was_handed_back(&mut self, known: &Known, referral: &Referral, tombstone: &Tombstone) {
+        let is_of_it = |one: &PersonReferral| one.referral == referral.id && !one.sent;
+        for (person, hers) in &known.people {
+            let had = hers.referrals.iter().any(is_of_it);
+            let holder = hers.record.as_ref().map(|record| &record.organisation);
+            let Some(holder) = holder.filter(|_| had) else {
+                continue;
+            };
+            let ends = [&referral.sender, holder];
+            let stops = tombstone.stops(&ends, classes_of(referral), REFERRAL_PURPOSE);
+            // Who has it now is reached as such, or agreed to anew.
+            if stops && Some(*person) != referral.recipient_person {
+                self.add(holder, *person, Shown::Details);
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 
 mod moving_on;
 
-pub use moving_on::{DONE_AT_ONCE, Due, KEYS, came_from, declined, due, taken};
+pub use moving_on::{DONE_AT_ONCE, Due, KEYS, came_from, declined, due, taken, waits_again};
 
 use zeroize::Zeroizing;
 

@@ -212,7 +212,11 @@ pub fn stop_sharing(
             classes_of(referral),
             REFERRAL_PURPOSE,
         );
-        if stops && consented_since(known, referral, tombstone.at) {
+        let consented_anew = consented_since(known, referral, tombstone.at);
+        if !consented_anew {
+            reached.was_handed_back(known, referral, tombstone);
+        }
+        if stops && consented_anew {
             mark_withdrawn_before(ruling, referral, tombstone.at);
         } else if stops {
             pull(ruling, known, referral, tombstone, id);

@@ -595,6 +595,7 @@ fn tells(action: Action) -> bool {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::QueryAssessments

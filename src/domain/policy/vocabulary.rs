@@ -83,6 +83,7 @@ const fn flow(action: Action) -> Flow {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::QueryAssessments

@@ -26,7 +26,7 @@ pub enum Deed {
 }
 
 /// What the callers of these words were asked to do once more: nobody was turned away.
-const ASKED_AGAIN: [&str; 10] = [
+const ASKED_AGAIN: [&str; 11] = [
     "check-your-answers",
     "explanation-needed",
     "confirm-emergency",
@@ -34,6 +34,7 @@ const ASKED_AGAIN: [&str; 10] = [
     "slow-down",
     "already-sent",
     "already-answered",
+    "hand-back-over",
     "immigration-content-found",
     "too-large",
     "restoring",
@@ -105,6 +106,9 @@ const fn done(action: Action) -> Deed {
         Action::DeclineReferral => Deed::Work("said that it could not help this time."),
         Action::WaitReferral => Deed::Work("put you on its waiting list."),
         Action::CloseReferral => Deed::Work("wrote down that its work with you had ended."),
+        Action::HandBackReferral => Deed::Work(
+            "gave you back, so that somebody else can help you. It can open nothing now.",
+        ),
         Action::ReadReferral => Deed::Work("read again what it was told about you."),
         Action::AddNote => Deed::Work("added a note to its request to help you."),
         Action::UpdateReferral => Deed::Work("sent news about the request to help you."),

@@ -13,8 +13,8 @@ use super::reply;
 use crate::domain::attempt::UserName;
 use crate::domain::codes::{
     AccessRefusal, AccessState, AccessStep, Action, Adjustment, Article6, AskedAfterwards,
-    Authority, Capacity, CloseOutcome, Competence, ConsentDecision, ConsentDepth, ConsentHow,
-    ConsentStrength, DataClass, DeclineReason, Delivery, Direction, DisagreementReason,
+    Authority, Capacity, CloseOutcome, Competence, ConflictKind, ConsentDecision, ConsentDepth,
+    ConsentHow, ConsentStrength, DataClass, DeclineReason, Delivery, Direction, DisagreementReason,
     EmergencyAct, EmergencyReason, EntryAbout, GivenBy, Grade, GradeBasis, HandedTo, IdentityProof,
     Instrument, Interpreter, ItemAnswer, JudgementReason, LawfulKeeping, MoreTimeReason, Need,
     OffenceGroup, OrgKind, OtherPartyRisk, Parent, PartyRole, PriorityCategory, Purpose,
@@ -197,6 +197,7 @@ pub async fn codes(State(app): State<Arc<App>>) -> Response {
         "capacity": Capacity,
         "close_outcome": CloseOutcome,
         "competence": Competence,
+        "conflict_kind": ConflictKind,
         "consent_decision": ConsentDecision,
         "consent_depth": ConsentDepth,
         "consent_how": ConsentHow,

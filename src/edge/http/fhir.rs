@@ -313,7 +313,10 @@ fn problem_of(refusal: &Refusal, naming: Naming) -> Problem {
             Kind::Conflict,
             "this Idempotency-Key was used with another message; use a new key",
         ),
-        Refusal::AlreadyAnswered => Problem::whole(Kind::Answered, ALREADY_ANSWERED),
+        // BaRS has no word for handing back, so nobody comes to the second by it.
+        Refusal::AlreadyAnswered | Refusal::HandBackOver => {
+            Problem::whole(Kind::Answered, ALREADY_ANSWERED)
+        }
         Refusal::ExplanationNeeded => Problem::whole(Kind::Value, "say why, and send it again"),
         Refusal::ConsentNeeded => Problem::new(
             Kind::ConsentNeeded,

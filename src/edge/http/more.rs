@@ -179,6 +179,7 @@ pub fn body(
             (200, fields(transfers::handed_over(&referral, aliases, at)))
         }
         Answer::PassedOn(referral) => (200, offers::passed_on_body(referral.id())),
+        Answer::HandedBack(referral) => (200, offers::handed_back_body(referral.id())),
         Answer::TakenBack(referral) => {
             let id = aliases.outward(AliasKind::Referral, referral.id.id());
             (

@@ -343,7 +343,7 @@ pub async fn close(
     .await
 }
 
-async fn respond(call: &Call, id: &str, response: Answering) -> Result<Rendered, Halt> {
+pub(super) async fn respond(call: &Call, id: &str, response: Answering) -> Result<Rendered, Halt> {
     let alias = call.id(id)?;
     let gateway = &call.app.gateway;
     let answered = gateway.respond(call.attempt()?, alias, response).await?;

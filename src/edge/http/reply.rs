@@ -418,6 +418,7 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String, n
         "answer": offers::answer_json(referral, now),
         "pass_on_by": referral.due.as_ref().map(pass_on_by),
         "details_passed_at": referral.details_passed_at.map(|at| at.rfc3339()),
+        "hand_back_until": offers::hand_back_json(referral, now),
         "status": referral.status.code(),
         "updates": holders_news(referral),
         "question": transfers::conflict_question(referral),

@@ -148,6 +148,12 @@ pub enum ClientCommand {
         #[arg(long)]
         outcome: Vec<String>,
     },
+    /// Somebody of yours knows her or the other party: within 24 hours of accepting her
+    #[command(
+        after_help = "Example: firedoor client hand-back 01J... knows_her --bundle \
+        bundles/larkfield"
+    )]
+    HandBack { id: String, reason: String },
     /// What happened on your referrals
     #[command(after_help = "Example: firedoor client events --wait 30 --bundle bundles/met")]
     Events {
@@ -432,6 +438,9 @@ impl ClientCommand {
             Self::Wait { id } => Request::post(referral(id, "/wait")?, &json!({})),
             Self::Close { id, outcome } => {
                 Request::post(referral(id, "/close")?, &json!({ "outcomes": outcome }))
+            }
+            Self::HandBack { id, reason } => {
+                Request::post(referral(id, "/hand-back")?, &json!({ "reason": reason }))
             }
             Self::Events { after: from, wait } => {
                 Request::get(after(&format!("/v1/events?wait={wait}"), from)?)

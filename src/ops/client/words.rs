@@ -183,6 +183,7 @@ fn lead(result: &str) -> Option<&'static str> {
         "waiting" => "On your waiting list. The referrer sees no difference.",
         "closed" => "Closed.",
         "noted" => "The note was taken.",
+        "handed-back" => "Handed back. Contact nobody on it, and destroy what you saved.",
         "transfer-waits" => "Asked. It waits until a service there has accepted her.",
         "transferred" => "Your work with her has ended.",
         "taken-back" => "Stop: this was not her.",

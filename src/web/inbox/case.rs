@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::moving::MOVES;
-use super::{RECEIVES, rows, withdrew, worker};
+use super::{RECEIVES, back, rows, withdrew, worker};
 use crate::domain::codes::CloseOutcome;
 use crate::domain::refusal::Refusal;
 use crate::web::form::{Errors, Field};
@@ -94,6 +94,7 @@ pub fn released(visit: &Visit, id: &str, reply: &Reply) -> Markup {
         (moved(reply.body.get("transfer")))
         div.notice { p { (reply.text("/onward_rule")) } }
         (next_steps(visit, id, reply.text("/person")))
+        (back::offered(visit, id, reply))
     }
 }
 
@@ -108,14 +109,6 @@ fn next_steps(visit: &Visit, id: &str, person: &str) -> Markup {
             @if MOVES.contains(&visit.role()) { li { a href=(to("move")) { "She moves to another area" } } }
             li { a href=(to("close")) { "Close" } }
             li { a href="/inbox" { "Back to the inbox" } }
-        }
-        details {
-            summary { "Somebody here turns out to know her or the other party" }
-            p {
-                "Contact nobody, and " a href=(to("close")) { "close" } " with \"Another outcome\". From \
-                 then on nobody here can open it. She is not offered to another service by this: tell \
-                 your manager at once, who has her referred anew."
-            }
         }
     }
 }

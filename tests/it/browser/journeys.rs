@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use firedoor::domain::codes::Role;
 use firedoor::ops::demo::borough::{CHARITY, SERVICE};
-use firedoor::ops::demo::people::{assessment, her, nobody};
+use firedoor::ops::demo::people::{TEST_PEOPLE, assessment, her, nobody, referral};
 use firedoor::web::declared;
 use serde_json::{Value, json};
 
@@ -197,6 +197,28 @@ async fn tells_news(charity: &Browser, script: bool) {
     assert!(!charity.text().await.contains("Karim"), "it names nobody");
 }
 
+/// By another woman's name the charity sees that it knows him.
+async fn hands_back(town: &Town, charity: &Browser, script: bool) {
+    let sent = referral(SERVICE, &TEST_PEOPLE[1].identity(), ago(2), None);
+    let said = town.desk("met").await.post("/v1/referrals", &sent).await;
+    assert_eq!(said.status, 201, "{}", said.whole());
+    charity.go("/inbox").await;
+    charity.open_first("/inbox/").await;
+    charity.pick("onward_rule_accepted", "yes").await;
+    charity.press("Accept and see who she is").await;
+    charity.shows("23 hours left", script).await;
+    let hers = charity.path().await.replace("/accept", "");
+    charity.press("We have a conflict: hand her back").await;
+    charity.shows("Destroy it", script).await;
+    charity.send("/inbox/").await;
+    charity.shows("Choose the conflict", script).await;
+    charity.pick("reason", "knows_other_party").await;
+    charity.send("/inbox/").await;
+    charity.shows("You have handed her back", script).await;
+    charity.go(&hers).await;
+    charity.shows("This is closed for you", script).await;
+}
+
 /// The charity opens her case, asks in two steps what was assessed, records its own, and she stops it.
 async fn asks_records_and_stops(charity: &Browser, script: bool) {
     charity.go("/inbox").await;
@@ -336,6 +358,7 @@ async fn day(script: bool) {
     let charity = Browser::begins(&town, "larkfield-browser", script).await;
     answers(&charity, script).await;
     tells_news(&charity, script).await;
+    hands_back(&town, &charity, script).await;
     asks_records_and_stops(&charity, script).await;
     drop(charity);
     breaks_the_glass(&town, script).await;

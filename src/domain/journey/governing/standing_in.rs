@@ -53,6 +53,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::ReadReferral
         | Action::ReadEvents
         | Action::QueryAssessments

@@ -33,6 +33,10 @@ pub enum Act {
     Close {
         offer: usize,
     },
+    /// Who accepted her turns out to know her or the other party.
+    HandBack {
+        offer: usize,
+    },
     /// What was released, again.
     Read {
         offer: usize,
@@ -193,6 +197,7 @@ fn one() -> impl Strategy<Value = Act> {
         5 => pick().prop_map(|offer| Act::Accept { offer }),
         1 => pick().prop_map(|offer| Act::Decline { offer }),
         1 => pick().prop_map(|offer| Act::Close { offer }),
+        2 => pick().prop_map(|offer| Act::HandBack { offer }),
         4 => pick().prop_map(|offer| Act::Read { offer }),
         1 => pick().prop_map(|at| Act::Inbox { at }),
         3 => moves(),
@@ -227,35 +232,40 @@ fn accepted(to: usize, her: usize, days: u16) -> Vec<Act> {
 /// She is handed over, and somebody there may accept her; then time goes by.
 fn handed_over() -> impl Strategy<Value = Vec<Act>> {
     let hours = prop::sample::select(vec![1_u16, 97, 29 * 24, 29 * 24]);
-    (0..3_usize, her(), moves(), any::<bool>(), hours).prop_map(
-        |(to, her, moving, there, hours)| {
-            let mut acts = accepted(to, her, 365);
-            if let Act::Move { mode, days, .. } = moving {
-                acts.push(Act::Move {
-                    offer: NEWEST,
-                    housed: there && to != 1,
-                    mode,
-                    days,
-                });
+    (0..3_usize, her(), moves(), 0..3_usize, hours).prop_map(|(to, her, moving, answer, hours)| {
+        let there = answer != 0;
+        let mut acts = accepted(to, her, 365);
+        if let Act::Move { mode, days, .. } = moving {
+            acts.push(Act::Move {
+                offer: NEWEST,
+                housed: there && to != 1,
+                mode,
+                days,
+            });
+        }
+        if there {
+            acts.push(Act::Accept { offer: NEWEST });
+            if answer == 2 {
+                acts.extend([
+                    Act::HandBack { offer: NEWEST },
+                    Act::Read { offer: NEWEST + 1 },
+                ]);
             }
-            if there {
-                acts.push(Act::Accept { offer: NEWEST });
-            } else {
-                // She stops one that could be next, and whoever is asked says no.
-                let stops = Act::Withdraw {
-                    at: 1,
-                    her,
-                    scope: WithdrawalScope::Service,
-                    service: 2,
-                    pause: hours == 1,
-                };
-                acts.extend([stops, Act::Decline { offer: NEWEST }]);
-            }
-            let first = Act::Read { offer: NEWEST + 1 };
-            acts.extend([first, Act::Wait { hours }, first, Act::Clock, first]);
-            acts
-        },
-    )
+        } else {
+            // She stops one that could be next, and whoever is asked says no.
+            let stops = Act::Withdraw {
+                at: 1,
+                her,
+                scope: WithdrawalScope::Service,
+                service: 2,
+                pause: hours == 1,
+            };
+            acts.extend([stops, Act::Decline { offer: NEWEST }]);
+        }
+        let first = Act::Read { offer: NEWEST + 1 };
+        acts.extend([first, Act::Wait { hours }, first, Act::Clock, first]);
+        acts
+    })
 }
 
 /// The first service asks for the cards of the first woman.
@@ -330,12 +340,24 @@ fn shown() -> impl Strategy<Value = Vec<Act>> {
     })
 }
 
+/// Her service finds a conflict: at once, or when it is too late for a hand back.
+fn conflicted() -> impl Strategy<Value = Vec<Act>> {
+    let hours = prop::sample::select(vec![1_u16, 23, 24, 25]);
+    (0..3_usize, her(), hours).prop_map(|(to, her, hours)| {
+        let mut acts = accepted(to, her, 365);
+        let back = Act::HandBack { offer: NEWEST };
+        acts.extend([Act::Wait { hours }, back, Act::Read { offer: NEWEST }]);
+        acts
+    })
+}
+
 /// All that happens in one play.
 pub fn acts() -> impl Strategy<Value = Vec<Act>> {
     let step = prop_oneof![
         8 => one().prop_map(|act| vec![act]),
         1 => handed_over(),
         1 => shown(),
+        1 => conflicted(),
     ];
     prop::collection::vec(step, 1..16).prop_map(|steps| steps.concat())
 }

@@ -59,6 +59,8 @@ pub struct Offered {
     pub consented: When,
     /// Apart from pauses and transfers.
     pub stand: Stand,
+    /// When the service that has it accepted her.
+    pub accepted_at: Option<When>,
     /// By which pauses it was stopped.
     pub paused_by: Vec<usize>,
     pub handed: Option<Handed>,
@@ -172,7 +174,7 @@ pub fn family(organisation: &str) -> Option<ServiceFamily> {
 
 impl Offered {
     /// When the work of the service that handed her over ended, or will.
-    fn ends_at(&self) -> Option<When> {
+    pub fn ends_at(&self) -> Option<When> {
         let handed = self.handed.as_ref()?;
         match (handed.mode, handed.until) {
             (TransferMode::Close, _) => Some(handed.asked_at),

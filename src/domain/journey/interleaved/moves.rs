@@ -130,6 +130,7 @@ impl Play {
             her,
             consented: now,
             stand: Stand::Open,
+            accepted_at: None,
             paused_by: Vec::new(),
             handed: None,
             route: Some(Route {
@@ -164,6 +165,26 @@ impl Play {
         {
             handed.taken_at = Some(now);
             self.saw("accepted after a transfer");
+        }
+    }
+
+    /// The service that had accepted her handed her back: whoever hands her over waits again. What its
+    /// work had come to an end of stays so.
+    pub fn waits_again(&mut self, onward: usize) {
+        let now = self.town.now;
+        let route = self.model.offers[onward].route.as_ref();
+        let Some(origin) = route.map(|route| route.origin) else {
+            return;
+        };
+        let origin = &mut self.model.offers[origin];
+        let had_ended = origin.ends_at().is_some_and(|end| end <= now);
+        let handed = origin.handed.as_mut();
+        let Some(handed) = handed.filter(|handed| handed.onward == onward) else {
+            return;
+        };
+        handed.taken_at = None;
+        if had_ended && origin.stand == Stand::Accepted {
+            origin.stand = Stand::HandedOver;
         }
     }
 

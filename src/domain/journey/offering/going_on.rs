@@ -375,4 +375,4 @@ impl Act {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -83,6 +83,32 @@ pub fn taken(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral) {
     save(ruling, &origin);
 }
 
+/// The service that had accepted her handed her back: whoever hands her over waits again. What its
+/// work had come to an end of by then stays so.
+pub fn waits_again(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral) {
+    let origin = onward.route.as_ref().map(|route| route.origin);
+    let Some(origin) = origin.and_then(|id| known.referrals.get(&id)) else {
+        return;
+    };
+    let is_over = origin.is_handed_over(ruling.attempt().when);
+    let mut origin = origin.clone();
+    let Some(handover) = &mut origin.handover else {
+        return;
+    };
+    if handover.onward != onward.id {
+        return;
+    }
+    handover.taken_at = None;
+    if is_over && origin.lasting_status() == ReferralStatus::Accepted {
+        erase_parts(ruling, known, origin.id);
+        unlist(ruling, &origin);
+        origin.paused = None;
+        origin.status = ReferralStatus::Closed;
+    }
+    ruling.list(List::Events(origin.recipient.clone()), 0, origin.id.id());
+    save(ruling, &origin);
+}
+
 /// A service declined: the next one is asked. If there is none, the one that hands her over is told
 /// that it still waits, and she is still its own.
 pub fn declined(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral, reason: DeclineReason) {

@@ -1,5 +1,6 @@
 //! She moves: what each side sees and does not see, and what ends by itself (3.3).
 
+mod handed_back;
 mod news;
 mod pauses;
 mod stops;

@@ -278,6 +278,11 @@ fn who_may_do_what_for_which_purpose() {
     remove_device
       reviewer, officer, vcop_unit, triage, adviser, clinician, ed_senior, social_worker, housing, marac_coordinator, marac_member, court_officer, legal_adviser, ig_officer, caldicott, dpo, analyst, org_admin, operator_admin
         for support, safety_planning, onward_referral, prior_assessment, marac, legal_advice, court_support, audit, administration
+    hand_back_referral
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral, court_support
+      legal_adviser
+        for legal_advice, court_support
     ");
 }
 

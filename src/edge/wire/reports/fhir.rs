@@ -117,6 +117,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::UpdateReferral
         | Action::TransferReferral
         | Action::RelyOnAssessment

@@ -112,6 +112,7 @@ const fn activity(action: Action) -> u32 {
         | Action::DeclineReferral
         | Action::WaitReferral
         | Action::CloseReferral
+        | Action::HandBackReferral
         | Action::UpdateReferral
         | Action::TransferReferral
         | Action::RelyOnAssessment

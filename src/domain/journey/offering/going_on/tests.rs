@@ -18,14 +18,14 @@ use crate::domain::referral::UrgencyCode;
 use crate::domain::seal::{ItemKey, Slot};
 use crate::domain::stop_use::Settling;
 
-const ACCEPT: fn() -> Response = || Response::Accept {
+pub const ACCEPT: fn() -> Response = || Response::Accept {
     worker: "worker".to_owned(),
     onward_rule_accepted: true,
     no_conflict: true,
 };
 
 /// Three services of one family, none open at night; police may refer to any of them that she names.
-fn town() -> Town {
+pub fn town() -> Town {
     // A Friday, from one o'clock in London.
     let mut town = Town::in_order();
     for name in ["lantern", "haven", "beacon"] {
@@ -52,11 +52,11 @@ fn town() -> Town {
 
 /// Offered to `lantern`; her consent names the whole family, or `lantern` alone. How the service knows
 /// it, and how the gateway does.
-fn offered(town: &mut Town, family: bool, urgency: UrgencyCode) -> (Id, Id) {
+pub fn offered(town: &mut Town, family: bool, urgency: UrgencyCode) -> (Id, Id) {
     offered_by(town, ("met", Direction::Police), family, urgency)
 }
 
-fn offered_by(
+pub fn offered_by(
     town: &mut Town,
     (from, direction): (&str, Direction),
     family: bool,
@@ -77,19 +77,19 @@ fn offered_by(
     (outward(town, "lantern", id), id)
 }
 
-fn outward(town: &Town, at: &str, id: Id) -> Id {
+pub fn outward(town: &Town, at: &str, id: Id) -> Id {
     let aliases = town.rules.alias_key.of(&org(at), 0, town.now);
     aliases.outward(crate::domain::alias::AliasKind::Referral, id)
 }
 
-fn referral(town: &Town, id: Id) -> Referral {
+pub fn referral(town: &Town, id: Id) -> Referral {
     let known = town.known();
     let mut found = known.referrals.values();
     found.find(|one| one.id.id() == id).unwrap().clone()
 }
 
 /// What the gateway does at `now`; the writes beside facts.
-fn sweep(town: &mut Town, id: Id, now: When) -> Vec<Write> {
+pub fn sweep(town: &mut Town, id: Id, now: When) -> Vec<Write> {
     let entries = [Listed {
         at: 0,
         index: 0,
@@ -112,7 +112,7 @@ fn sweep(town: &mut Town, id: Id, now: When) -> Vec<Write> {
     writes
 }
 
-fn listed(writes: &[Write]) -> Vec<&List> {
+pub fn listed(writes: &[Write]) -> Vec<&List> {
     let lists = writes.iter().filter_map(|write| match write {
         Write::List { list, .. } => Some(list),
         _ => None,
@@ -120,12 +120,13 @@ fn listed(writes: &[Write]) -> Vec<&List> {
     lists.collect()
 }
 
-fn answers(town: &mut Town, at: &str, id: Id, response: &Response) -> Done {
+pub fn answers(town: &mut Town, at: &str, id: Id, response: &Response) -> Done {
     let alias = outward(town, at, id);
     let action = match response {
         Response::Accept { .. } => Action::AcceptReferral,
         Response::Decline { .. } => Action::DeclineReferral,
         Response::Wait => Action::WaitReferral,
+        Response::HandBack { .. } => Action::HandBackReferral,
         Response::Close { .. } | Response::Read | Response::Reseal { .. } => Action::ReadReferral,
     };
     town.run(attempt(at, action), |rules, attempt, known, keys| {
@@ -133,7 +134,7 @@ fn answers(town: &mut Town, at: &str, id: Id, response: &Response) -> Done {
     })
 }
 
-fn seen_by_sender(town: &mut Town, id: Id) -> (SenderStatus, bool) {
+pub fn seen_by_sender(town: &mut Town, id: Id) -> (SenderStatus, bool) {
     let alias = outward(town, "met", id);
     let mut reads = attempt("met", Action::ReadReferralStatus);
     reads.purpose = Purpose::OnwardReferral;
