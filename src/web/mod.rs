@@ -10,6 +10,7 @@ pub mod chart;
 pub mod consents;
 pub mod emergencies;
 pub mod entries;
+pub mod export;
 pub mod figures;
 pub mod form;
 pub mod help;
@@ -67,6 +68,7 @@ fn pages() -> Pages {
     let pages = sent::pages(pages);
     let pages = monday::pages(pages);
     let pages = log::pages(pages);
+    let pages = export::pages(pages);
     let pages = figures::pages(pages);
     let pages = report::pages(pages);
     let pages = proposals::pages(pages);

@@ -99,6 +99,13 @@ pub fn day(rfc3339: &str) -> String {
     london(rfc3339).map_or_else(String::new, |at| at.strftime("%-d %B %Y").to_string())
 }
 
+/// The last day of what ends at an instant: the day before, if it ends as a day begins.
+pub fn last_day(rfc3339: &str) -> String {
+    let at: Option<Timestamp> = rfc3339.parse().ok();
+    let before = at.and_then(|at| at.checked_sub(jiff::SignedDuration::from_secs(1)).ok());
+    before.map_or_else(String::new, |at| day(&at.to_string()))
+}
+
 /// A calendar day of the API, as a birth date: `14 March 1991`.
 pub fn date(iso: &str) -> String {
     let day: Option<Date> = iso.parse().ok();
@@ -115,6 +122,11 @@ pub fn weekday(iso: &str) -> String {
 /// for the API to refuse.
 pub fn beginning(iso: &str) -> String {
     begins(iso, 0).unwrap_or_else(|| iso.to_owned())
+}
+
+/// The day that it is in London, as the API takes one.
+pub fn today(now: When) -> String {
+    london(&now.rfc3339()).map_or_else(|| now.day(), |at| at.date().to_string())
 }
 
 /// How people speak of a referral: `R-7QF4-2KD`.
@@ -163,6 +175,13 @@ fn london(rfc3339: &str) -> Option<jiff::Zoned> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_in_london_begins_an_hour_earlier_in_summer() {
+        let at = |text| today(When::parse(text).unwrap());
+        assert_eq!(at("2026-06-30T23:30:00Z"), "2026-07-01");
+        assert_eq!(at("2026-12-31T23:30:00Z"), "2026-12-31");
+    }
 
     #[test]
     fn times_are_london_s_and_read_aloud() {
