@@ -301,6 +301,9 @@ fn list(parts: &[Part], place: &Place, taken: u64, file: &dyn Fn(u64, &Part) -> 
 
 async fn part(visit: Visit) -> Result<Page, Stop> {
     let asked = visit.query();
+    if asked.said("as").is_none() {
+        return Ok(Page::go("/log-export"));
+    }
     let wanted = match Wanted::read(asked) {
         Ok(wanted) => wanted,
         Err(errors) => return Ok(asks(asked, &errors)),

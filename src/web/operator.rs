@@ -286,7 +286,8 @@ fn is_meant(visit: &Visit, (kind, words, _): Kind) -> Markup {
         p { "From now on:" }
         ul {
             li {
-                "nobody of " b { (organisation) } " can sign in, and none of its systems is answered"
+                "nobody of " b { (organisation) } " is shown anything or can do anything, and none of its systems is \
+                 answered"
                 @if own { ". " b { "This is your own organisation: that is you too" } }
             }
             li { "it is sent no referral, and is told nothing that is waiting for it" }

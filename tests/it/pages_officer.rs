@@ -587,7 +587,7 @@ async fn a_whole_organisation_is_named_by_hand_and_what_ends_is_said_before_it_d
     for part in ["Suspend an organisation: larkfield", "that is you too"] {
         assert!(between.text.contains(part), "{part} in {}", between.text);
     }
-    assert_eq!(worker.get("/").await.status, 200);
+    assert_eq!(worker.get("/inbox").await.status, 200);
     // Another name than the one on the page between is asked again.
     let other = ig.post(path, &[("organisation", "harbour")]).await;
     assert_ne!(other.heading(), "Done", "{}", other.text);
@@ -597,8 +597,8 @@ async fn a_whole_organisation_is_named_by_hand_and_what_ends_is_said_before_it_d
     );
     let done = ig.post(path, &[]).await;
     assert_eq!(done.heading(), "Done", "{}", done.text);
-    let after = worker.get("/").await;
-    assert_ne!(after.status, 200, "{}", after.text);
+    let after = worker.get("/inbox").await;
+    assert_eq!(after.status, 403, "{}", after.text);
     town.stop().await;
 }
 
