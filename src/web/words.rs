@@ -124,11 +124,6 @@ pub fn beginning(iso: &str) -> String {
     begins(iso, 0).unwrap_or_else(|| iso.to_owned())
 }
 
-/// The day that it is in London, as the API takes one.
-pub fn today(now: When) -> String {
-    london(&now.rfc3339()).map_or_else(|| now.day(), |at| at.date().to_string())
-}
-
 /// How people speak of a referral: `R-7QF4-2KD`.
 pub fn reference(id: &str) -> String {
     Id::parse(id).map_or_else(String::new, |id| format!("R-{}", id.short()))
@@ -175,13 +170,6 @@ fn london(rfc3339: &str) -> Option<jiff::Zoned> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_in_london_begins_an_hour_earlier_in_summer() {
-        let at = |text| today(When::parse(text).unwrap());
-        assert_eq!(at("2026-06-30T23:30:00Z"), "2026-07-01");
-        assert_eq!(at("2026-12-31T23:30:00Z"), "2026-12-31");
-    }
 
     #[test]
     fn times_are_london_s_and_read_aloud() {
