@@ -37,7 +37,7 @@ mod watching;
 mod withdrawing;
 mod witnessing;
 
-pub use auditing::Page;
+pub use auditing::{Page, Part};
 pub use governing::Unfounded;
 pub use opened::{Entry, Erased, More};
 pub use restoring::NotBegun;

@@ -1,5 +1,7 @@
 //! The IG officer's reading of the log: which entries are looked at, and the queue.
 
+use std::ops::Range;
+
 use crate::domain::alias::AliasKind;
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{Filter, QueueVerdict, Reach, Side, Viewer, since_friday};
@@ -33,20 +35,38 @@ pub struct Page {
 }
 
 impl Page {
-    fn cursor(self) -> Option<Listed> {
-        self.before.map(|index| Listed {
-            at: 0,
-            index,
-            item: Id::ZERO,
-        })
-    }
-
     fn max(self) -> u16 {
         match self.max {
             0 => PAGE_ENTRIES_MAX,
             max => max.min(PAGE_ENTRIES_MAX),
         }
     }
+}
+
+/// A run of entries that is taken at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// It begins before this index.
+    pub before: u64,
+    pub newest: u64,
+    pub oldest: u64,
+    pub entries: u64,
+}
+
+/// Parts that are told at once.
+const PARTS_MAX: usize = 100;
+
+/// What of the log is looked at: all of it, or what is listed.
+enum Source {
+    Whole,
+    Lists(Vec<List>),
+}
+
+/// Entries to be looked at, the newest first, and whether older ones are left.
+#[derive(Default)]
+struct Found {
+    indices: Vec<u64>,
+    more: bool,
 }
 
 /// Where entries about a person are listed, of those that a reader may see.
@@ -72,9 +92,11 @@ impl Gateway {
         filter: &Filter,
     ) -> Result<Answered, Fault> {
         let known = index < self.store.health().leaves;
-        let indices = known.then_some(index).into_iter().collect();
-        let page = Page::default();
-        let read = self.read_log(attempt, None, indices, filter, page).await;
+        let found = Found {
+            indices: known.then_some(index).into_iter().collect(),
+            more: false,
+        };
+        let read = self.read_log(attempt, None, found, filter).await;
         read.map(|(answered, _)| answered)
     }
 
@@ -112,15 +134,54 @@ impl Gateway {
         filter: &Filter,
         page: Page,
     ) -> Result<(Answered, Option<u64>), Fault> {
+        let source = self.source(&attempt, filter).await?;
+        let found = self
+            .looked_at(&source, filter, page.before, page.max())
+            .await?;
+        self.read_log(attempt, None, found, filter).await
+    }
+
+    /// The same in parts of at most `size` entries before the filter, without the entries: where each
+    /// part begins, and the index before which further parts begin.
+    pub async fn audit_parts(
+        &self,
+        attempt: Attempt,
+        filter: &Filter,
+        before: Option<u64>,
+        size: u16,
+    ) -> Result<(Answered, Vec<Part>, Option<u64>), Fault> {
+        let source = self.source(&attempt, filter).await?;
+        let within = self.period(filter).await?;
+        let mut next = Some(before.unwrap_or(within.end).min(within.end));
+        let mut parts = Vec::new();
+        while let Some(before) = next.filter(|_| parts.len() < PARTS_MAX) {
+            let found = self.looked_at_in(&source, &within, before, size).await?;
+            let ends = found.indices.first().zip(found.indices.last());
+            let Some((newest, oldest)) = ends.map(|(newest, oldest)| (*newest, *oldest)) else {
+                next = None;
+                break;
+            };
+            parts.push(Part {
+                before,
+                newest,
+                oldest,
+                entries: found.indices.len() as u64,
+            });
+            next = found.more.then_some(oldest);
+        }
+        let read = self.read_log(attempt, None, Found::default(), filter).await;
+        read.map(|(answered, _)| (answered, parts, next))
+    }
+
+    async fn source(&self, attempt: &Attempt, filter: &Filter) -> Result<Source, Fault> {
         let own = attempt.organisation().clone();
-        let reach = self.reach(&attempt).await?;
+        let reach = self.reach(attempt).await?;
         if let Some(person) = filter.person {
             let rules = self.rules.load_full();
-            let aliases = self.aliases(&attempt).await?;
+            let aliases = self.aliases(attempt).await?;
             let subject = aliases.inward(AliasKind::LogSubject, person);
             let lists = lists_about(&rules, &own, reach, subject.bytes());
-            let indices = self.listed(&lists, page).await?;
-            return self.read_log(attempt, None, indices, filter, page).await;
+            return Ok(Source::Lists(lists));
         }
         let lists = match (reach, &filter.user) {
             (Reach::All, user) if filter.organisation.is_some() => {
@@ -131,12 +192,7 @@ impl Gateway {
                 })
                 .collect()
             }
-            (Reach::All, _) => {
-                let leaves = self.store.health().leaves;
-                let end = page.before.unwrap_or(leaves).min(leaves);
-                let indices = (0..end).rev().take(usize::from(page.max())).collect();
-                return self.read_log(attempt, None, indices, filter, page).await;
-            }
+            (Reach::All, _) => return Ok(Source::Whole),
             (Reach::Own | Reach::OwnAndConcerned, Some(user)) => {
                 vec![List::AuditUser(own, user.clone())]
             }
@@ -147,8 +203,50 @@ impl Gateway {
             ],
             (Reach::Own, None) => vec![List::Audit(own), List::Operator],
         };
-        let indices = self.listed(&lists, page).await?;
-        self.read_log(attempt, None, indices, filter, page).await
+        Ok(Source::Lists(lists))
+    }
+
+    /// Which part of the log the filter's times leave, so that an old month is as near as this one.
+    async fn period(&self, filter: &Filter) -> Result<Range<u64>, Fault> {
+        let start = match filter.from {
+            Some(from) => self.first_since(from.coarse()).await?,
+            None => 0,
+        };
+        let end = match filter.to {
+            Some(to) => self.first_since(to).await?,
+            None => self.store.health().leaves,
+        };
+        Ok(start..end)
+    }
+
+    async fn looked_at(
+        &self,
+        source: &Source,
+        filter: &Filter,
+        before: Option<u64>,
+        max: u16,
+    ) -> Result<Found, Fault> {
+        let within = self.period(filter).await?;
+        let before = before.unwrap_or(within.end).min(within.end);
+        self.looked_at_in(source, &within, before, max).await
+    }
+
+    async fn looked_at_in(
+        &self,
+        source: &Source,
+        within: &Range<u64>,
+        before: u64,
+        max: u16,
+    ) -> Result<Found, Fault> {
+        let max = usize::from(max);
+        let mut indices: Vec<u64> = match source {
+            Source::Whole => (within.start..before).rev().take(max).collect(),
+            Source::Lists(lists) => self.listed(lists, before, max).await?,
+        };
+        let full = indices.len() >= max;
+        indices.retain(|index| *index >= within.start);
+        let more = full && indices.len() >= max;
+        Ok(Found { indices, more })
     }
 
     /// What the log holds about a person, by the identifier that the officer has. Entries that she
@@ -169,9 +267,11 @@ impl Gateway {
             .take(TOKENS_MAX)
             .flat_map(|subject| lists_about(&rules, &own, reach, subject))
             .collect();
-        let indices = self.listed(&lists, page).await?;
-        self.read_log(attempt, Some(tokens), indices, filter, page)
-            .await
+        let lists = Source::Lists(lists);
+        let found = self
+            .looked_at(&lists, filter, page.before, page.max())
+            .await?;
+        self.read_log(attempt, Some(tokens), found, filter).await
     }
 
     /// Which lists to look at. What is then shown of each entry is settled on the facts of the
@@ -189,15 +289,22 @@ impl Gateway {
         }))
     }
 
-    async fn listed(&self, lists: &[List], page: Page) -> Result<Vec<u64>, Fault> {
+    /// What is listed before an index, the newest first.
+    async fn listed(&self, lists: &[List], before: u64, max: usize) -> Result<Vec<u64>, Fault> {
+        let cursor = Some(Listed {
+            at: 0,
+            index: before,
+            item: Id::ZERO,
+        });
+        let step = u16::try_from(max).unwrap_or(u16::MAX);
         let mut indices: Vec<u64> = Vec::new();
         for list in lists {
-            let listed = self.store.newest(list, page.cursor(), page.max()).await?;
+            let listed = self.store.newest(list, cursor, step).await?;
             indices.extend(listed.iter().map(|entry| entry.index));
         }
         indices.sort_unstable_by(|a, b| b.cmp(a));
         indices.dedup();
-        indices.truncate(usize::from(page.max()));
+        indices.truncate(max);
         Ok(indices)
     }
 
@@ -205,11 +312,10 @@ impl Gateway {
         &self,
         attempt: Attempt,
         about: Option<&[TaggedToken]>,
-        indices: Vec<u64>,
+        found: Found,
         filter: &Filter,
-        page: Page,
     ) -> Result<(Answered, Option<u64>), Fault> {
-        let more = indices.len() >= usize::from(page.max());
+        let Found { indices, more } = found;
         let answered = self
             .run(attempt, &[], |rules, attempt, known, keys| {
                 auditing::entries(rules, attempt, known, keys, about, &indices, filter)

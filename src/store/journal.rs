@@ -136,7 +136,7 @@ struct Shared {
     stopped: OnceLock<&'static str>,
     /// What runs in the background ends soon.
     closing: AtomicBool,
-    /// Leaves that were found whole when everything was last read; 0 before.
+    /// Leaves, from the first on, that were read again since the start and found whole.
     checked: AtomicU64,
     /// Held while the journal is open.
     _lock: DiskFile,

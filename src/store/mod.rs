@@ -114,7 +114,7 @@ pub struct Health {
     pub nearly_full: bool,
     pub leaves: u64,
     /// So many of them were read again from their beginning since the start, and their chain is whole;
-    /// `None` if that is not done yet, or not by this store.
+    /// `None` if that is not begun yet, or not done by this store.
     pub checked: Option<u64>,
 }
 

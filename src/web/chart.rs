@@ -1,6 +1,8 @@
 //! Figures as pictures, drawn on the server: bars in an SVG, with their table beside them, so that
 //! nothing is told by a picture alone (WCAG 2.2, 1.1.1 and 1.4.1).
 
+use std::cmp::Ordering;
+
 use maud::{Markup, html};
 
 /// A count as it may be told.
@@ -9,6 +11,24 @@ pub enum Count {
     Number(u64),
     /// More than none, and too few to tell.
     Few,
+}
+
+impl Ord for Count {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Above none, and in lists below every number that is told.
+        let place = |count: &Self| match count {
+            Self::Number(0) => (0, 0),
+            Self::Few => (1, 0),
+            Self::Number(number) => (2, *number),
+        };
+        place(self).cmp(&place(other))
+    }
+}
+
+impl PartialOrd for Count {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Count {
@@ -122,24 +142,46 @@ impl Chart<'_> {
         }
     }
 
-    /// Which row has most, for somebody who hears the picture.
+    /// What stands out, for somebody who hears the picture: no more than its table tells.
     fn says(&self) -> String {
-        let most = self.rows.iter().max_by_key(|(_, counts)| {
-            let first = counts.first().copied();
-            first.map_or(0, Count::number)
+        let firsts = self.rows.iter().filter_map(|(label, counts)| {
+            let first = counts.first().copied()?;
+            Some((label.as_str(), first))
         });
+        let firsts: Vec<(&str, Count)> = firsts.collect();
         let series = self.series.first().copied().unwrap_or_default();
-        match most {
-            Some((label, counts)) => {
-                let first = counts.first().copied().unwrap_or(Count::Number(0));
+        let most = firsts.iter().map(|(_, count)| *count).max();
+        let with = |most: Count| firsts.iter().filter(move |(_, count)| *count == most);
+        let stands_out = match most {
+            None => String::new(),
+            Some(Count::Number(0)) => format!("{series}: 0 in each."),
+            // Exact small counts of one's own may stand beside hidden ones.
+            Some(Count::Few | Count::Number(1..5))
+                if firsts.iter().any(|(_, one)| *one == Count::Few) =>
+            {
+                format!("{series}: fewer than 5 in each.")
+            }
+            Some(most) if with(most).count() > 1 => {
                 format!(
-                    "Bars of {} rows. Most {series}: {label}, {}.",
-                    self.rows.len(),
-                    first.text()
+                    "Most {series}: {}, in {} rows.",
+                    most.text(),
+                    with(most).count()
                 )
             }
-            None => String::new(),
-        }
+            Some(most) => {
+                let label = with(most).map(|(label, _)| *label).next();
+                format!(
+                    "Most {series}: {}, {}.",
+                    label.unwrap_or_default(),
+                    most.text()
+                )
+            }
+        };
+        let rows = match self.rows.len() {
+            1 => "1 row".to_owned(),
+            many => format!("{many} rows"),
+        };
+        format!("Bars of {rows}. {stands_out}")
     }
 }
 
@@ -240,6 +282,30 @@ mod tests {
             assert!(drawn.contains(part), "{part} in {drawn}");
         }
         assert!(!drawn.contains("style="), "{drawn}");
+    }
+
+    #[test]
+    fn words_of_a_picture_say_no_other_than_its_table() {
+        let few = chart(vec![
+            ("1 May", vec![Count::Few, Count::Few]),
+            ("2 May", vec![Count::Number(0), Count::Few]),
+        ]);
+        assert!(
+            few.contains("Bars of 2 rows. Accesses: fewer than 5 in each."),
+            "{few}"
+        );
+        let none = chart(vec![("1 May", vec![Count::Number(0), Count::Few])]);
+        assert!(
+            none.contains("Bars of 1 row. Accesses: 0 in each."),
+            "{none}"
+        );
+        let ten = Count::Number(10);
+        let even = chart(vec![
+            ("1 May", vec![ten, Count::Few]),
+            ("2 May", vec![Count::Few, ten]),
+            ("3 May", vec![ten, ten]),
+        ]);
+        assert!(even.contains("Most Accesses: 10, in 2 rows."), "{even}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::assessments::record::{depth, named, recipients};
-use super::form::{Errors, Field};
+use super::form::{Errors, Field, Form};
 use super::her;
 use super::page::{self, Page, form};
 use super::table::{For, Pages};
@@ -54,6 +54,10 @@ const ABOUT: [(&str, &str); 3] = [
     ("other", "Something else"),
 ];
 
+/// The words that are read to her, by what her word is about. A word about something else has none.
+const BEFORE_ASKING: &str = "earlier-assessment";
+const BEFORE_SHARING: &str = "sharing-an-assessment";
+
 const PURPOSES: [(&str, &str); 5] = [
     ("support", "Getting support"),
     ("safety_planning", "Planning for her safety"),
@@ -75,8 +79,8 @@ const KINDS: [(&str, &str); 7] = [
 async fn asks(visit: &Visit, above: &Markup, errors: &Errors) -> Result<Page, Stop> {
     let said = visit.form();
     let path = format!("/consent/{}", her::id(visit)?);
-    let before_asking = her::read_to_her(visit, "earlier-assessment", true).await?;
-    let before_sharing = her::read_to_her(visit, "sharing-an-assessment", true).await?;
+    let before_asking = her::read_to_her(visit, BEFORE_ASKING, true).await?;
+    let before_sharing = her::read_to_her(visit, BEFORE_SHARING, true).await?;
     let field = |name, label, hint| Field {
         name,
         label,
@@ -86,7 +90,8 @@ async fn asks(visit: &Visit, above: &Markup, errors: &Errors) -> Result<Page, St
     let is_other = said.get("about") == "other" || errors.of("consent.purposes").is_some();
     let fields = html! {
         (field("about", "What did you ask her?", "").radios(said, errors, &ABOUT))
-        details { summary { "Words to read to her before she decides" } (before_asking) (before_sharing) }
+        details { summary { "Words to read to her before she says whether we may ask" } (before_asking) }
+        details { summary { "Words to read to her before she says what others may see" } (before_sharing) }
         (field("decision", "What did she say?", "")
             .radios(said, errors, &[("permit", "She agrees"), ("deny", "She does not want this")]))
         details open[is_other] {
@@ -118,12 +123,29 @@ async fn asks(visit: &Visit, above: &Markup, errors: &Errors) -> Result<Page, St
     Ok(Page::new("Consent", body))
 }
 
+/// The words that were read to her about what her word is about: both boxes may be ticked.
+fn read_to_her(said: &Form) -> Option<&str> {
+    let notice = match said.get("about") {
+        "ask" => BEFORE_ASKING,
+        "share" => BEFORE_SHARING,
+        _ => return None,
+    };
+    said.all("consent.notice_version")
+        .find(|version| version.starts_with(notice))
+}
+
 /// Her word, for the API.
 fn word(visit: &Visit) -> Value {
     let said = visit.form();
     let permits = said.get("decision") == "permit";
     let mut word = her::her_word(said, said.get("decision"));
     let about = said.get("about");
+    if let Value::Object(map) = &mut word {
+        map.remove("notice_version");
+    }
+    if let Some(version) = read_to_her(said) {
+        her::put(&mut word, "notice_version", json!(version));
+    }
     her::put(
         &mut word,
         "opens",
@@ -278,4 +300,28 @@ async fn take_back(visit: Visit) -> Result<Page, Stop> {
         p { a href="/consents" { "To go through with her again" } }
     };
     Ok(Page::new("Consents", body).status(if reply.is_ok() { 200 } else { reply.status }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_that_count_are_those_about_what_she_decided() {
+        let ticked = |about: &str| {
+            Form::parse(
+                format!(
+                    "about={about}&consent.notice_version=earlier-assessment-2\
+                     &consent.notice_version=sharing-an-assessment-3"
+                )
+                .as_bytes(),
+            )
+        };
+        assert_eq!(read_to_her(&ticked("ask")), Some("earlier-assessment-2"));
+        assert_eq!(
+            read_to_her(&ticked("share")),
+            Some("sharing-an-assessment-3")
+        );
+        assert_eq!(read_to_her(&ticked("other")), None);
+    }
 }

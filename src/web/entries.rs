@@ -10,65 +10,114 @@ use super::words::{brief, moment, say};
 use crate::domain::id::Id;
 use crate::domain::refusal::Refusal;
 
-/// What is done, where its code read as words says little.
-const ACTS: [(&str, &str); 51] = [
-    ("offer_referral", "Offered a referral"),
-    ("read_referral_status", "Looked how a referral stands"),
-    ("read_inbox", "Read the inbox"),
-    ("accept_referral", "Accepted a referral"),
-    ("decline_referral", "Declined a referral"),
-    ("wait_referral", "Put a referral on the waiting list"),
-    ("close_referral", "Closed a referral"),
-    ("hand_back_referral", "Handed a referral back"),
-    ("read_referral", "Read a referral"),
-    ("add_note", "Added a note"),
-    ("update_referral", "Sent news about a referral"),
-    ("read_events", "Collected news"),
-    ("screen_text", "Tried a text"),
-    ("record_consent", "Recorded consent"),
-    ("withdraw_consent", "Recorded that consent ended"),
-    ("withdraw", "Recorded a withdrawal"),
-    ("record_assessment", "Recorded an assessment"),
-    ("query_assessments", "Asked for earlier assessments"),
-    ("break_glass", "Opened details in an emergency"),
-    ("read_audit", "Read the log"),
-    ("read_audit_subject", "Searched the log for a person"),
-    ("read_audit_queue", "Read what is to be decided"),
-    ("decide_audit_item", "Decided an item"),
-    ("report_subject", "Made a report for her"),
-    ("flag_person", "Flagged a person"),
-    ("open_seal", "Opened whom an entry is about"),
-    ("propose", "Proposed a change"),
-    ("approve", "Approved a change"),
-    ("narrow", "Suspended, removed or closed"),
-    ("unknown", "Asked for what does not exist"),
-    ("found", "Founded the gateway"),
-    ("second_factor", "Signing in"),
-    ("read_devices", "Looked at own devices"),
-    ("add_device", "Added a device"),
-    ("remove_device", "Removed a device"),
-    ("read_proposals", "Read proposed changes"),
-    ("rely_on_assessment", "Relied on an assessment"),
-    ("withdraw_assessment", "Took back an assessment"),
-    ("read_own_assessments", "Read own assessments"),
-    ("reconcile", "Handed in withdrawals after a restore"),
-    ("seal_item", "Sealed an item for an adviser"),
-    ("collect_item", "Collected a sealed item"),
-    ("transfer_referral", "Asked another area to take over"),
-    ("issue_card", "Printed a card for her"),
-    ("settle_withdrawal", "Settled a pause"),
-    ("answer_stop_use", "Said what became of what was shown"),
-    ("read_consents", "Read which consents to go through again"),
-    ("take_subject_access", "Took her request for what is held"),
-    ("reply_subject_access", "Replied to her request"),
-    ("redact_subject_access", "Looked at what is left out"),
-    ("deliver_subject_access", "Handed the report over"),
+/// What is done, where its code read as words says little; and its first word for what was only tried.
+const ACTS: [(&str, &str, &str); 51] = [
+    ("offer_referral", "Offered a referral", "offer"),
+    (
+        "read_referral_status",
+        "Looked how a referral stands",
+        "look",
+    ),
+    ("read_inbox", "Read the inbox", "read"),
+    ("accept_referral", "Accepted a referral", "accept"),
+    ("decline_referral", "Declined a referral", "decline"),
+    ("wait_referral", "Put a referral on the waiting list", "put"),
+    ("close_referral", "Closed a referral", "close"),
+    ("hand_back_referral", "Handed a referral back", "hand"),
+    ("read_referral", "Read a referral", "read"),
+    ("add_note", "Added a note", "add"),
+    ("update_referral", "Sent news about a referral", "send"),
+    ("read_events", "Collected news", "collect"),
+    ("screen_text", "Tried a text", "try"),
+    ("record_consent", "Recorded consent", "record"),
+    ("withdraw_consent", "Recorded that consent ended", "record"),
+    ("withdraw", "Recorded a withdrawal", "record"),
+    ("record_assessment", "Recorded an assessment", "record"),
+    ("query_assessments", "Asked for earlier assessments", "ask"),
+    ("break_glass", "Opened details in an emergency", "open"),
+    ("read_audit", "Read the log", "read"),
+    (
+        "read_audit_subject",
+        "Searched the log for a person",
+        "search",
+    ),
+    ("read_audit_queue", "Read what is to be decided", "read"),
+    ("decide_audit_item", "Decided an item", "decide"),
+    ("report_subject", "Made a report for her", "make"),
+    ("flag_person", "Flagged a person", "flag"),
+    ("open_seal", "Opened whom an entry is about", "open"),
+    ("propose", "Proposed a change", "propose"),
+    ("approve", "Approved a change", "approve"),
+    ("narrow", "Took something out of use", "take"),
+    ("unknown", "Asked for what does not exist", "ask"),
+    ("found", "Founded the gateway", "found"),
+    ("second_factor", "Signed in", "sign"),
+    ("read_devices", "Looked at own devices", "look"),
+    ("add_device", "Added a device", "add"),
+    ("remove_device", "Removed a device", "remove"),
+    ("read_proposals", "Read proposed changes", "read"),
+    ("rely_on_assessment", "Relied on an assessment", "rely"),
+    ("withdraw_assessment", "Took back an assessment", "take"),
+    ("read_own_assessments", "Read own assessments", "read"),
+    ("reconcile", "Handed in withdrawals after a restore", "hand"),
+    ("seal_item", "Sealed an item for an adviser", "seal"),
+    ("collect_item", "Collected a sealed item", "collect"),
+    (
+        "transfer_referral",
+        "Asked another area to take over",
+        "ask",
+    ),
+    ("issue_card", "Printed a card for her", "print"),
+    ("settle_withdrawal", "Settled a pause", "settle"),
+    (
+        "answer_stop_use",
+        "Said what became of what was shown",
+        "say",
+    ),
+    (
+        "read_consents",
+        "Read which consents to go through again",
+        "read",
+    ),
+    (
+        "take_subject_access",
+        "Took her request for what is held",
+        "take",
+    ),
+    ("reply_subject_access", "Replied to her request", "reply"),
+    (
+        "redact_subject_access",
+        "Looked at what is left out",
+        "look",
+    ),
+    ("deliver_subject_access", "Handed the report over", "hand"),
 ];
 
-/// What was attempted, in words.
-pub fn act(code: &str) -> String {
-    let found = ACTS.iter().find(|(known, _)| *known == code);
-    found.map_or_else(|| say(code), |(_, words)| (*words).to_owned())
+/// What was attempted, in words that do not say that it was done: `Open details in an emergency`.
+pub fn attempt(code: &str) -> String {
+    let found = ACTS.iter().find(|(known, _, _)| *known == code);
+    found.map_or_else(
+        || say(code),
+        |(_, words, verb)| say(&format!("{verb}{}", after_first(words))),
+    )
+}
+
+fn after_first(words: &str) -> &str {
+    words
+        .find(' ')
+        .map_or("", |at| words.get(at..).unwrap_or(""))
+}
+
+/// What an entry tells of: done, if it was permitted, and otherwise tried.
+fn act(entry: &Value) -> String {
+    let (code, outcome) = (text(entry, "action"), text(entry, "outcome"));
+    let found = ACTS.iter().find(|(known, _, _)| *known == code);
+    match found {
+        Some((_, words, _)) if outcome == "permit" => (*words).to_owned(),
+        Some((_, words, verb)) => format!("Tried to {verb}{}", after_first(words)),
+        None if outcome == "permit" => say(code),
+        None => format!("Tried: {}", say(code).to_lowercase()),
+    }
 }
 
 /// What came of it, in words.
@@ -124,7 +173,7 @@ fn row(entry: &Value, links: bool) -> Markup {
                 td colspan="4" { "The account was erased when its time was over. The entry itself stays." }
             } @else {
                 td { (text(entry, "user")) br; (text(entry, "organisation")) }
-                td { (act(text(entry, "action"))) }
+                td { (act(entry)) }
                 td { (say(text(entry, "purpose"))) }
                 td { (result(entry)) }
             }
@@ -156,7 +205,7 @@ pub fn card(entry: &Value, links: bool) -> Markup {
     html! {
         details.card {
             summary {
-                b { (act(text(entry, "action"))) } ", " (moment(text(entry, "at"))) ". "
+                b { (act(entry)) } ", " (moment(text(entry, "at"))) ". "
                 (result(entry))
             }
             (detail(entry))
@@ -183,7 +232,7 @@ pub fn detail(entry: &Value) -> Markup {
             dd { (said("user")) ", " (say(said("role"))) ", " (said("organisation")) ", team " (said("team")) }
             dt { "How we know" } dd { (said("identity")) }
             dt { "Certificate" } dd.code { (short(said("certificate"))) }
-            dt { "What" } dd { (act(said("action"))) }
+            dt { "What" } dd { (act(entry)) }
             (line("How far", said("step")))
             (line("Kinds of data asked for", &codes(entry, "asked")))
             dt { "Purpose" } dd { (say(said("purpose"))) }
@@ -322,6 +371,34 @@ mod tests {
             "{both}"
         );
         assert!(both.contains("&lt;script&gt;"), "{both}");
+    }
+
+    #[test]
+    fn what_was_refused_is_not_told_as_done() {
+        let mut entry = entry();
+        let shown =
+            |entry: &Value| table(std::slice::from_ref(entry), true).0 + &card(entry, true).0;
+        let refused = shown(&entry);
+        assert!(
+            refused.contains("Tried to open details in an emergency"),
+            "{refused}"
+        );
+        assert!(!refused.contains("Opened"), "{refused}");
+        entry["outcome"] = json!("permit");
+        let done = shown(&entry);
+        assert!(
+            done.contains("Opened details") && !done.contains("Tried"),
+            "{done}"
+        );
+        entry["action"] = json!("unknown");
+        entry["outcome"] = json!("error");
+        let failed = shown(&entry);
+        assert!(
+            failed.contains("Tried to ask for what does not exist"),
+            "{failed}"
+        );
+        assert_eq!(attempt("second_factor"), "Sign in");
+        assert_eq!(attempt("read_audit"), "Read the log");
     }
 
     #[test]

@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::chart::{Chart, Count, thousands};
-use super::entries::{act, outcome};
+use super::entries::{attempt, outcome};
 use super::page::{self, Page};
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, list, text};
-use super::words::{day, say};
+use super::words::{day, say, today};
 use crate::domain::codes::Role;
 
 const READS: For = For::Roles(&[Role::IgOfficer, Role::Reviewer]);
@@ -21,7 +21,7 @@ pub fn pages(pages: Pages) -> Pages {
 }
 
 async fn show(visit: Visit) -> Result<Page, Stop> {
-    let months = months(&visit.now().day());
+    let months = months(&today(visit.now()));
     let asked = visit.query().get("month");
     let month = months
         .iter()
@@ -95,7 +95,7 @@ fn body(month: &str, months: &[String], found: &Reply, figures: &Value) -> Marku
         (by_day("own-days", "Your own workers, by day", own, true))
         (by_day("other-days", "Others who concern you, by day", others, false))
         (one("organisations", "Others, by organisation", "Organisation", "Attempts", others, "by_organisation", str::to_owned))
-        (one("acts", "Your own workers, by what they did", "What", "Attempts", own, "by_action", act))
+        (one("acts", "Your own workers, by what they tried to do", "What", "Attempts", own, "by_action", attempt))
         (one("purposes", "Your own workers, by purpose", "Purpose", "Attempts", own, "by_purpose", say))
         h2 { "Refusals" }
         (one("ends", "What your own workers were told", "Result", "Attempts", own, "by_outcome", |code| outcome(code).to_owned()))
@@ -159,12 +159,7 @@ fn one(
     words: impl Fn(&str) -> String,
 ) -> Markup {
     let mut all = rows(of, name);
-    all.sort_by_key(|(_, count)| {
-        std::cmp::Reverse(match count {
-            Count::Number(number) => *number,
-            Count::Few => 1,
-        })
-    });
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let rows = all
         .into_iter()
         .map(|(name, count)| (words(name), vec![count]));

@@ -5,9 +5,12 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
-use maud::{Markup, html};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
 
 use super::page::{self, ASSETS, Page};
 use super::table::{For, Pages};
@@ -34,14 +37,30 @@ pub fn outside() -> Router {
     })
 }
 
-/// To her whose certificate does not hold any more.
+/// To her whose certificate does not hold any more. It is the last page of her connection and no other
+/// opens, so that what it is dressed with stands on it, allowed by its hash (CSP Level 3, 2.3.1).
 pub fn ended(why: NotAccepted) -> Response {
+    let style = ASSETS
+        .into_iter()
+        .find(|asset| asset.path == "/assets/style.css")
+        .map_or("", |asset| asset.text);
     let main = html! {
+        style { (PreEscaped(style)) }
         h1 { "Your certificate was not accepted" }
         p { "What we know is: " (why) ". Ask the person who gave it to you for a new one." }
         p { "If that cannot wait, telephone the operator. The number is in your enrolment letter." }
     };
-    page::alone(StatusCode::UNAUTHORIZED, "Help", &main)
+    let mut response = page::alone(StatusCode::UNAUTHORIZED, "Help", &main);
+    let hash = STANDARD.encode(Sha256::digest(style));
+    let policy = format!(
+        "default-src 'none'; style-src 'self' 'sha256-{hash}'; img-src 'self'; \
+         frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 fn why_here() -> Markup {

@@ -8,7 +8,8 @@ use std::fmt::Write;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::entries::{act, detail, identity, identity_fields, numbered, outcome, plain, table};
+use super::entries::{attempt, detail, identity, identity_fields, numbered, outcome, plain, table};
+use super::export::{Taken, look_up, take};
 use super::form::{Errors, Field, Form};
 use super::page::{self, Page, form, summary, trouble};
 use super::table::{For, Pages};
@@ -18,11 +19,12 @@ use crate::domain::audit::VisibleOutcome;
 use crate::domain::codes::{Action, Purpose, Role, SealReason};
 
 /// Who reads the log, as `policies/50-audit.cedar` says.
-const READS: For = For::Roles(&[Role::IgOfficer, Role::Reviewer]);
+pub const READS: For = For::Roles(&[Role::IgOfficer, Role::Reviewer]);
 const OFFICER: For = For::Roles(&[Role::IgOfficer]);
-/// Entries that are looked at for one page, and for one file.
+/// Entries that are looked at for one page.
 const LOOKED_AT: u16 = 50;
-const FILE_ENTRIES: u16 = 200;
+/// Times that the API is asked for one file: 2,000 entries are looked at, or 500 with their proofs.
+const FILE_READS: u16 = 10;
 
 pub fn pages(pages: Pages) -> Pages {
     pages
@@ -56,6 +58,7 @@ async fn newest(visit: Visit) -> Result<Page, Stop> {
         @if let Some(next) = next {
             p { a.button.second href=(format!("/log-entries?before={next}")) { "Older entries" } }
         }
+        p { a href="/log-export" { "Take the log of a period as files" } ", whatever its size" }
         p { a href="/flags" { "Flag a person" } ", so that attempts about her by your own workers come before you" }
     };
     Ok(Page::new("Log", body))
@@ -83,7 +86,11 @@ fn borrowed<'a>(all: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
 
 fn asks(visit: &Visit, errors: &Errors) -> Markup {
     let sent = visit.form();
-    let acts = options(Action::ALL.iter().map(|one| (one.code(), act(one.code()))));
+    let acts = options(
+        Action::ALL
+            .iter()
+            .map(|one| (one.code(), attempt(one.code()))),
+    );
     let ends = VisibleOutcome::ALL.map(|one| (one.code(), outcome(one.code())));
     let purposes = options(Purpose::ALL.iter().map(|one| (one.code(), say(one.code()))));
     let user = Field {
@@ -102,15 +109,13 @@ fn asks(visit: &Visit, errors: &Errors) -> Markup {
     let as_what = Field {
         name: "as",
         label: "What do you want?",
+        hint: "A file that does not hold all is called a part, and says from where to go on.",
         ..Field::default()
     };
     let files = [
         ("page", "Show the entries here"),
         ("csv", "A file for a spreadsheet (CSV)"),
-        (
-            "json",
-            "A file with the proof of each entry (JSON, 50 entries at a time)",
-        ),
+        ("json", "A file with the proof of each entry (JSON)"),
         ("fhir", "A file of FHIR AuditEvents"),
         ("ocsf", "A file for a security team (OCSF)"),
     ];
@@ -180,23 +185,10 @@ async fn search(visit: Visit) -> Result<Page, Stop> {
     let sent = visit.form();
     let mut filter = filter(sent);
     let as_what = sent.said("as").unwrap_or("page");
-    match as_what {
-        "page" => filter.insert("max".to_owned(), json!(LOOKED_AT)),
-        "json" => filter.insert("evidence".to_owned(), json!(true)),
-        format => {
-            filter.insert("format".to_owned(), json!(format));
-            filter.insert("max".to_owned(), json!(FILE_ENTRIES))
-        }
-    };
     if sent.said("before").is_some() && before(sent).is_none() {
         let mut errors = Errors::default();
         errors.add("before", "Give the number of an entry, in digits");
-        let body = html! {
-            (summary(&errors))
-            h1 { "Search the log" }
-            (asks(&visit, &errors))
-        };
-        return Ok(Page::new("Log", body).status(422));
+        return Ok(Page::new("Log", again(&visit, &errors)).status(422));
     }
     // More than how much of the log is looked at was asked.
     let is_filtered = ["user", "action", "outcome", "purpose", "from", "to"]
@@ -204,35 +196,49 @@ async fn search(visit: Visit) -> Result<Page, Stop> {
         .any(|name| filter.contains_key(*name));
     let who = identity(sent);
     let named = who.as_object().is_some_and(|fields| !fields.is_empty());
-    let found = if named {
-        let asked = json!({ "identity": who, "filter": filter });
-        visit.look("/v1/audit/subjects", &asked).await?
-    } else {
-        visit
-            .get(&format!("/v1/audit/entries?{}", query(&filter)))
-            .await?
-    };
-    if !found.is_ok() {
-        let errors = plain(found.errors());
-        if errors.is_empty() {
-            return Ok(page::refused(found));
+    let who = named.then_some(&who);
+    let found = if as_what == "page" {
+        filter.insert("max".to_owned(), json!(LOOKED_AT));
+        let found = look_up(&visit, who, &filter).await?;
+        if found.is_ok() {
+            return Ok(Page::new("Log", results(&found, named, is_filtered)));
         }
-        let body = html! {
-            (summary(&errors))
-            h1 { "Search the log" }
-            (asks(&visit, &errors))
-        };
-        return Ok(Page::new("Log", body).status(found.status));
+        found
+    } else {
+        match take(&visit, as_what, who, filter, FILE_READS).await? {
+            Ok(taken) => return Ok(file(as_what, taken)),
+            Err(found) => found,
+        }
+    };
+    let errors = plain(found.errors());
+    if errors.is_empty() {
+        return Ok(page::refused(found));
     }
-    if as_what != "page" {
-        return Ok(file(as_what, &found));
+    Ok(Page::new("Log", again(&visit, &errors)).status(found.status))
+}
+
+fn again(visit: &Visit, errors: &Errors) -> Markup {
+    html! {
+        (summary(errors))
+        h1 { "Search the log" }
+        (asks(visit, errors))
     }
-    Ok(Page::new("Log", results(&found, named, is_filtered)))
+}
+
+/// What was found, for another system. If it is cut, its name and its last line say so.
+fn file(format: &str, mut taken: Taken) -> Page {
+    match taken.next {
+        None => taken.file(format, "log"),
+        Some(next) => {
+            taken.goes_on_before(next);
+            taken.file(format, "log-part")
+        }
+    }
 }
 
 /// The API takes the letters of codes, numbers, times and user names as they are; what has others is
 /// none of these, and is refused there.
-fn query(filter: &Map<String, Value>) -> String {
+pub fn query(filter: &Map<String, Value>) -> String {
     let mut query = String::new();
     for (name, value) in filter {
         let text = value
@@ -280,24 +286,8 @@ fn results(found: &Reply, named: bool, is_filtered: bool) -> Markup {
     }
 }
 
-/// What was found, for another system. What was asked is not in it.
-fn file(format: &str, found: &Reply) -> Page {
-    let entries = found.list("/entries");
-    if format == "csv" {
-        let lines = entries.iter().filter_map(Value::as_str);
-        let lines = std::iter::once(found.text("/head")).chain(lines);
-        let text = lines.map(|line| format!("{line}\r\n")).collect();
-        return Page::file("log.csv", "text/csv; charset=utf-8", text);
-    }
-    let whole = json!({
-        "entries": entries, "next": found.body.get("next"), "date": found.body.get("date"),
-        "receipt": found.body.get("receipt"),
-    });
-    Page::file("log.json", "application/json", whole.to_string())
-}
-
 async fn entry(visit: Visit) -> Result<Page, Stop> {
-    let found = look_up(&visit).await?;
+    let found = of_path(&visit).await?;
     let Some(seen) = found.list("/entries").first().filter(|_| found.is_ok()) else {
         return Ok(absent(found));
     };
@@ -315,12 +305,12 @@ async fn entry(visit: Visit) -> Result<Page, Stop> {
             }
             p { a.button.second href=(format!("/log-entries/{number}/proof")) { "Keep the proof as a file" } }
         }
-        @if visit.role() == Role::IgOfficer { (seal(&visit, number)) }
+        @if visit.role() == Role::IgOfficer { (seal(&visit, number, &Errors::default())) }
     };
     Ok(Page::new("Log", body))
 }
 
-async fn look_up(visit: &Visit) -> Result<Reply, Stop> {
+async fn of_path(visit: &Visit) -> Result<Reply, Stop> {
     let number = numbered(visit)?;
     visit
         .get(&format!("/v1/audit/entries/{number}/evidence"))
@@ -340,7 +330,7 @@ fn absent(found: Reply) -> Page {
 }
 
 async fn proof(visit: Visit) -> Result<Page, Stop> {
-    let found = look_up(&visit).await?;
+    let found = of_path(&visit).await?;
     let text = match found.list("/entries").first().filter(|_| found.is_ok()) {
         Some(seen) => text(seen, "evidence").to_owned(),
         None => return Ok(absent(found)),
@@ -353,7 +343,7 @@ async fn proof(visit: Visit) -> Result<Page, Stop> {
 }
 
 /// Whom it is about stays sealed, until a second person agrees.
-fn seal(visit: &Visit, number: u64) -> Markup {
+fn seal(visit: &Visit, number: u64, errors: &Errors) -> Markup {
     let reason = Field {
         name: "reason",
         label: "Why must you know?",
@@ -370,7 +360,7 @@ fn seal(visit: &Visit, number: u64) -> Markup {
         longest: 26,
         ..Field::default()
     };
-    let (sent, none) = (visit.form(), Errors::default());
+    let sent = visit.form();
     html! {
         h2 { "Whom it is about" }
         p {
@@ -378,17 +368,17 @@ fn seal(visit: &Visit, number: u64) -> Markup {
              organisation decides. Then you can look once, within seven days, and you see only your own \
              organisation's reference for her."
         }
-        details {
+        details open[errors.of("reason").is_some()] {
             summary { "Ask for the seal to be opened" }
             (form(visit, &format!("/log-entries/{number}/seal"), &html! {
-                (reason.radios(sent, &none, &borrowed(&reasons)))
+                (reason.radios(sent, errors, &borrowed(&reasons)))
                 button { "Ask a second person" }
             }))
         }
-        details {
+        details open[errors.of("proposal").is_some()] {
             summary { "A second person agreed: look once" }
             (form(visit, &format!("/log-entries/{number}/whom"), &html! {
-                (proposal.text(sent, &none))
+                (proposal.text(sent, errors))
                 button { "Open the seal" }
             }))
         }
@@ -443,13 +433,32 @@ async fn open_seal(visit: Visit) -> Result<Page, Stop> {
 }
 
 fn sealed_still(visit: &Visit, number: u64, reply: &Reply) -> Page {
+    let mut errors = reply.errors();
+    if let Some(says) = still(reply.problem()) {
+        errors.add("proposal", says);
+    }
     let body = html! {
-        (trouble(reply))
+        @if errors.is_empty() { (trouble(reply)) } @else { (summary(&errors)) }
         h1 { "Entry " (number) }
-        (seal(visit, number))
+        (seal(visit, number, &errors))
         p { a href=(format!("/log-entries/{number}")) { "Back to entry " (number) } }
     };
     Page::new("Log", body).status(reply.status)
+}
+
+/// Why a seal stays closed, where the API's word is for programs.
+fn still(problem: &str) -> Option<&'static str> {
+    match problem {
+        "route-absent" => Some(
+            "Nobody has agreed to this request yet, or it is not for this entry. Compare it with what \
+             you were given when you asked, and look under Changes whether it was approved.",
+        ),
+        "already-answered" => Some(
+            "This was looked at once already, or the seven days are over. If you must still know, ask \
+             a second person anew.",
+        ),
+        _ => None,
+    }
 }
 
 async fn flags(visit: Visit) -> Result<Page, Stop> {
@@ -543,19 +552,5 @@ mod tests {
 
     fn filter_of(bytes: &[u8]) -> Map<String, Value> {
         filter(&Form::parse(bytes))
-    }
-
-    #[test]
-    fn a_file_holds_what_the_page_shows_and_not_who_was_looked_for() {
-        let found = Reply {
-            status: 200,
-            body: json!({ "head": "entry,at", "entries": ["1,x", "2,y"], "next": null }),
-        };
-        let page = file("csv", &found);
-        assert_eq!(page.body.0, "entry,at\r\n1,x\r\n2,y\r\n");
-        assert_eq!(
-            file("json", &found).file.map(|file| file.0),
-            Some("log.json")
-        );
     }
 }

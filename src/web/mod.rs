@@ -11,6 +11,7 @@ pub mod consents;
 pub mod devices;
 pub mod emergencies;
 pub mod entries;
+pub mod export;
 pub mod figures;
 pub mod form;
 pub mod help;
@@ -69,6 +70,7 @@ fn pages() -> Pages {
     let pages = sent::pages(pages);
     let pages = monday::pages(pages);
     let pages = log::pages(pages);
+    let pages = export::pages(pages);
     let pages = figures::pages(pages);
     let pages = report::pages(pages);
     let pages = proposals::pages(pages);

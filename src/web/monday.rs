@@ -93,8 +93,11 @@ pub fn integrity(me: &Reply) -> Markup {
             p {
                 @match number("/log/checked") {
                     Some(checked) => {
-                        b { "The log is checked to entry " (last(checked)) ", and its chain is whole." }
-                        @if entries > checked { " It has gone on from there to entry " (last(entries)) "." }
+                        b { "The log is checked to entry " (last(checked)) ", and its chain is whole so far." }
+                        @if entries > checked {
+                            " It goes to entry " (last(entries)) "; the rest is read behind the work, and again \
+                             every week."
+                        }
                     }
                     None => {
                         b { "The log goes to entry " (last(entries)) "." }
@@ -105,8 +108,20 @@ pub fn integrity(me: &Reply) -> Markup {
                 (me.text("/log/says"))
                 @if !seen.is_empty() { " They last saw it on " (moment(seen)) "." }
             }
+            @if let Some(checked) = number("/log/checked").filter(|checked| *checked < entries) {
+                p {
+                    (percent(checked, entries)) "% checked "
+                    progress max=(entries) value=(checked) aria-label="How much of the log is checked" {}
+                }
+            }
         }
     }
+}
+
+/// Never 100 before it is all.
+fn percent(of: u64, all: u64) -> u64 {
+    let percent = u128::from(of) * 100 / u128::from(all.max(1));
+    u64::try_from(percent).unwrap_or(100)
 }
 
 fn counts(queue: &Reply) -> Markup {
@@ -123,7 +138,7 @@ fn counts(queue: &Reply) -> Markup {
         ul.counts {
             li { b { (count("accesses")) } "accesses to what is held about people" }
             li { b { (count("people")) } "people concerned" }
-            li { b { (count("break_glass")) } "emergencies, over somebody's consent" }
+            li { b { (count("break_glass")) } "emergency views opened, over somebody's consent" }
             li { b { (count("firewall_stops")) } "stopped or held by the firewall" }
             li { b { (count("denials")) } "refused" }
             li { b { (count("items_due")) } "items due within a day, or late" }
@@ -373,4 +388,29 @@ async fn decide(visit: Visit) -> Result<Page, Stop> {
     }
     let status = decided.status;
     Ok(Page::new("Monday", one(&visit, &found, Some(&decided))).status(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_the_log_is_checked_is_told_in_words_and_as_a_bar() {
+        let me = |checked: Value| Reply {
+            status: 200,
+            body: json!({ "log": { "grade": "whole", "entries": 400, "checked": checked } }),
+        };
+        let unread = integrity(&me(Value::Null)).0;
+        assert!(unread.contains("not read again"), "{unread}");
+        assert!(!unread.contains("<progress"), "{unread}");
+        let begun = integrity(&me(json!(399))).0;
+        for part in ["to entry 398", "99% checked", "max=\"400\" value=\"399\""] {
+            assert!(begun.contains(part), "{part} in {begun}");
+        }
+        let all = integrity(&me(json!(400))).0;
+        assert!(
+            all.contains("to entry 399") && !all.contains("<progress"),
+            "{all}"
+        );
+    }
 }

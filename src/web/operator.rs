@@ -11,7 +11,7 @@ use super::page::{Page, form, summary, trouble};
 use super::proposals::{GOVERNS, taint};
 use super::table::Pages;
 use super::visit::{Reply, Stop, Visit, text};
-use super::words::{day, say};
+use super::words::{day, last_day, say};
 use crate::domain::codes::{OrgKind, Role, Taint};
 use crate::domain::refusal::Refusal;
 
@@ -181,26 +181,53 @@ fn known(visit: &Visit) -> Result<Kind, Stop> {
 
 async fn ask(visit: Visit) -> Result<Page, Stop> {
     let kind = known(&visit)?;
-    // Her own organisation is the usual one; the operator's acts are about others.
+    // Her own organisation is the usual one; the operator's acts are about others. A whole
+    // organisation is written out by hand.
     let mut own = String::new();
-    if visit.role() != Role::OperatorAdmin {
+    if visit.role() != Role::OperatorAdmin && kind.0 != "organisation" {
         own = format!("organisation={}", visit.organisation());
     }
     let sent = Form::parse(own.as_bytes());
-    Ok(Page::new(
-        "Changes",
-        asks(&visit, kind, &sent, None, &Errors::default()),
-    ))
+    let body = asks(&visit, kind, &sent, None, &Errors::default()).await?;
+    Ok(Page::new("Changes", body))
 }
 
-fn asks(
+/// The agreements that she can end, each by its organisation and id as one value.
+async fn agreements(visit: &Visit) -> Result<Vec<(String, String)>, Stop> {
+    let me = visit.get("/v1/me").await?;
+    let all = me.list("/can_end").iter();
+    Ok(all
+        .map(|one| {
+            let value = format!("{} {}", text(one, "organisation"), text(one, "agreement"));
+            let words = format!(
+                "{}: {}, {} to {}",
+                text(one, "organisation"),
+                text(one, "reference"),
+                day(text(one, "from")),
+                last_day(text(one, "to")),
+            );
+            (value, words)
+        })
+        .collect())
+}
+
+async fn asks(
     visit: &Visit,
     kind: Kind,
     sent: &Form,
     refused: Option<&Reply>,
     errors: &Errors,
-) -> Markup {
+) -> Result<Markup, Stop> {
     let (kind, words, means) = kind;
+    let agreements = match kind {
+        "agreement" => agreements(visit).await?,
+        _ => Vec::new(),
+    };
+    let agreements: Vec<(&str, &str)> = agreements
+        .iter()
+        .map(|(value, words)| (value.as_str(), words.as_str()))
+        .collect();
+    let none = kind == "agreement" && agreements.is_empty();
     let field = |name, label, hint, longest| Field {
         name,
         label,
@@ -215,13 +242,16 @@ fn asks(
         .map(|one| (one.code(), taint(one.code())))
         .collect();
     let short = "Its short name, for example: larkfield";
-    html! {
+    Ok(html! {
         p { a href="/take-away" { "Something else" } }
         @match refused { Some(reply) if errors.is_empty() => { (trouble(reply)) } _ => { (summary(errors)) } }
         h1 { (words) }
         p { (means) }
-        (form(visit, &format!("/take-away/{kind}"), &html! {
-            (field("organisation", "Organisation", short, 32).text(sent, errors))
+        @if none { div.notice { p { "There is no agreement that you can end." } } }
+        @else { (form(visit, &format!("/take-away/{kind}"), &html! {
+            @if kind != "agreement" {
+                (field("organisation", "Organisation", short, 32).text(sent, errors))
+            }
             @match kind {
                 "leaver" => {
                     (field("user", "User", "As in her certificate, for example: r-osei", 64).text(sent, errors))
@@ -236,13 +266,50 @@ fn asks(
                 }
                 "service" => { (field("service", "Service", short, 32).text(sent, errors)) }
                 "agreement" => {
-                    (Field { width: 0, ..field("agreement", "Agreement", "The 26 letters and digits of its id.", 26) }
-                        .text(sent, errors))
+                    (field("agreement", "Which agreement?", "", 0).radios(sent, errors, &agreements))
                 }
                 _ => {}
             }
-            button.grave { (words) ", now" }
+            @if kind == "organisation" { button { "See what ends" } }
+            @else { button.grave { (words) ", now" } }
+        })) }
+    })
+}
+
+/// Between the name and the act: what ends with it.
+fn is_meant(visit: &Visit, (kind, words, _): Kind) -> Markup {
+    let organisation = visit.form().get("organisation");
+    let own = organisation == visit.organisation();
+    html! {
+        p { a href="/take-away" { "Do nothing, and go back" } }
+        h1 { (words) ": " (organisation) }
+        p { "From now on:" }
+        ul {
+            li {
+                "nobody of " b { (organisation) } " is shown anything or can do anything, and none of its systems is \
+                 answered"
+                @if own { ". " b { "This is your own organisation: that is you too" } }
+            }
+            li { "it is sent no referral, and is told nothing that is waiting for it" }
+            li { "what it refers, assesses or records is not taken" }
+            li { "what it did stays in the log, and withdrawals that it took stay in force" }
+            li { "all names by which it knew people and referrals are other ones when it works again" }
+        }
+        p { "Only two people of other organisations can let it work again." }
+        (form(visit, &format!("/take-away/{kind}"), &html! {
+            input type="hidden" name="organisation" value=(organisation);
+            input type="hidden" name="meant" value=(organisation);
+            button.grave { "Suspend " (organisation) ", now" }
         }))
+    }
+}
+
+/// The API's field as ours is called.
+fn ours<'a>(kind: &str, name: &'a str) -> &'a str {
+    match (kind, name) {
+        ("certificate", "certificate") => "spki_sha256",
+        ("agreement", "organisation") => "agreement",
+        (_, name) => name,
     }
 }
 
@@ -264,10 +331,13 @@ fn body(kind: &str, sent: &Form) -> Value {
         "service" => json!({
             "change": "close_service", "organisation": organisation, "service": sent.get("service"),
         }),
-        "agreement" => json!({
-            "change": "end_agreement", "organisation": organisation,
-            "agreement": sent.get("agreement"),
-        }),
+        "agreement" => {
+            let (organisation, agreement) =
+                sent.get("agreement").split_once(' ').unwrap_or_default();
+            json!({
+                "change": "end_agreement", "organisation": organisation, "agreement": agreement,
+            })
+        }
         _ => json!({ "change": "suspend_organisation", "organisation": organisation }),
     }
 }
@@ -275,17 +345,24 @@ fn body(kind: &str, sent: &Form) -> Value {
 async fn take(visit: Visit) -> Result<Page, Stop> {
     let kind = known(&visit)?;
     let sent = visit.form();
+    let organisation = sent.get("organisation");
+    if kind.0 == "organisation" && !organisation.is_empty() && sent.get("meant") != organisation {
+        return Ok(Page::new("Changes", is_meant(&visit, kind)));
+    }
     let done = visit.post("/v1/narrowings", &body(kind.0, sent)).await?;
     if !done.is_ok() {
-        let errors = done.errors();
-        let page = asks(&visit, kind, sent, Some(&done), &errors);
+        let errors = done.errors().0.into_iter();
+        let at = |(name, message): (String, String)| (ours(kind.0, &name).to_owned(), message);
+        let errors = Errors(errors.map(at).collect());
+        let page = asks(&visit, kind, sent, Some(&done), &errors).await?;
         return Ok(Page::new("Changes", page).status(done.status));
     }
     let body = html! {
         h1 { "Done" }
         div.good { p { (kind.1) ": it holds from now on." } }
         dl.rows {
-            (line("Organisation", sent.get("organisation")))
+            (line("Organisation", organisation))
+            (line("Agreement", sent.get("agreement")))
             (line("User", sent.get("user")))
             (line("Team", sent.get("team")))
             (line("Service", sent.get("service")))

@@ -50,7 +50,7 @@ const HEADERS: [(&str, &str); 8] = [
 pub struct Asset {
     pub path: &'static str,
     kind: &'static str,
-    text: &'static str,
+    pub text: &'static str,
 }
 
 pub const ASSETS: [Asset; 3] = [
@@ -89,7 +89,7 @@ pub struct Page {
     /// The role that she works in from now on.
     pub role: Option<Role>,
     /// A file to be kept, in place of a page: its name and kind.
-    pub file: Option<(&'static str, &'static str)>,
+    pub file: Option<(String, &'static str)>,
     /// How long it may stay on a screen at which nobody does anything.
     pub stays_minutes: i64,
 }
@@ -124,9 +124,9 @@ impl Page {
     }
 
     /// A file for the reader's own system, such as `case.json`.
-    pub fn file(name: &'static str, kind: &'static str, text: String) -> Self {
+    pub fn file(name: &str, kind: &'static str, text: String) -> Self {
         let mut page = Self::new("Messages", PreEscaped(text));
-        page.file = Some((name, kind));
+        page.file = Some((name.to_owned(), kind));
         page
     }
 }

@@ -22,6 +22,10 @@ const LOOKS: For = For::Roles(&[
     Role::Reviewer,
 ]);
 
+/// So many are enough for a page, and so often the API is asked for them.
+const ENOUGH: usize = 20;
+const READS_MAX: usize = 10;
+
 pub fn pages(pages: Pages) -> Pages {
     pages
         .get("/proposals", LOOKS, proposals)
@@ -42,21 +46,33 @@ async fn listed(visit: &Visit, refused: Option<Reply>) -> Result<Page, Stop> {
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect();
-    let path = if after.is_empty() {
-        "/v1/proposals".to_owned()
-    } else {
-        format!("/v1/proposals?after={after}")
-    };
-    let found = visit.get(&path).await?;
-    if !found.is_ok() {
-        return Ok(page::refused(found));
+    let mut after = after;
+    let mut found: Vec<Value> = Vec::new();
+    let mut all = false;
+    // A page of the API has those alone that she may see, and may have none; only one without a
+    // cursor is the last.
+    for _ in 0..READS_MAX {
+        let path = if after.is_empty() {
+            "/v1/proposals".to_owned()
+        } else {
+            format!("/v1/proposals?after={after}")
+        };
+        let read = visit.get(&path).await?;
+        if !read.is_ok() {
+            return Ok(page::refused(read));
+        }
+        found.extend(read.list("/proposals").iter().cloned());
+        read.text("/next").clone_into(&mut after);
+        all = after.is_empty();
+        if all || found.len() >= ENOUGH {
+            break;
+        }
     }
     let now = visit.now().rfc3339();
     let waits = |one: &&Value| {
         one.get("approved").is_none_or(Value::is_null) && text(one, "until") > now.as_str()
     };
-    let (waiting, over): (Vec<&Value>, Vec<&Value>) =
-        found.list("/proposals").iter().partition(waits);
+    let (waiting, over): (Vec<&Value>, Vec<&Value>) = found.iter().partition(waits);
     let body = html! {
         @if let Some(reply) = &refused { (trouble(reply)) }
         h1 { "Changes that two people make" }
@@ -67,16 +83,14 @@ async fn listed(visit: &Visit, refused: Option<Reply>) -> Result<Page, Stop> {
         }
         @if visit.role() != Role::Reviewer { p { a.button href="/propose" { "Propose a change" } } }
         h2 { "Waiting for a second person" }
-        @if waiting.is_empty() { p { "Nothing waits." } }
+        @if waiting.is_empty() && all { p { "Nothing waits." } }
+        @else if waiting.is_empty() { p { "Nothing waits among these. See the older ones too." } }
         @for one in &waiting { (card(visit, one, true)) }
         @if !over.is_empty() {
             h2 { "Approved, or ended" }
             @for one in &over { (card(visit, one, false)) }
         }
-        @let next = found.text("/next");
-        @if !next.is_empty() && found.list("/proposals").len() >= 20 {
-            p { a.button.second href=(format!("/proposals?after={next}")) { "Older changes" } }
-        }
+        @if !all { p { a.button.second href=(format!("/proposals?after={after}")) { "Older changes" } } }
     };
     let status = refused.map_or(200, |reply| reply.status);
     Ok(Page::new("Changes", body).status(status))
@@ -435,12 +449,24 @@ fn ours(kind: &str, name: &str) -> String {
         ("organisation", "name") if name.contains("team") => "team_name",
         ("organisation", "id") => "organisation",
         ("organisation", "areas") => "area",
-        ("team", "id") => "team",
+        ("organisation", "teams") | ("team", "id") => "team",
+        ("agreement", "agreement") => "reference",
+        ("certificate", "certificate") => "spki_sha256",
         ("service", "id") => "service",
         ("service", "public_name") => "name",
+        // When it was attested: that is now.
+        (_, "at" | "by") => "taint",
         (_, last) => last,
     }
     .to_owned()
+}
+
+/// What the API says to whoever writes a time, for somebody who fills in a day.
+fn on_paper(message: &str) -> String {
+    if message.contains("date, time and offset") {
+        return "Give a day, month and year that there are".to_owned();
+    }
+    message.to_owned()
 }
 
 async fn propose(visit: Visit) -> Result<Page, Stop> {
@@ -454,7 +480,7 @@ async fn propose(visit: Visit) -> Result<Page, Stop> {
     let errors = done.errors().0.into_iter();
     let errors = Errors(
         errors
-            .map(|(name, message)| (ours(kind, &name), message))
+            .map(|(name, message)| (ours(kind, &name), on_paper(&message)))
             .collect(),
     );
     let body = asks(&visit, kind, words, Some(&done), &errors);
@@ -473,6 +499,10 @@ mod tests {
             ours("certificate", "certificate.spki_sha256"),
             "spki_sha256"
         );
+        assert_eq!(ours("certificate", "certificate"), "spki_sha256");
+        assert_eq!(ours("agreement", "agreement"), "reference");
+        assert_eq!(ours("organisation", "organisation.teams"), "team");
+        assert_eq!(ours("team", "team.attestation.at"), "taint");
         assert_eq!(ours("service", "service.public_name"), "name");
     }
 

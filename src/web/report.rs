@@ -138,8 +138,8 @@ pub fn printed(text: &str, back: &str) -> Markup {
         div.noprint {
             p { a href=(back) { "Back" } }
             p.notice {
-                "Print this with your browser (Ctrl and P) and hand it to her in person. When you leave this \
-                 page it is gone from the screen; the gateway does not keep it."
+                "Print this with your browser (Ctrl and P) and hand it to her in person, or read it to her. \
+                 When you leave this page it is gone from the screen; the gateway does not keep it."
             }
         }
         article.report { (paragraphs(text)) }

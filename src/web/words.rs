@@ -99,6 +99,13 @@ pub fn day(rfc3339: &str) -> String {
     london(rfc3339).map_or_else(String::new, |at| at.strftime("%-d %B %Y").to_string())
 }
 
+/// The last day of what ends at an instant: the day before, if it ends as a day begins.
+pub fn last_day(rfc3339: &str) -> String {
+    let at: Option<Timestamp> = rfc3339.parse().ok();
+    let before = at.and_then(|at| at.checked_sub(jiff::SignedDuration::from_secs(1)).ok());
+    before.map_or_else(String::new, |at| day(&at.to_string()))
+}
+
 /// A calendar day of the API, as a birth date: `14 March 1991`.
 pub fn date(iso: &str) -> String {
     let day: Option<Date> = iso.parse().ok();

@@ -468,6 +468,8 @@ pub const PAGES: &[(&str, &str, Who)] = &[
     ("POST", "/monday/{id}", Who::Only(WORKS_THE_QUEUE)),
     ("GET", "/log-entries", Who::Only(READS_THE_LOG)),
     ("POST", "/log-entries", Who::Only(READS_THE_LOG)),
+    ("GET", "/log-export", Who::Only(READS_THE_LOG)),
+    ("GET", "/log-export/part", Who::Only(READS_THE_LOG)),
     ("GET", "/log-entries/{id}", Who::Only(READS_THE_LOG)),
     ("GET", "/log-entries/{id}/proof", Who::Only(READS_THE_LOG)),
     (

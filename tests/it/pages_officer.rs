@@ -80,7 +80,7 @@ async fn an_officer_goes_from_monday_s_counts_to_a_decision() {
     assert!(
         monday
             .text
-            .contains("1 emergencies, over somebody's consent"),
+            .contains("1 emergency views opened, over somebody's consent"),
         "{}",
         monday.text
     );
@@ -273,6 +273,16 @@ async fn a_seal_is_asked_for_approved_and_opened_once_in_pages() {
     ig.get(&entry).await;
     let early = ig.post(&whom, &[("proposal", &proposal)]).await;
     assert_eq!(early.status, 404, "{}", early.text);
+    assert!(
+        early.html.contains("id=\"proposal-error\""),
+        "{}",
+        early.html
+    );
+    assert!(
+        early.text.contains("Nobody has agreed to this request yet"),
+        "{}",
+        early.text
+    );
     let mut operator = Visitor::sign_in(&town, "operator").await;
     let waiting = operator.get("/proposals").await;
     assert!(
@@ -301,6 +311,11 @@ async fn a_seal_is_asked_for_approved_and_opened_once_in_pages() {
     let again = ig.post(&whom, &[("proposal", &proposal)]).await;
     assert!(
         !again.text.contains("Your reference for her"),
+        "{}",
+        again.text
+    );
+    assert!(
+        again.text.contains("looked at once already"),
         "{}",
         again.text
     );
@@ -405,7 +420,7 @@ async fn a_month_is_drawn_with_its_tables_and_kept_as_a_file() {
     assert_eq!(figures.html.matches("role=\"img\"").count(), pictures);
     assert_eq!(figures.html.matches("<table").count(), pictures);
     assert!(
-        figures.text.contains("Opened details in an emergency"),
+        figures.text.contains("Open details in an emergency"),
         "{}",
         figures.text
     );
@@ -523,6 +538,179 @@ async fn one_button_removes_a_leaver_and_what_ends_is_told_in_time() {
         all.text
     );
     assert!(!all.text.contains("m-farouk"), "{}", all.text);
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agreement_is_chosen_from_those_that_there_are_and_ended() {
+    let town = Town::start().await;
+    let unproved = town.desk("larkfield-ig").await.get("/v1/me").await;
+    assert!(unproved.body["can_end"].is_null(), "{}", unproved.body);
+    let mut ig = Visitor::sign_in(&town, "larkfield-ig").await;
+    let asks = ig.get("/take-away/agreement").await;
+    let value = radio(&asks, "larkfield ").expect("an agreement of her own");
+    assert!(radio(&asks, "st-hildas ").is_none(), "{}", asks.html);
+    let unsaid = ig.post("/take-away/agreement", &[]).await;
+    assert_eq!(unsaid.status, 422, "{}", unsaid.text);
+    assert!(
+        unsaid.html.contains("id=\"agreement-error\""),
+        "{}",
+        unsaid.html
+    );
+    let fields = [("agreement", value.as_str())];
+    let done = ig.post("/take-away/agreement", &fields).await;
+    assert_eq!(done.heading(), "Done", "{}", done.text);
+    let mut operator = Visitor::sign_in(&town, "operator").await;
+    let others = operator.get("/take-away/agreement").await;
+    assert!(radio(&others, "st-hildas ").is_some(), "{}", others.html);
+    assert!(!others.html.contains(&value), "{}", others.html);
+    town.stop().await;
+}
+
+/// The value of the first radio button whose value begins so.
+fn radio(seen: &Seen, begins: &str) -> Option<String> {
+    let start = format!("value=\"{begins}");
+    let (_, rest) = seen.html.split_once(&start)?;
+    Some(format!("{begins}{}", rest.split('"').next()?))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_organisation_is_named_by_hand_and_what_ends_is_said_before_it_does() {
+    let town = Town::start().await;
+    let mut worker = Visitor::sign_in(&town, "larkfield-browser").await;
+    let mut ig = Visitor::sign_in(&town, "larkfield-ig").await;
+    let asks = ig.get("/take-away/organisation").await;
+    assert!(!asks.html.contains("value=\"larkfield\""), "{}", asks.html);
+    let path = "/take-away/organisation";
+    let between = ig.post(path, &[("organisation", CHARITY)]).await;
+    assert_eq!(between.status, 200, "{}", between.text);
+    for part in ["Suspend an organisation: larkfield", "that is you too"] {
+        assert!(between.text.contains(part), "{part} in {}", between.text);
+    }
+    assert_eq!(worker.get("/inbox").await.status, 200);
+    // Another name than the one on the page between is asked again.
+    let other = ig.post(path, &[("organisation", "harbour")]).await;
+    assert_ne!(other.heading(), "Done", "{}", other.text);
+    assert_eq!(
+        ig.post(path, &[("organisation", CHARITY)]).await.status,
+        200
+    );
+    let done = ig.post(path, &[]).await;
+    assert_eq!(done.heading(), "Done", "{}", done.text);
+    let after = worker.get("/inbox").await;
+    assert_eq!(after.status, 403, "{}", after.text);
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_a_period_is_taken_in_parts_that_hold_all_of_it() {
+    let town = Town::start().await;
+    glass_broken(&town).await;
+    let ig = town.signed_in("st-hildas-ig").await;
+    let numbers = |said: &crate::town::Said, list: &str| -> Vec<u64> {
+        let entries = said.list(list).iter();
+        entries.map(|one| one["entry"].as_u64().unwrap()).collect()
+    };
+    let all = numbers(&ig.get("/v1/audit/entries?max=200").await, "/entries");
+    assert!(all.len() >= 3, "{all:?}");
+    let end = all[0] + 1;
+    let plan = ig
+        .get(&format!("/v1/audit/entries?parts=2&before={end}"))
+        .await;
+    assert!(plan.body.get("entries").is_none(), "{}", plan.body);
+    let mut taken = Vec::new();
+    for part in plan.list("/parts") {
+        let before = &part["before"];
+        let read = ig
+            .get(&format!("/v1/audit/entries?max=2&before={before}"))
+            .await;
+        let read = numbers(&read, "/entries");
+        assert_eq!(part["entries"], read.len(), "{part}");
+        assert_eq!(
+            (&part["newest"], &part["oldest"]),
+            (&json!(read[0]), &json!(read[read.len() - 1]))
+        );
+        taken.extend(read);
+    }
+    assert_eq!(taken, all);
+    // A period ends and begins where its days do.
+    let at = |seconds: i64| ago(0).plus_millis(seconds * 1_000).rfc3339();
+    let later = ig
+        .get(&format!("/v1/audit/entries?parts=2&from={}", at(3_600)))
+        .await;
+    assert!(later.list("/parts").is_empty(), "{}", later.body);
+    let before = ig
+        .get(&format!("/v1/audit/entries?to={}", at(-86_400)))
+        .await;
+    assert!(before.list("/entries").is_empty() && before.body["next"].is_null());
+    for wrong in ["parts=0", "parts=1001", "parts=x"] {
+        let said = ig.get(&format!("/v1/audit/entries?{wrong}")).await;
+        assert_eq!(said.status, 422, "{wrong} {}", said.body);
+    }
+    let person = json!({ "identity": her(), "filter": { "parts": 2 } });
+    let person = ig.post("/v1/audit/subjects", &person).await;
+    assert_eq!(person.status, 422, "{}", person.body);
+    // Who may not read the log is not told how long it is.
+    let police = town
+        .desk("met")
+        .await
+        .get("/v1/audit/entries?parts=2")
+        .await;
+    assert_eq!(police.status, 403, "{}", police.body);
+    assert!(police.body.get("parts").is_none(), "{}", police.body);
+    town.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_officer_takes_the_log_in_files_leaves_and_comes_back_by_the_address() {
+    let town = Town::start().await;
+    glass_broken(&town).await;
+    let mut ig = Visitor::sign_in(&town, "st-hildas-ig").await;
+    let log = ig.get("/log-entries").await;
+    ig.get(&link(&log, "Take the log of a period as files"))
+        .await;
+    let bad = ig
+        .get("/log-export?as=csv&from-day=31&from-month=2&from-year=2026")
+        .await;
+    assert_eq!(bad.status, 422, "{}", bad.text);
+    assert!(bad.html.contains("id=\"from-error\""), "{}", bad.html);
+    let begun = ig
+        .get("/log-export?as=csv&from-day=&from-month=&from-year=")
+        .await;
+    assert!(begun.goes_to().contains("&end="), "{}", begun.goes_to());
+    let address = begun.goes_to().to_owned();
+    let first = ig.follow().await;
+    assert!(
+        first.text.contains("0 of 1 part is taken."),
+        "{}",
+        first.text
+    );
+    // Her own reading makes the log longer, and her parts stay what they were.
+    ig.get("/monday").await;
+    let again = ig.get(&address).await;
+    assert_eq!(link(&again, "Take part 1"), link(&first, "Take part 1"));
+    let file = ig.get(&link(&again, "Take part 1")).await;
+    assert_eq!(
+        file.header("content-disposition"),
+        "attachment; filename=\"log-part-1.csv\""
+    );
+    assert!(
+        file.html.starts_with("entry,at,organisation"),
+        "{}",
+        file.html
+    );
+    assert!(file.html.contains(",break_glass,"), "{}", file.html);
+    let done = ig.get(&link(&again, "I have part 1: go on")).await;
+    assert!(done.text.contains("1 of 1 part is taken."), "{}", done.text);
+    assert!(done.text.contains("You have all parts."), "{}", done.text);
+    // With proofs, each of which can be checked alone.
+    ig.get("/log-export?as=json").await;
+    let proofs = ig.follow().await;
+    let file = ig.get(&link(&proofs, "Take part 1")).await;
+    let file: serde_json::Value = serde_json::from_str(&file.html).unwrap();
+    let evidence = file["entries"][0]["evidence"].as_str().unwrap();
+    assert!(evidence.contains("c2sp.org/tlog-proof@v1"), "{evidence}");
+    assert!(file["next"].is_null(), "{}", file["next"]);
     town.stop().await;
 }
 

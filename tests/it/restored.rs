@@ -28,6 +28,7 @@ use firedoor::store::backup::Copied;
 use firedoor::store::journal::{self, JournalConfig};
 use serde_json::{Value, json};
 
+use super::pages::Visitor;
 use super::town::{Desk, Said, Town, ago};
 
 const FIREDOOR: &str = env!("CARGO_BIN_EXE_firedoor");
@@ -246,6 +247,18 @@ async fn everything_is_held_back(town: &Town, id: &str) {
     assert_eq!(officer.result(), "role-not-allowed", "{}", officer.body);
 }
 
+/// In the same words, and as no fault of ours.
+async fn a_page_says_so(town: &Town) {
+    let said = asked(&town.desk("larkfield").await, &her()).await;
+    let says = said.text("/detail").unwrap();
+    let mut worker = Visitor::sign_in(town, "larkfield-browser").await;
+    let inbox = worker.get("/inbox").await;
+    assert_eq!(inbox.status, 503, "{}", inbox.text);
+    for part in ["This can not be shown", says, "Code to read aloud"] {
+        assert!(inbox.text.contains(part), "{part} in {}", inbox.text);
+    }
+}
+
 async fn the_rest_goes_on(town: &Town) {
     let (met, charity) = (town.desk("met").await, town.desk("larkfield").await);
     let offer = referral("helpline", &nobody(), ago(1), None);
@@ -322,6 +335,7 @@ async fn a_restored_gateway_shows_nothing_until_withdrawals_since_the_copy_are_h
     assert_eq!(problem_names(&ready(&town)), ["restoring"]);
     assert_eq!(ready(&town)["ready"], true);
     everything_is_held_back(&town, &id).await;
+    a_page_says_so(&town).await;
     the_rest_goes_on(&town).await;
 
     // Of the five bodies that take withdrawals, none has handed in its own; only the operator

@@ -31,6 +31,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::pages::Visitor;
 use super::town::{Desk, Said, Town, ago, prepare};
 
 /// Two public bodies and three voluntary ones; one of each must sign.
@@ -294,6 +295,18 @@ async fn without_a_quorum_more_and_more_waits_and_help_never_does() {
     assert_eq!(refused.result(), "unwitnessed");
     let says = refused.text("/detail").unwrap();
     assert!(says.contains("not about you"), "{says}");
+    // On a page it is the same refusal in the same words, with a code, and no fault of ours.
+    let mut person = Visitor::arrive(&town, "operator").await;
+    let session = operator.session.clone().unwrap();
+    person.cookies.insert("__Host-session".to_owned(), session);
+    person.get("/propose/resume").await;
+    let page = person
+        .post("/propose/resume", &[("organisation", "harbour")])
+        .await;
+    assert_eq!(page.status, 503, "{}", page.text);
+    for part in ["This was not done", says, "Code to read aloud"] {
+        assert!(page.text.contains(part), "{part} in {}", page.text);
+    }
     assert_eq!(asked(&charity).await.result(), "nothing-to-show");
 
     move_clock(&town, begun.plus_hours(169));

@@ -54,7 +54,7 @@ impl Figures {
         if told_held || stopped {
             self.firewall_stops += 1;
         }
-        if action == Some(Action::BreakGlass) && seen.told != "confirm-emergency" {
+        if action == Some(Action::BreakGlass) && seen.outcome == VisibleOutcome::Permit {
             self.emergencies += 1;
         }
         if seen.side != Side::Operator && action.is_some_and(is_access) {

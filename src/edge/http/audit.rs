@@ -19,7 +19,7 @@ use crate::domain::journey::sealing::OwnName;
 use crate::domain::receipt::Receipt;
 use crate::edge::wire::audit::{AuditQueryIn, AuditSubjectIn, FlagIn, QueueDecisionIn};
 use crate::edge::wire::reports::Format;
-use crate::pipeline::{Answered, Entry, Erased};
+use crate::pipeline::{Answered, Entry, Erased, Part};
 
 /// The log entries that your organisation may see, the newest first. The reading is logged.
 #[utoipa::path(get, path = "/v1/audit/entries", tag = "audit",
@@ -30,12 +30,19 @@ use crate::pipeline::{Answered, Entry, Erased};
         ("before" = Option<u64>, Query), ("max" = Option<u16>, Query),
         ("organisation" = Option<String>, Query), ("person" = Option<String>, Query),
         ("identity" = Option<String>, Query), ("evidence" = Option<bool>, Query),
-        ("format" = Option<String>, Query),
+        ("format" = Option<String>, Query), ("parts" = Option<u16>, Query),
     ),
     responses((status = 200, description = "a page", body = Reply)))]
 pub async fn entries(State(app): State<Arc<App>>, request: Request) -> Response {
     handle(app, request, Route::read(Action::ReadAudit), async |call| {
         let asked = query(call)?.parse()?;
+        if let Some(size) = asked.parts {
+            let gateway = &call.app.gateway;
+            let (answered, parts, next) = gateway
+                .audit_parts(call.attempt()?, &asked.filter, asked.page.before, size)
+                .await?;
+            return Ok(in_parts(call, answered, &parts, next));
+        }
         let (answered, next) = call
             .app
             .gateway
@@ -59,6 +66,12 @@ pub async fn subjects(State(app): State<Arc<App>>, request: Request) -> Response
             let attempt = call.attempt()?;
             let gateway = &call.app.gateway;
             let asked = input.filter.parse()?;
+            if asked.parts.is_some() {
+                Err(field(
+                    "filter.parts",
+                    "leave this out of what is about one person",
+                ))?;
+            }
             let (person, _) = gateway.resolve(input.identity.raw(), attempt.when)?;
             let (answered, next) = gateway
                 .audit_subject(attempt, person.tokens(), &asked.filter, asked.page)
@@ -212,6 +225,7 @@ fn query(call: &Call) -> Result<AuditQueryIn, Halt> {
     let time = |name: &str| text(name).map(|value| value.replace("%3A", ":").replace("%2B", "+"));
     let before = call.query("before").map(str::parse).transpose();
     let max = call.query("max").map(str::parse).transpose();
+    let parts = call.query("parts").map(str::parse).transpose();
     let evidence = call.query("evidence").map(str::parse).transpose();
     Ok(AuditQueryIn {
         user: text("user"),
@@ -227,6 +241,7 @@ fn query(call: &Call) -> Result<AuditQueryIn, Halt> {
         identity: text("identity"),
         evidence: evidence.map_err(|_| field("evidence", "give 'true' or 'false'"))?,
         format: text("format"),
+        parts: parts.map_err(|_| field("parts", "give a number from 1 to 1000"))?,
     })
 }
 
@@ -244,6 +259,24 @@ fn paged(call: &Call, answered: Answered, next: Option<u64>, format: Option<Form
             map.insert("entries".to_owned(), json!(list));
             map.insert("head".to_owned(), json!(head));
         }
+    }
+    finish(call, status, &value)
+}
+
+/// Where the parts begin, in place of the entries; of nothing, if she may not read the log.
+fn in_parts(call: &Call, answered: Answered, parts: &[Part], next: Option<u64>) -> Rendered {
+    let (status, mut value) = envelope(call, answered);
+    if let Value::Object(map) = &mut value
+        && map.remove("entries").is_some()
+    {
+        let parts = parts.iter().map(|part| {
+            json!({
+                "before": part.before, "newest": part.newest, "oldest": part.oldest,
+                "entries": part.entries,
+            })
+        });
+        map.insert("parts".to_owned(), json!(parts.collect::<Vec<_>>()));
+        map.insert("next".to_owned(), json!(next));
     }
     finish(call, status, &value)
 }

@@ -90,10 +90,11 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
     let governs = proved(&app, &peer, session, now)
         && certificate.roles.iter().any(|role| GOVERNS.contains(role));
     drop(request);
-    let ends = match ends(&app, organisation, governs, now).await {
-        Ok(ends) => ends,
+    let governed = match governed(&app, organisation, governs, now).await {
+        Ok(governed) => governed,
         Err(_) => return axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
+    let (ends, can_end) = governed.unzip();
     let health = app.gateway.store.health();
     Json(json!({
         "organisation": organisation.id.as_str(),
@@ -130,6 +131,8 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
         },
         // For whoever governs, after her second factor: what ends within 45 days, or just ended.
         "ends": ends,
+        // And the agreements that can be ended, by the ids that `end_agreement` takes.
+        "can_end": can_end,
         "clock": now.rfc3339(),
         "clock_skew_ms": theirs.map(|theirs| theirs.millis() - now.millis()),
     }))
@@ -148,25 +151,43 @@ fn proved(app: &App, peer: &Peer, session: Option<&str>, now: When) -> bool {
         .is_some_and(|(user, value)| Session::check(key, peer, &user, now, value))
 }
 
-/// What ends soon of the caller's organisation, or of all for the operator; `None` for who does not
-/// govern.
-async fn ends(
+/// What ends soon of the caller's organisation, or of all for the operator, and the agreements that
+/// can be ended; `None` for who does not govern.
+async fn governed(
     app: &App,
     own: &Organisation,
     governs: bool,
     now: When,
-) -> Result<Option<Vec<Value>>, Fault> {
+) -> Result<Option<(Vec<Value>, Vec<Value>)>, Fault> {
     if !governs {
         return Ok(None);
     }
-    let mut found: Vec<Ends> = ending(own, true, now);
+    let mut ends: Vec<Ends> = ending(own, true, now);
+    let mut agreements: Vec<Value> = can_end(own, now).collect();
     if own.kind == OrgKind::Operator {
         let all = app.gateway.enrolled_all().await?;
-        let others = all.iter().filter(|one| one.id != own.id);
-        found.extend(others.flat_map(|one| ending(one, false, now)));
+        for other in all.iter().filter(|one| one.id != own.id) {
+            ends.extend(ending(other, false, now));
+            agreements.extend(can_end(other, now));
+        }
     }
-    found.sort_by_key(|ends| ends.at);
-    Ok(Some(found.iter().map(|ends| ends.json(now)).collect()))
+    ends.sort_by_key(|ends| ends.at);
+    let ends = ends.iter().map(|ends| ends.json(now)).collect();
+    Ok(Some((ends, agreements)))
+}
+
+fn can_end(organisation: &Organisation, now: When) -> impl Iterator<Item = Value> {
+    let agreements = organisation.agreements.iter();
+    let lasting = agreements.filter(move |one| one.ended_at.is_none() && now < one.to);
+    lasting.map(|one| {
+        json!({
+            "organisation": organisation.id.as_str(),
+            "agreement": one.id.to_string(),
+            "reference": one.reference,
+            "from": one.from.rfc3339(),
+            "to": one.to.rfc3339(),
+        })
+    })
 }
 
 macro_rules! lists {

@@ -18,6 +18,9 @@ const FLAG_DAYS: u16 = 365;
 /// Entries of one page that come with their proofs.
 pub const EVIDENCE_ENTRIES_MAX: u16 = 50;
 
+/// Entries of one part of the log.
+const PART_ENTRIES_MAX: u16 = 1_000;
+
 /// What to look for in the log: of a query string, or in a body.
 #[derive(Deserialize, ToSchema, Default)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +49,8 @@ pub struct AuditQueryIn {
     pub evidence: Option<bool>,
     /// `fhir`, `ocsf` or `csv`; absent: the fields of this API.
     pub format: Option<String>,
+    /// No entries, but where parts of so many of them begin; at most 1000. Not of one person.
+    pub parts: Option<u16>,
 }
 
 /// What to look for, where, and how to show it.
@@ -53,6 +58,7 @@ pub struct AuditQuery {
     pub filter: Filter,
     pub page: Page,
     pub format: Option<Format>,
+    pub parts: Option<u16>,
 }
 
 impl AuditQueryIn {
@@ -112,6 +118,12 @@ impl AuditQueryIn {
             }
             parsed
         });
+        if self
+            .parts
+            .is_some_and(|size| !(1..=PART_ENTRIES_MAX).contains(&size))
+        {
+            wrong.add("parts", "give a number from 1 to 1000");
+        }
         let max = self.max.unwrap_or(0);
         let page = Page {
             before: self.before,
@@ -125,6 +137,7 @@ impl AuditQueryIn {
             filter,
             page,
             format,
+            parts: self.parts,
         })
     }
 }

@@ -8,9 +8,12 @@ use crate::domain::codes::Role;
 use crate::web::form::{Errors, Field};
 use crate::web::her;
 use crate::web::page::{self, Page, form};
+use crate::web::report::printed;
 use crate::web::table::{For, Pages};
 use crate::web::visit::{Reply, Stop, Visit};
 
+/// It is read aloud, with questions, and cannot be loaded again.
+const STAYS_MINUTES: i64 = 60;
 /// As `policies/55-subject-access.cedar` names them.
 const GUARDS: &[Role] = &[Role::IgOfficer, Role::Dpo, Role::Caldicott];
 
@@ -97,16 +100,16 @@ async fn deliver(visit: Visit) -> Result<Page, Stop> {
         return Ok(asks(&visit, &above, &errors)?.status(reply.status));
     }
     let report = reply.text("/report");
+    if !reply.is_nothing() && !report.is_empty() {
+        let back = format!("/subject-access/{}", her::id(&visit)?);
+        let mut page = Page::new("Request", printed(report, &back));
+        page.stays_minutes = STAYS_MINUTES;
+        return Ok(page);
+    }
     let body = html! {
-        @if reply.is_nothing() || report.is_empty() {
-            h1 { "Hand the report over" }
-            @if reply.is_nothing() { (page::nothing(&reply)) }
-            @else { p { "It was handed over and shown. If she needs it again, hand it over again." } }
-        } @else {
-            h1 { "What is held about you" }
-            p.noprint { "Print it, or read it to her. Nothing of it is kept here." }
-            div.report { (report) }
-        }
+        h1 { "Hand the report over" }
+        @if reply.is_nothing() { (page::nothing(&reply)) }
+        @else { p { "It was handed over and shown. If she needs it again, hand it over again." } }
     };
     Ok(Page::new("Request", body))
 }
