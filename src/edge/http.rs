@@ -12,7 +12,7 @@ mod cards;
 pub mod codes;
 pub mod consents;
 pub mod emergencies;
-mod endings;
+pub mod endings;
 pub mod fhir;
 pub mod governance;
 pub mod her_word;
@@ -25,6 +25,7 @@ mod purpose;
 pub mod reconciliations;
 pub mod referrals;
 pub mod released;
+pub mod renewals;
 pub mod reply;
 pub mod reports;
 pub mod screening;
@@ -53,6 +54,7 @@ use crate::domain::codes::Action;
 use crate::domain::id::UserId;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::pipeline::Gateway;
+use renewals::Issuer;
 use table::{DESCRIPTION, Declared, Table};
 
 /// The version of the API; a request may pin it with `Firedoor-Version`.
@@ -70,6 +72,8 @@ pub struct App {
     counted: Mutex<CountedCalls<SpiffeName>>,
     pub metrics: Arc<Metrics>,
     pub settings: Settings,
+    /// With it the gateway renews people's certificates.
+    pub issuer: Option<Arc<dyn Issuer>>,
 }
 
 /// What the operator may set about requests.
@@ -82,7 +86,12 @@ pub struct Settings {
 }
 
 impl App {
-    pub fn new(gateway: Gateway, metrics: Arc<Metrics>, settings: Settings) -> Arc<Self> {
+    pub fn new(
+        gateway: Gateway,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+        issuer: Option<Arc<dyn Issuer>>,
+    ) -> Arc<Self> {
         let rates = Mutex::new(RequestRates::new(
             settings.per_user,
             settings.per_organisation,
@@ -100,6 +109,7 @@ impl App {
             counted: Mutex::default(),
             metrics,
             settings,
+            issuer,
         })
     }
 
@@ -187,6 +197,7 @@ fn table() -> Table {
         .of_caller(routes!(governance::propose, governance::proposals))
         .of_caller(routes!(governance::approve))
         .of_caller(routes!(governance::narrow))
+        .of_caller(routes!(renewals::renew))
         .of_caller(routes!(governance::second_factor))
         .of_people(routes!(audit::entries))
         .of_caller(routes!(audit::trail))

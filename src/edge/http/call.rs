@@ -189,6 +189,11 @@ impl Call {
         Session::renew(key, &self.peer, &self.user, now, value)
     }
 
+    /// Who makes the call.
+    pub fn user(&self) -> &UserName {
+        &self.user
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.parts.headers, name)
     }
