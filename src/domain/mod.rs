@@ -51,6 +51,8 @@ pub mod rules;
 pub mod ruling;
 pub mod seal;
 pub mod session;
+
+pub mod handover;
 pub mod watch;
 
 pub mod checkpoint;

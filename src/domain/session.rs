@@ -138,7 +138,8 @@ fn mac(key: &[u8; 32], peer: &Peer, user: &UserName, began: When, used: When) ->
     keyed(key, b"firedoor session v1", peer, user, [&began, &used])
 }
 
-fn keyed(
+/// A hash under a key of the gateway's with the certificate's key and the person's name in it.
+pub(super) fn keyed(
     key: &[u8; 32],
     label: &[u8],
     peer: &Peer,

@@ -13,7 +13,7 @@ pub mod codes;
 pub mod consents;
 pub mod devices;
 pub mod emergencies;
-mod endings;
+pub mod endings;
 pub mod fhir;
 pub mod governance;
 pub mod her_word;
@@ -26,6 +26,7 @@ mod purpose;
 pub mod reconciliations;
 pub mod referrals;
 pub mod released;
+pub mod renewals;
 pub mod reply;
 pub mod reports;
 pub mod screening;
@@ -54,6 +55,7 @@ use crate::domain::codes::Action;
 use crate::domain::id::UserId;
 use crate::domain::peer::{Peer, SpiffeName};
 use crate::pipeline::Gateway;
+use renewals::Issuer;
 use table::{DESCRIPTION, Declared, Table};
 
 /// The version of the API; a request may pin it with `Firedoor-Version`.
@@ -71,6 +73,8 @@ pub struct App {
     counted: Mutex<CountedCalls<SpiffeName>>,
     pub metrics: Arc<Metrics>,
     pub settings: Settings,
+    /// With it the gateway renews people's certificates.
+    pub issuer: Option<Arc<dyn Issuer>>,
 }
 
 /// What the operator may set about requests.
@@ -83,7 +87,12 @@ pub struct Settings {
 }
 
 impl App {
-    pub fn new(gateway: Gateway, metrics: Arc<Metrics>, settings: Settings) -> Arc<Self> {
+    pub fn new(
+        gateway: Gateway,
+        metrics: Arc<Metrics>,
+        settings: Settings,
+        issuer: Option<Arc<dyn Issuer>>,
+    ) -> Arc<Self> {
         let rates = Mutex::new(RequestRates::new(
             settings.per_user,
             settings.per_organisation,
@@ -101,6 +110,7 @@ impl App {
             counted: Mutex::default(),
             metrics,
             settings,
+            issuer,
         })
     }
 
@@ -195,6 +205,7 @@ fn table() -> Table {
         .of_caller(routes!(devices::list, devices::add))
         .of_caller(routes!(devices::confirm))
         .of_caller(routes!(devices::remove))
+        .of_caller(routes!(renewals::renew))
         .of_people(routes!(audit::entries))
         .of_caller(routes!(audit::trail))
         .of_people(routes!(audit::subjects))

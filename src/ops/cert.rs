@@ -19,9 +19,10 @@ use super::client::custody;
 use super::clock::now;
 use super::config::Config;
 use super::pki::{
-    BundleForm, Ca, Issued, Kind, Listed, Profile, REVOCATION_LIST_DAYS, Serial, key_and_csr,
-    pkcs12, write_secret,
+    BundleForm, CERTIFICATE_DAYS, Ca, Issued, Kind, Listed, Profile, REVOCATION_LIST_DAYS, Serial,
+    key_and_csr, pkcs12, write_secret,
 };
+use crate::domain::handover::password;
 use crate::domain::id::{OrgId, TeamId, UserId};
 use crate::domain::peer::SpiffeName;
 use crate::domain::time::When;
@@ -205,7 +206,7 @@ impl Holder {
 #[derive(clap::Args)]
 struct Lasting {
     /// How long it holds; the holder is warned from 45 days before
-    #[arg(long, default_value_t = 365)]
+    #[arg(long, default_value_t = CERTIFICATE_DAYS)]
     days: u32,
 }
 
@@ -355,7 +356,7 @@ pub(super) fn make_bundle(
     let (key, request) = key_and_csr(&name)?;
     let issued = ca.issue(request.as_bytes(), profile, now, days)?;
     let authority = ca.certificate_pem()?;
-    let password = password()?;
+    let password = new_password()?;
     let shown = format!("Firedoor {name}");
     let p12 = pkcs12(
         issued.pem.as_bytes(),
@@ -390,20 +391,10 @@ impl Bundle {
     }
 }
 
-/// Sixteen signs that nobody confuses on the telephone: 80 bits.
-fn password() -> Result<Zeroizing<String>, CommandError> {
-    const SIGNS: &[u8; 32] = b"23456789abcdefghijkmnpqrstuvwxyz";
+fn new_password() -> Result<Zeroizing<String>, CommandError> {
     let mut bytes = Zeroizing::new([0; 16]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|_| "there is no randomness")?;
-    let mut text = Zeroizing::new(String::with_capacity(19));
-    for (at, byte) in bytes.iter().enumerate() {
-        if at > 0 && at % 4 == 0 {
-            text.push('-');
-        }
-        let sign = SIGNS.get(usize::from(byte % 32)).copied().unwrap_or(b'2');
-        text.push(char::from(sign));
-    }
-    Ok(text)
+    Ok(password(&bytes))
 }
 
 fn tell_issued(out: &mut impl Write, issued: &Issued) -> io::Result<()> {

@@ -92,6 +92,8 @@ pub struct Config {
     pub witness_ca: Option<PathBuf>,
     /// The statement of two people that the log goes on under a new name.
     pub succession: Option<PathBuf>,
+    /// The authority with which the gateway renews people's certificates; `None`: it renews none.
+    pub renewals: Option<PathBuf>,
     pub limits: Limits,
 }
 
@@ -140,6 +142,7 @@ struct FileText {
     tls: TlsText,
     keys: KeysText,
     log: LogText,
+    renewals: RenewalsText,
     limits: Limits,
 }
 
@@ -171,6 +174,12 @@ struct LogText {
     succession: PathBuf,
 }
 
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RenewalsText {
+    ca: PathBuf,
+}
+
 impl Default for FileText {
     fn default() -> Self {
         Self {
@@ -185,6 +194,7 @@ impl Default for FileText {
             tls: TlsText::default(),
             keys: KeysText::default(),
             log: LogText::default(),
+            renewals: RenewalsText::default(),
             limits: Limits::default(),
         }
     }
@@ -296,6 +306,10 @@ impl FileText {
         let key_path = place(&self.keys.path);
         refuse_near_data("keys.path", &data_dir, &key_path)?;
         refuse_near_data("tls.key", &data_dir, &tls.key)?;
+        let renewals = optional(&self.renewals.ca);
+        if let Some(dir) = &renewals {
+            refuse_near_data("renewals.ca", &data_dir, dir)?;
+        }
         let store = if self.store == "embedded" {
             if is_database(&self.keys.slots) {
                 let what = "names a database, but store is \"embedded\": name a file";
@@ -334,6 +348,7 @@ impl FileText {
             witnesses,
             witness_ca,
             succession: optional(&self.log.succession),
+            renewals,
             limits: self.limits,
         })
     }

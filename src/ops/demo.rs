@@ -215,7 +215,8 @@ pub(super) async fn prepare(dir: &Path, port: u16) -> Result<(Config, u16), Demo
          [tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server.key\"\n\
          client_ca = \"ca/ca.pem\"\ncrl = \"ca/crl.pem\"\ntrust_domain = \"{TRUST_DOMAIN}\"\n\n\
          [keys]\npath = \"keys/root.key\"\nslots = \"keys/slots\"\n\n\
-         [log]\norigin = \"{ORIGIN}\"\npolicy = \"{POLICY_FILE}\"\n"
+         [log]\norigin = \"{ORIGIN}\"\npolicy = \"{POLICY_FILE}\"\n\n\
+         [renewals]\nca = \"ca\"\n"
     );
     let file = dir.join(CONFIG_FILE);
     write(&file, text.as_bytes())?;

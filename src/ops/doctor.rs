@@ -28,6 +28,7 @@ use super::config::{Config, StoreChoice};
 use super::gateway;
 use super::keys::{RootKey, log_key};
 use super::policy;
+use super::renewing::Renewing;
 use crate::domain::alias::next_epoch;
 use crate::edge::tls::{Clock, TlsState};
 use crate::pipeline::Gateway;
@@ -187,6 +188,7 @@ async fn examine(file: &Path, repairing: bool) -> Report {
     let has_key = root_key(&mut report, &config);
     policies(&mut report, &config);
     certificates(&mut report, &config);
+    renewals(&mut report, &config);
     disk(&mut report, &config);
     match running(&config) {
         Running::Yes => ask_running(&mut report, &config),
@@ -269,6 +271,26 @@ fn certificates(report: &mut Report, config: &Config) {
             list.rfc3339()
         );
         report.good("certificates", says);
+    }
+}
+
+/// Whether the gateway renews people's certificates, and could.
+fn renewals(report: &mut Report, config: &Config) {
+    let until = match Renewing::open(config) {
+        Ok(None) => return,
+        Ok(Some(renewing)) => renewing.until(now()),
+        Err(error) => Err(error),
+    };
+    match until {
+        Ok(until) => {
+            let says = format!("what is issued now holds until {}", until.rfc3339());
+            report.good("renewals", says);
+        }
+        Err(error) => {
+            let todo =
+                "the gateway does not start with this; see [renewals] in deploy/firedoor.toml";
+            report.stops("renewals", error.to_string(), todo);
+        }
     }
 }
 

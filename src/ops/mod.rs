@@ -22,4 +22,5 @@ mod cert;
 mod doctor;
 mod migrate;
 mod policy;
+mod renewing;
 mod restore;

@@ -29,9 +29,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-pub use bundle::{BundleForm, pkcs12};
+pub use crate::domain::handover::BundleForm;
+pub use bundle::pkcs12;
 pub use folder::{refuse_under, write_secret};
-pub use request::key_and_csr;
+pub use request::{key_and_csr, spki_of};
 pub use statement::{check_statement, sign_statement};
 
 use crate::domain::firewall::names::immigration_enforcement_name;
@@ -43,6 +44,8 @@ use request::Request;
 /// What browsers take for a server; the same for everyone.
 pub const CERTIFICATE_DAYS_MAX: u32 = 398;
 pub const AUTHORITY_DAYS_MAX: u32 = 3_660;
+/// How long a person's or a system's lasts unless told otherwise.
+pub const CERTIFICATE_DAYS: u32 = 365;
 /// How long a revocation list lasts unless told otherwise. After it, no client is accepted.
 pub const REVOCATION_LIST_DAYS: u32 = 30;
 
@@ -352,20 +355,13 @@ impl Ca {
         now: When,
         days: u32,
     ) -> Result<Issued, PkiError> {
-        if !(1..=CERTIFICATE_DAYS_MAX).contains(&days) {
-            return Err(PkiError::Days(CERTIFICATE_DAYS_MAX));
-        }
+        let (not_before, not_after) = self.holds(now, days)?;
         profile.check()?;
         let request = Request::read(csr_pem)?;
         refuse_enforcers(request.names.iter().map(String::as_str))?;
-        let (not_before, ca_not_after) = self.dates()?;
-        let not_after = now.plus_days(i64::from(days)).min(ca_not_after);
-        if now < not_before || now >= ca_not_after {
-            return Err(PkiError::Days(CERTIFICATE_DAYS_MAX));
-        }
         let issuer = self.certificate.subject_name();
         let (mut builder, serial) =
-            new_certificate(&*profile.subject()?, issuer, now.max(not_before), not_after)?;
+            new_certificate(&*profile.subject()?, issuer, not_before, not_after)?;
         builder.set_pubkey(&request.key)?;
         builder.append_extension(BasicConstraints::new().critical().build()?)?;
         let usage = KeyUsage::new().critical().digital_signature().build()?;
@@ -405,6 +401,22 @@ impl Ca {
         // Before anyone has it: a certificate that the index does not hold cannot be revoked.
         self.folder.write_ledger(&ledger)?;
         Ok(issued)
+    }
+
+    /// Until when a certificate that is issued now for so many days holds.
+    pub fn until(&self, now: When, days: u32) -> Result<When, PkiError> {
+        self.holds(now, days).map(|(_, not_after)| not_after)
+    }
+
+    /// Whether it is one of the authorities in this PEM.
+    pub fn is_among(&self, authorities_pem: &[u8]) -> Result<bool, PkiError> {
+        let own = self.certificate.to_der()?;
+        for authority in X509::stack_from_pem(authorities_pem)? {
+            if authority.to_der()? == own {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes a certificate back, for good, and issues a list that says so. Again is no error.
@@ -477,6 +489,15 @@ impl Ca {
         let oid = Asn1Object::from_str("2.5.29.35")?;
         let content = Asn1OctetString::new_from_bytes(&der)?;
         Ok(X509Extension::new_from_der(&oid, false, &content)?)
+    }
+
+    /// When a certificate for so many days begins and ends: within the authority's own time.
+    fn holds(&self, now: When, days: u32) -> Result<(When, When), PkiError> {
+        let (from, until) = self.dates()?;
+        if !(1..=CERTIFICATE_DAYS_MAX).contains(&days) || now < from || now >= until {
+            return Err(PkiError::Days(CERTIFICATE_DAYS_MAX));
+        }
+        Ok((now.max(from), now.plus_days(i64::from(days)).min(until)))
     }
 
     fn dates(&self) -> Result<(When, When), PkiError> {

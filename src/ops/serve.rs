@@ -33,7 +33,9 @@ use super::config::{Config, ConfigError};
 use super::gateway::{self, OpenError};
 use super::keys::forbid_core_dumps;
 use super::pki::check_statement;
+use super::renewing::{CannotRenew, Renewing};
 use super::telemetry::{self, LogFormat, LogLevel};
+use crate::edge::http::renewals::Issuer;
 use crate::edge::http::{App, Settings};
 use crate::edge::metrics::{Gauges, Metrics};
 use crate::edge::server::{self, Replies};
@@ -88,6 +90,8 @@ pub enum ServeError {
     Witnesses(#[source] Fault),
     #[error("log.succession: cannot read {0} ({1})")]
     Succession(PathBuf, #[source] io::Error),
+    #[error(transparent)]
+    Renewals(#[from] CannotRenew),
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error("tls: {0}")]
@@ -195,6 +199,7 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
     let (address, admin_address) = (bound(&main)?, bound(&admin)?);
     let help_address = help.as_ref().map(bound).transpose()?;
 
+    let issuer = Renewing::open(config)?.map(|renewing| renewing as Arc<dyn Issuer>);
     let outside = gateway::outside_witnesses(config)?;
     let gateway = gateway::open(config).await?;
     let asked = witnessing::ask_before_start(&gateway, &config.origin, outside.clone()).await;
@@ -208,7 +213,7 @@ pub(super) async fn start_with(config: &Config, settings: Settings) -> Result<Ru
         gateway.store.close().await.map_err(ServeError::Close)?;
         return Err(error);
     }
-    let app = App::new(gateway, Arc::new(Metrics::default()), settings);
+    let app = App::new(gateway, Arc::new(Metrics::default()), settings, issuer);
     let tls = match open_tls(config, &app) {
         Ok(tls) => tls,
         Err(error) => {

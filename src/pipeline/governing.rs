@@ -7,7 +7,7 @@ use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::governance::{Narrowing, Widening};
 use crate::domain::id::{Id, OrgId, ProposalId};
 use crate::domain::journey::governing::founding::{Founding, NotFounded, found};
-use crate::domain::journey::governing::{self, OwnCertificate};
+use crate::domain::journey::governing::{self, OwnCertificate, Renewal};
 use crate::domain::known::Known;
 use crate::domain::organisation::Organisation;
 use crate::domain::peer::Peer;
@@ -113,6 +113,19 @@ impl Gateway {
             attempt,
             &[Read::Target(&organisation, own.certificate.user.as_deref())],
             |rules, attempt, known, keys| governing::issue_own(rules, attempt, known, keys, own),
+        )
+        .await
+    }
+
+    /// Another key for somebody of the caller's own organisation, at once.
+    pub async fn renew_own(&self, attempt: Attempt, renewal: &Renewal) -> Result<Answered, Fault> {
+        let organisation = attempt.organisation().clone();
+        self.run(
+            attempt,
+            &[Read::Target(&organisation, Some(renewal.user.as_str()))],
+            |rules, attempt, known, keys| {
+                governing::renew_own(rules, attempt, known, keys, renewal)
+            },
         )
         .await
     }

@@ -358,6 +358,10 @@ fn leaving() -> Markup {
 fn making() -> Markup {
     html! {
         h2 id="making" { "For whoever makes the files" }
+        p {
+            "An administrator renews the certificates of her own organisation's people on a page of her own: "
+            b { "Renew a certificate" } ". The operator makes the others:"
+        }
         div.table tabindex="0" role="region" aria-label="Which form of the file" {
             table {
                 caption { "Which form of the file" }

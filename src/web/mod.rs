@@ -27,6 +27,7 @@ pub mod operator;
 pub mod page;
 pub mod proposals;
 pub mod referral;
+pub mod renew;
 pub mod report;
 pub mod sent;
 pub mod sign_in;
@@ -74,6 +75,7 @@ fn pages() -> Pages {
     let pages = figures::pages(pages);
     let pages = report::pages(pages);
     let pages = proposals::pages(pages);
+    let pages = renew::pages(pages);
     operator::pages(pages)
 }
 

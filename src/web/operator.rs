@@ -9,6 +9,7 @@ use super::form::{Errors, Field, Form};
 use super::monday::integrity;
 use super::page::{Page, form, summary, trouble};
 use super::proposals::{GOVERNS, taint};
+use super::renew::renews;
 use super::table::Pages;
 use super::visit::{Reply, Stop, Visit, text};
 use super::words::{day, last_day, say};
@@ -38,10 +39,11 @@ async fn state(visit: Visit) -> Result<Page, Stop> {
             @if operator { "of every organisation" } @else { "of your organisation" }
             " that end within 45 days, or ended in the last 30. What is not renewed stops working on its day."
         }
+        @if renews(visit.role()) { p { a href="/renew" { "Renew the certificate of one of your people" } } }
         @if ends.is_empty() {
             div.good { p { "Nothing ends within 45 days. This page is the notice: it tells you 45, 30, 14, 7 \
                  days and 1 day before." } }
-        } @else { (ending(ends)) }
+        } @else { (ending(ends, visit.role())) }
         h2 { "Time" }
         p { "The gateway's clock says " (super::words::moment(me.text("/clock"))) "." }
         @if operator {
@@ -70,7 +72,7 @@ fn restoring(me: &Reply) -> Markup {
     }
 }
 
-fn ending(ends: &[Value]) -> Markup {
+fn ending(ends: &[Value], role: Role) -> Markup {
     html! {
         div.table tabindex="0" role="region" aria-label="What ends" {
             table {
@@ -79,13 +81,13 @@ fn ending(ends: &[Value]) -> Markup {
                     th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Organisation" }
                     th scope="col" { "Which" } th scope="col" { "What to do" }
                 } }
-                tbody { @for one in ends { (ends_row(one)) } }
+                tbody { @for one in ends { (ends_row(one, role)) } }
             }
         }
     }
 }
 
-fn ends_row(one: &Value) -> Markup {
+fn ends_row(one: &Value, role: Role) -> Markup {
     let left = one
         .get("days_left")
         .and_then(Value::as_i64)
@@ -109,6 +111,8 @@ fn ends_row(one: &Value) -> Markup {
                 @match what {
                     "agreement" => { a href="/propose/agreement" { "Propose a new one" } }
                     "attestation" => { a href="/propose/attestation" { "Attest again" } }
+                    // Whose it is stands here for her own organisation alone.
+                    _ if renews(role) && !user.is_empty() => { a href="/renew" { "Renew it" } }
                     _ => { a href="/propose/certificate" { "Propose the next one" } }
                 }
             }
@@ -117,7 +121,7 @@ fn ends_row(one: &Value) -> Markup {
 }
 
 /// In the steps of the notices: 45, 30, 14, 7 and 1.
-fn notice(left: i64) -> String {
+pub fn notice(left: i64) -> String {
     match left {
         ..0 => "Ended".to_owned(),
         0 => "Ends today".to_owned(),
@@ -380,15 +384,24 @@ mod tests {
     fn what_ends_is_said_in_days_and_what_to_do() {
         let told = [-1, 0, 1, 14].map(notice);
         assert_eq!(told, ["Ended", "Ends today", "1 day left", "14 days left"]);
-        let row = ends_row(&json!({
+        let system = json!({
             "what": "certificate", "organisation": "<b>x</b>", "at": "2026-12-01T00:00:00Z",
             "days_left": 3,
-        }));
+        });
+        let row = ends_row(&system, Role::OrgAdmin);
         assert!(
             row.0.contains("tag high") && !row.0.contains("<b>x"),
             "{}",
             row.0
         );
+        let hers = json!({ "what": "certificate", "user": "v-adeola", "days_left": 3 });
+        let links = [
+            (&hers, Role::OrgAdmin),
+            (&hers, Role::IgOfficer),
+            (&system, Role::OrgAdmin),
+        ]
+        .map(|(one, role)| ends_row(one, role).0.contains("href=\"/renew\""));
+        assert_eq!(links, [true, false, false]);
     }
 
     #[test]

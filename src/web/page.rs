@@ -11,9 +11,11 @@ use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use zeroize::Zeroizing;
 
 use super::form::{Errors, element};
 use super::home;
+use super::renew;
 use super::visit::{Reply, Visit};
 use super::words::say;
 use crate::domain::codes::Role;
@@ -90,6 +92,8 @@ pub struct Page {
     pub role: Option<Role>,
     /// A file to be kept, in place of a page: its name and kind.
     pub file: Option<(String, &'static str)>,
+    /// What is in it, if that is no text.
+    bytes: Option<Zeroizing<Vec<u8>>>,
     /// How long it may stay on a screen at which nobody does anything.
     pub stays_minutes: i64,
 }
@@ -104,6 +108,7 @@ impl Page {
             signs_out: false,
             role: None,
             file: None,
+            bytes: None,
             stays_minutes: SESSION_IDLE_MINUTES,
         }
     }
@@ -129,6 +134,14 @@ impl Page {
         page.file = Some((name.to_owned(), kind));
         page
     }
+
+    /// The same for one that is no text. Nothing is added to it: whoever reads such a file may take it
+    /// for damaged, and its size depends on nobody who is helped.
+    pub fn bytes(name: &'static str, kind: &'static str, bytes: Zeroizing<Vec<u8>>) -> Self {
+        let mut page = Self::file(name, kind, String::new());
+        page.bytes = Some(bytes);
+        page
+    }
 }
 
 /// A page as it leaves.
@@ -136,6 +149,8 @@ pub struct Whole {
     status: u16,
     kind: &'static str,
     bytes: Vec<u8>,
+    /// What fills it up to the next step, if anything may (P5).
+    filler: Option<u8>,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -234,12 +249,13 @@ pub fn bare(status: u16, says: &str) -> Whole {
         bytes: frame("Messages", &html! {}, &main, &html! {})
             .into_string()
             .into_bytes(),
+        filler: Some(b' '),
         headers: Vec::new(),
     }
 }
 
 /// The page with everything around it.
-pub fn whole(visit: &Visit, page: Page) -> Whole {
+pub fn whole(visit: &Visit, mut page: Page) -> Whole {
     let mut headers: Vec<(&'static str, String)> = visit
         .cookies(&page)
         .into_iter()
@@ -261,10 +277,21 @@ pub fn whole(visit: &Visit, page: Page) -> Whole {
             "content-disposition",
             format!("attachment; filename=\"{name}\""),
         ));
+        // Blank lines are no records of a spreadsheet; a line of spaces would be one.
+        let filler = if kind.starts_with("text/csv") {
+            b'\n'
+        } else {
+            b' '
+        };
+        let (bytes, filler) = match &mut page.bytes {
+            Some(bytes) => (std::mem::take(&mut **bytes), None),
+            None => (page.body.into_string().into_bytes(), Some(filler)),
+        };
         return Whole {
             status: page.status,
             kind,
-            bytes: page.body.into_string().into_bytes(),
+            bytes,
+            filler,
             headers,
         };
     }
@@ -286,6 +313,10 @@ pub fn whole(visit: &Visit, page: Page) -> Whole {
             }
         }
     };
+    let main = html! {
+        @if visit.signed_in() && !page.signs_out { (renew::own_ends(visit)) }
+        (page.body)
+    };
     let bottom = html! {
         @if visit.signed_in() && !page.signs_out {
             div.who {
@@ -305,9 +336,10 @@ pub fn whole(visit: &Visit, page: Page) -> Whole {
     Whole {
         status: page.status,
         kind: "text/html; charset=utf-8",
-        bytes: frame(page.tab, &top, &page.body, &bottom)
+        bytes: frame(page.tab, &top, &main, &bottom)
             .into_string()
             .into_bytes(),
+        filler: Some(b' '),
         headers,
     }
 }
@@ -401,15 +433,12 @@ pub async fn send(app: &Arc<App>, received: Instant, whole: Whole) -> Response {
         status,
         kind,
         mut bytes,
+        filler,
         headers,
     } = whole;
-    // Blank lines are no records of a spreadsheet; a line of spaces would be one.
-    let blank = if kind.starts_with("text/csv") {
-        b'\n'
-    } else {
-        b' '
-    };
-    bytes.resize(bytes.len().next_multiple_of(REPLY_BYTES_STEP), blank);
+    if let Some(filler) = filler {
+        bytes.resize(bytes.len().next_multiple_of(REPLY_BYTES_STEP), filler);
+    }
     boundary(app.settings.boundary, received).await;
     let mut response = dressed(kind, Body::from(bytes));
     *response.status_mut() =

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::entries::{class, named};
 use super::form::{Errors, Field, Form};
 use super::page::{self, Page, form, summary, trouble};
+use super::renew::renews;
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, list, text};
 use super::words::{begins, moment, say};
@@ -82,6 +83,9 @@ async fn listed(visit: &Visit, refused: Option<Reply>) -> Result<Page, Stop> {
             a href="/take-away" { "remove, suspend or close" } "."
         }
         @if visit.role() != Role::Reviewer { p { a.button href="/propose" { "Propose a change" } } }
+        @if renews(visit.role()) {
+            p { "For your own people you need nobody else: " a href="/renew" { "renew a certificate" } "." }
+        }
         h2 { "Waiting for a second person" }
         @if waiting.is_empty() && all { p { "Nothing waits." } }
         @else if waiting.is_empty() { p { "Nothing waits among these. See the older ones too." } }

@@ -14,19 +14,22 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use serde_json::Value;
 use tower::ServiceExt;
+use zeroize::Zeroizing;
 
 use super::form::{Errors, Form};
 use super::page::{self, Page};
 use super::table::For;
 use super::words::wrong::plainly;
-use crate::domain::attempt::UserName;
+use crate::domain::attempt::{IdempotencyKey, UserName};
 use crate::domain::codes::Role;
+use crate::domain::handover::password_of;
 use crate::domain::peer::Peer;
 use crate::domain::refusal::Refusal;
 use crate::domain::session::{FormToken, Session};
 use crate::domain::time::When;
 use crate::edge::http::App;
 use crate::edge::http::call::{field, is_cross_site};
+use crate::edge::http::endings::days_left;
 use crate::edge::http::inward::{Api, Asked, Told};
 use crate::edge::server::{BodyError, ReceivedAt, read_body};
 
@@ -241,6 +244,30 @@ impl Visit {
         let id = gateway.entropy().id("form");
         let key = gateway.rules.load().keys.forms;
         FormToken::issue(&key, &self.inner.peer, &self.inner.user, self.inner.now, id)
+    }
+
+    /// The same, with the password of the file that its act makes.
+    pub fn mark_with_password(&self) -> Option<(String, Zeroizing<String>)> {
+        let mark = self.token();
+        let inner = &self.inner;
+        let key = &inner.site.app.gateway.rules.load().keys.forms;
+        let request = FormToken::check(key, &inner.peer, &inner.user, inner.now, &mark)?;
+        let password = password_of(key, &inner.peer, &inner.user, &request);
+        Some((mark, password))
+    }
+
+    /// The password of the file that the act of this form makes.
+    pub fn password(&self) -> Option<Zeroizing<String>> {
+        let inner = &self.inner;
+        let request = IdempotencyKey::parse(inner.key.as_deref()?).ok()?;
+        let key = &inner.site.app.gateway.rules.load().keys.forms;
+        Some(password_of(key, &inner.peer, &inner.user, &request))
+    }
+
+    /// When her certificate ends, and in how many days.
+    pub fn certificate_ends(&self) -> (When, i64) {
+        let at = self.inner.peer.not_after();
+        (at, days_left(at, self.inner.now))
     }
 
     /// Looks something up. It uses up no key: a form that is refused looks up what it stood on.

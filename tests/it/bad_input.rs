@@ -495,7 +495,7 @@ async fn a_clock_that_jumps_back_turns_no_entry_and_no_right_back() {
         per_organisation: config.limits.per_organisation(),
         boundary: Duration::from_millis(100),
     };
-    let app = App::new(gateway, Arc::new(Metrics::default()), settings);
+    let app = App::new(gateway, Arc::new(Metrics::default()), settings, None);
     let of = Arc::clone(&app);
     let time: Clock = Arc::new(move || of.gateway.time());
     let tls = TlsState::open(config.tls.clone(), TRUST_DOMAIN, time).unwrap();

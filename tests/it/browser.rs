@@ -21,6 +21,7 @@ mod journeys;
 mod keys;
 mod passkeys;
 mod profile;
+mod renewal;
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -59,6 +60,29 @@ impl Browser {
         Self::begin(town, bundle, home.await.unwrap()).await
     }
 
+    /// Starts with a certificate from a file that somebody was handed, as a person of a town.
+    pub async fn open_file(town: &Town, bundle: &str, file: Vec<u8>, password: &str) -> Self {
+        let (folder, password) = (town.bundle(bundle), password.to_owned());
+        let home = tokio::task::spawn_blocking(move || {
+            let home = profile::bare(&folder);
+            profile::import(&home, &file, &password);
+            home
+        });
+        Self::begin(town, bundle, home.await.unwrap()).await
+    }
+
+    /// A file that she saved, as soon as all of it is there.
+    pub async fn saved(&self, name: &str) -> Vec<u8> {
+        let begun = Instant::now();
+        let at = profile::downloads(self.driver.home()).join(name);
+        // Until then it has another name.
+        while !at.exists() {
+            assert!(begun.elapsed() < WITHIN, "{name} was not saved");
+            sleep(Duration::from_millis(50)).await;
+        }
+        std::fs::read(at).unwrap()
+    }
+
     /// Starts without a certificate.
     pub async fn bare(town: &Town) -> Self {
         let folder = town.bundle("operator");
@@ -68,7 +92,8 @@ impl Browser {
 
     async fn begin(town: &Town, bundle: &str, home: TempDir) -> Self {
         let origin = format!("https://localhost:{}", town.address().port());
-        let driver = Driver::start(home, profile::settings(&origin)).await;
+        let settings = profile::settings(&origin, home.path());
+        let driver = Driver::start(home, settings).await;
         let browser = Self {
             driver,
             origin,

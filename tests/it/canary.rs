@@ -16,6 +16,7 @@ use aho_corasick::AhoCorasick;
 use axum::http::Method;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine};
 use firedoor::domain::codes::Role;
+use openssl::pkcs12::Pkcs12;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -67,6 +68,7 @@ async fn nothing_that_was_said_is_in_any_file_output_or_metric() {
     let served = district.serve();
     let mut all: Vec<Said> = (0..PEOPLE).map(said_of).collect();
     play(&district, &served, &mut all).await;
+    let handed_over = renew(&district, &served).await;
 
     let metrics = served.admin_page("/metrics");
     assert!(metrics.contains("200 OK"));
@@ -78,6 +80,7 @@ async fn nothing_that_was_said_is_in_any_file_output_or_metric() {
         .collect();
     assert!(texts.len() > PEOPLE * 25);
     let mut forms: Vec<Vec<u8>> = texts.iter().flat_map(|text| forms(text)).collect();
+    forms.extend(handed_over);
     forms.sort();
     forms.dedup();
     let searched = AhoCorasick::new(&forms).unwrap();
@@ -139,6 +142,29 @@ async fn play(district: &District, served: &Served, all: &mut [Said]) {
         let hers = all.iter_mut().skip(place).step_by(CHARITIES.len());
         work(&adviser, &mut hers.collect::<Vec<_>>()).await;
     }
+}
+
+/// A certificate that the gateway makes, and one that it refuses: what of it nobody else may have.
+async fn renew(district: &District, served: &Served) -> Vec<Vec<u8>> {
+    let admin = district.person(served, "operator").await;
+    let hers = json!({ "user": "o-bright", "team": "desk", "form": "modern" });
+    let said = admin.post("/v1/renewals", &hers).await;
+    let password = said.text("/password").unwrap().to_owned();
+    let file = BASE64_STANDARD.decode(said.text("/p12").unwrap()).unwrap();
+    let key = Pkcs12::from_der(&file).unwrap().parse2(&password).unwrap();
+    let key = key.pkey.unwrap();
+    let mut nobody = hers;
+    nobody["user"] = json!("nobody");
+    assert_eq!(admin.post("/v1/renewals", &nobody).await.status, 422);
+    let scalar = key.ec_key().unwrap().private_key().to_vec();
+    let hex: String = scalar.iter().map(|byte| format!("{byte:02x}")).collect();
+    let pem = String::from_utf8(key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    let line = pem.lines().nth(1).unwrap().as_bytes().to_vec();
+    let part = file[file.len() / 2..][..32].to_vec();
+    let told = said.text("/p12").unwrap().as_bytes()[400..464].to_vec();
+    let mut all = forms(&password);
+    all.extend([scalar, hex.into_bytes(), line, part, told]);
+    all
 }
 
 /// What a charity does with those who were referred to it.

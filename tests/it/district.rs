@@ -39,6 +39,7 @@ use firedoor::domain::tiles::TilePath;
 use firedoor::domain::time::When;
 use firedoor::edge::client::{Client, ClientError};
 use firedoor::edge::tls::{ClientTls, Protocol};
+use firedoor::ops::client::bundle::code_at;
 use firedoor::ops::clock::now;
 use firedoor::ops::config::Config;
 use firedoor::ops::gateway;
@@ -50,6 +51,7 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 use super::cluster::Databases;
+use super::town::Desk;
 
 const FIREDOOR: &str = env!("CARGO_BIN_EXE_firedoor");
 const VERIFY: &str = env!("CARGO_BIN_EXE_firedoor-verify");
@@ -59,6 +61,8 @@ const ORIGIN: &str = "district.example/log";
 const AT_ONCE: usize = 16;
 /// The most that an agreement may state.
 const PEOPLE_A_DAY: u32 = 500;
+/// Every person's second factor.
+const TOTP: [u8; 20] = [7; 20];
 
 /// Three charities and the service that each runs.
 pub const CHARITIES: [(&str, &str); 3] = [
@@ -181,7 +185,7 @@ impl District {
             holders.insert(id, (issued.pem.into_bytes(), key.to_vec()));
             users.extend(person.map(|person| {
                 let organisation = OrgId::parse(id).unwrap();
-                (organisation, person.to_owned(), TotpSecret::new([7; 20]))
+                (organisation, person.to_owned(), TotpSecret::new(TOTP))
             }));
         }
         tainted_team(&house, &mut organisations, &mut holders);
@@ -272,6 +276,20 @@ impl District {
                 Err((status, said))
             }
         }
+    }
+
+    /// A person who has shown her second factor.
+    pub async fn person(&self, at: &Served, id: &str) -> Desk {
+        let (certificate, key) = &self.holders[id];
+        let holder = Some((certificate.as_slice(), key.as_slice()));
+        let tls = ClientTls::new(&self.authority, holder, Arc::new(now)).unwrap();
+        let mut desk = Desk::connect(at.address, tls, None).await;
+        let seconds = u64::try_from(now().millis() / 1_000).unwrap();
+        let code = json!({ "code": code_at(&TOTP, seconds).unwrap() });
+        let said = desk.post("/v1/second-factor", &code).await;
+        assert_eq!(said.status, 200, "{}", said.whole());
+        desk.session = said.text("/session").map(str::to_owned);
+        desk
     }
 
     /// A system's connection, and the user and role that it asserts.
@@ -599,7 +617,7 @@ fn configuration(databases: Option<&Databases>) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ndata_dir = \"data\"\n\
          store = \"{store}\"\n[keys]\npath = \"keys/root.key\"\nslots = \"{slots}\"\n\
-         [log]\norigin = \"{ORIGIN}\"\n[limits]\n\
+         [log]\norigin = \"{ORIGIN}\"\n[renewals]\nca = \"ca\"\n[limits]\n\
          requests_per_user_per_minute = 100000\nrequests_per_user_burst = 100000\n\
          requests_per_organisation_per_minute = 1000000\n\
          requests_per_organisation_burst = 1000000\n"

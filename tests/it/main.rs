@@ -58,6 +58,7 @@ mod people;
 mod policy_change;
 mod proofs;
 mod readme;
+mod renewals;
 mod reports;
 mod restart;
 mod restored;

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, Method};
 use firedoor::domain::attempt::UserName;
 use firedoor::domain::codes::Role;
@@ -56,6 +57,7 @@ pub struct Seen {
     /// What stands on it, without tags, each run of blanks as one.
     pub text: String,
     /// Its bytes with what fills it up.
+    pub bytes: Bytes,
     pub length: usize,
 }
 
@@ -184,6 +186,7 @@ impl Visitor {
             html,
             headers: said.headers,
             length: said.bytes.len(),
+            bytes: said.bytes,
         };
         self.page = Some(seen.clone());
         seen
@@ -493,6 +496,9 @@ pub const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/propose/{id}", Who::Only(GOVERNS)),
     ("POST", "/propose/{id}", Who::Only(GOVERNS)),
     ("GET", "/state", Who::Only(GOVERNS)),
+    ("GET", "/renew", Who::Only(ADMINISTERS)),
+    ("POST", "/renew", Who::Only(ADMINISTERS)),
+    ("POST", "/renew/file", Who::Only(ADMINISTERS)),
     ("GET", "/take-away", Who::Only(GOVERNS)),
     ("GET", "/take-away/{id}", Who::Only(GOVERNS)),
     ("POST", "/take-away/{id}", Who::Only(GOVERNS)),
@@ -584,6 +590,7 @@ const WORKS_THE_QUEUE: &[Role] = &[Role::IgOfficer, Role::Caldicott, Role::Revie
 const READS_THE_LOG: &[Role] = &[Role::IgOfficer, Role::Reviewer];
 const REPORTS: &[Role] = &[Role::IgOfficer, Role::Caldicott, Role::Dpo, Role::Reviewer];
 const GOVERNS: &[Role] = &[Role::IgOfficer, Role::OrgAdmin, Role::OperatorAdmin];
+const ADMINISTERS: &[Role] = &[Role::OrgAdmin, Role::OperatorAdmin];
 const SEES_PROPOSALS: &[Role] = &[
     Role::IgOfficer,
     Role::OrgAdmin,
@@ -592,11 +599,12 @@ const SEES_PROPOSALS: &[Role] = &[
 ];
 
 /// The people of the town, each in her role.
-pub const PEOPLE: [(&str, Role); 7] = [
+pub const PEOPLE: [(&str, Role); 8] = [
     ("met-browser", Role::Officer),
     ("larkfield-browser", Role::Adviser),
     ("st-hildas-browser", Role::EdSenior),
     ("larkfield-ig", Role::IgOfficer),
+    ("larkfield-admin", Role::OrgAdmin),
     ("st-hildas-caldicott", Role::Caldicott),
     ("operator", Role::OperatorAdmin),
     ("reviewer", Role::Reviewer),

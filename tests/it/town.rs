@@ -63,13 +63,18 @@ pub fn prepare(more: &str) -> (TempDir, Borough, Config) {
     } else {
         "[limits]\nrequests_per_user_burst = 10000\nrequests_per_organisation_burst = 10000\n"
     };
+    let renewals = if more.contains("[renewals]") {
+        ""
+    } else {
+        "[renewals]\nca = \"ca\"\n"
+    };
     let text = format!(
         "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
          help_listen = \"127.0.0.1:0\"\npublic_host = \"localhost\"\ndata_dir = \"data\"\n\
          [tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server.key\"\n\
          client_ca = \"ca/ca.pem\"\ncrl = \"ca/crl.pem\"\ntrust_domain = \"{TRUST_DOMAIN}\"\n\
          [keys]\npath = \"keys/root.key\"\nslots = \"keys/slots\"\n\
-         [log]\norigin = \"{ORIGIN}\"\n{limits}{more}\n"
+         [log]\norigin = \"{ORIGIN}\"\n{renewals}{limits}{more}\n"
     );
     let file = at.join("firedoor.toml");
     fs::write(&file, &text).unwrap();

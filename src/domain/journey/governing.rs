@@ -15,7 +15,7 @@ mod texts;
 
 #[cfg(test)]
 pub use changes::member_fact;
-pub use own_staff::{OwnCertificate, issue_own};
+pub use own_staff::{OwnCertificate, Renewal, issue_own, renew_own, renewable};
 
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;

@@ -189,8 +189,9 @@ impl Call {
         Session::renew(key, &self.peer, &self.user, now, value)
     }
 
-    pub fn user(&self) -> &str {
-        self.user.as_str()
+    /// Who makes the call.
+    pub fn user(&self) -> &UserName {
+        &self.user
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

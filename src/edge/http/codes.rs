@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 
 use super::App;
-use super::endings::{Ends, ending};
+use super::endings::{Ends, days_left, ending, people};
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::attempt::UserName;
@@ -54,7 +54,7 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
     let Some((organisation, certificate)) = enrolled.zip(certificate) else {
         return reply::bare(&Refusal::CertificateNotAccepted);
     };
-    let days = |until: When| (until.millis() - now.millis()).div_euclid(86_400_000);
+    let days = |until: When| days_left(until, now);
     let attested = organisation
         .team(&name.team)
         .and_then(|team| team.attestation.as_ref());
@@ -87,14 +87,18 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
         .collect();
     let session = request.headers().get("firedoor-session");
     let session = session.and_then(|value| value.to_str().ok());
-    let governs = proved(&app, &peer, session, now)
-        && certificate.roles.iter().any(|role| GOVERNS.contains(role));
+    let is_proved = proved(&app, &peer, session, now);
+    let is_in =
+        |roles: &[Role]| is_proved && certificate.roles.iter().any(|role| roles.contains(role));
+    let (governs, administers) = (is_in(&GOVERNS), is_in(&ADMINISTERS));
     drop(request);
     let governed = match governed(&app, organisation, governs, now).await {
         Ok(governed) => governed,
         Err(_) => return axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
     let (ends, can_end) = governed.unzip();
+    let renewals = administers
+        .then(|| json!({ "here": app.issuer.is_some(), "people": people(organisation, now) }));
     let health = app.gateway.store.health();
     Json(json!({
         "organisation": organisation.id.as_str(),
@@ -133,6 +137,9 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
         "ends": ends,
         // And the agreements that can be ended, by the ids that `end_agreement` takes.
         "can_end": can_end,
+        // For an administrator, after her second factor: whose certificates she may renew, and whether
+        // this gateway makes the files.
+        "renewals": renewals,
         "clock": now.rfc3339(),
         "clock_skew_ms": theirs.map(|theirs| theirs.millis() - now.millis()),
     }))
@@ -141,6 +148,9 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// Roles that see to what ends.
 const GOVERNS: [Role; 3] = [Role::IgOfficer, Role::OrgAdmin, Role::OperatorAdmin];
+
+/// Roles that renew the certificates of their own organisation's people.
+const ADMINISTERS: [Role; 2] = [Role::OrgAdmin, Role::OperatorAdmin];
 
 /// Whether a person has shown her second factor.
 fn proved(app: &App, peer: &Peer, session: Option<&str>, now: When) -> bool {

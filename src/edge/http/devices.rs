@@ -182,7 +182,7 @@ pub(super) fn body(call: &Call, own: &Devices) -> Value {
         let (name, until) = (&begun.what.name, begun.until.rfc3339());
         match &begun.what.kind {
             AddingKind::App(secret) => {
-                let account = format!("{}/{}", call.peer.name().organisation, call.user());
+                let account = format!("{}/{}", call.peer.name().organisation, call.user().as_str());
                 let (secret, link) = app_key(secret, &account);
                 json!({
                     "kind": "authenticator_app", "name": name, "until": until,

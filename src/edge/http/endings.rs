@@ -1,7 +1,10 @@
 //! What must be renewed soon: certificates, agreements, and what is attested of teams.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use crate::domain::journey::governing::renewable;
 use crate::domain::organisation::{ATTESTATION_DAYS, Certificate, Organisation};
 use crate::domain::time::When;
 
@@ -35,7 +38,7 @@ impl Ends {
             "roles": self.roles,
             "reference": self.reference,
             "at": self.at.rfc3339(),
-            "days_left": (self.at.millis() - now.millis()).div_euclid(86_400_000),
+            "days_left": days_left(self.at, now),
         })
     }
 }
@@ -93,6 +96,48 @@ pub fn ending(organisation: &Organisation, is_own: bool, now: When) -> Vec<Ends>
     certificates.chain(agreements).chain(teams).collect()
 }
 
+/// The people of an organisation who have a certificate, whose ends first, ends first. For her own
+/// administrator.
+pub fn people(own: &Organisation, now: When) -> Vec<Value> {
+    let mut people: BTreeMap<(&str, &str), Vec<&Certificate>> = BTreeMap::new();
+    for one in own.certificates.iter().filter(|one| renewable(one, now)) {
+        if let Some(user) = &one.user {
+            people
+                .entry((user, one.team.as_str()))
+                .or_default()
+                .push(one);
+        }
+    }
+    let mut people: Vec<_> = people
+        .into_iter()
+        .filter_map(|(who, held)| Some((held.iter().map(|one| one.not_after).max()?, who, held)))
+        .collect();
+    people.sort_by_key(|(at, who, _)| (*at, *who));
+    let told = |(at, (user, team), held): (When, (&str, &str), Vec<&Certificate>)| {
+        let hex = |key: &[u8; 32]| {
+            key.iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        };
+        let held = held.iter().map(
+            |one| json!({ "spki_sha256": hex(&one.spki_sha256), "at": one.not_after.rfc3339() }),
+        );
+        json!({
+            "user": user,
+            "team": team,
+            "at": at.rfc3339(),
+            "days_left": days_left(at, now),
+            "certificates": held.collect::<Vec<_>>(),
+        })
+    };
+    people.into_iter().map(told).collect()
+}
+
+/// Whole days until then; the last of them is 0.
+pub fn days_left(at: When, now: When) -> i64 {
+    (at.millis() - now.millis()).div_euclid(86_400_000)
+}
+
 /// A newer certificate of the same person, or of a system of the same team and roles.
 fn follows(one: &Certificate, next: &Certificate) -> bool {
     next.revoked_at.is_none()
@@ -144,6 +189,38 @@ mod tests {
         let users: Vec<&str> = told.iter().filter_map(|one| one.user.as_deref()).collect();
         assert_eq!(users, ["a", "d"]);
         assert_eq!(told[1].json(now)["days_left"], -1);
+    }
+
+    #[test]
+    fn everybody_with_a_certificate_is_told_once_with_her_last_end() {
+        let now = start();
+        let mut haven = haven();
+        let mut revoked = certificate("r", now.plus_days(90));
+        revoked.revoked_at = Some(now);
+        let mut system = certificate("s", now.plus_days(9));
+        system.user = None;
+        haven.certificates = vec![
+            certificate("a", now.plus_days(300)),
+            certificate("b", now.plus_days(2)),
+            certificate("b", now.plus_days(7)),
+            certificate("c", now.plus_days(-29)),
+            certificate("d", now.plus_days(-31)),
+            revoked,
+            system,
+        ];
+        let told = people(&haven, now);
+        let told: Vec<(&str, i64, usize)> = told
+            .iter()
+            .map(|one| {
+                let held = one["certificates"].as_array().unwrap().len();
+                (
+                    one["user"].as_str().unwrap(),
+                    one["days_left"].as_i64().unwrap(),
+                    held,
+                )
+            })
+            .collect();
+        assert_eq!(told, [("c", -29, 1), ("b", 7, 2), ("a", 300, 1)]);
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn the_least_file_gives_the_defaults() {
         witnesses: [],
         witness_ca: None,
         succession: None,
+        renewals: None,
         limits: Limits {
             connections_max: 1024,
             connections_per_organisation_max: 128,

@@ -39,6 +39,8 @@ use cast::{BODIES, Body, DESKS, Desk};
 pub const TRUST_DOMAIN: &str = "demo.firedoor.example";
 /// Certificates of the demo end after this many days, and so does the demo's folder.
 const DAYS: u32 = 30;
+/// Its authority goes on, so that a certificate which is renewed ends later than the one before.
+const AUTHORITY_DAYS: u32 = 400;
 const ATTESTED_BY: &str = "demo";
 
 /// The service that the story is about. Its public name says nothing of whom it is for.
@@ -91,7 +93,7 @@ impl Borough {
     /// [`DemoError`] if a file or a key cannot be made.
     pub fn make(dir: &Path, url: &str) -> Result<Self, DemoError> {
         let now = clock::now();
-        let ca = Ca::create(&dir.join("ca"), "Firedoor demo", now, DAYS)?;
+        let ca = Ca::create(&dir.join("ca"), "Firedoor demo", now, AUTHORITY_DAYS)?;
         let authority = ca.certificate_pem()?;
         let (key, request) = key_and_csr("localhost")?;
         let server = ca.issue(request.as_bytes(), &Profile::localhost(), now, DAYS)?;

@@ -200,3 +200,22 @@ fn the_report_ends_with_the_first_link_that_fails() {
     assert_eq!(json["good"], false);
     assert_eq!(json["checks"][2]["todo"], "restore it");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_renews_for_nobody_is_named() {
+    let (_dir, at) = house();
+    let renews = |report: &Report| {
+        let check = report.0.iter().find(|check| check.link == "renewals");
+        check.map(|check| check.state)
+    };
+    assert_eq!(renews(&examined(&at, false).await), Some(State::Good));
+    Ca::create(&at.join("other"), "Others", now(), 400).unwrap();
+    let file = at.join("firedoor.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let with = |ca: &str| text.replace("\nca = \"ca\"", &format!("\nca = \"{ca}\""));
+    fs::write(&file, with("other")).unwrap();
+    assert_eq!(broken(&examined(&at, false).await), ["renewals"]);
+    assert!(serve::start(&config(&at)).await.is_err());
+    fs::write(&file, with("")).unwrap();
+    assert_eq!(renews(&examined(&at, false).await), None);
+}

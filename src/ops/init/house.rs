@@ -15,7 +15,7 @@ use crate::ops::pki::{
     AUTHORITY_DAYS_MAX, CERTIFICATE_DAYS_MAX, Ca, Profile, key_and_csr, write_secret,
 };
 
-/// The explained configuration, in which two lines are set.
+/// The explained configuration, in which three lines are set.
 const COMMENTED: &str = include_str!("../../../deploy/firedoor.toml");
 
 /// What differs from one gateway to the next.
@@ -88,7 +88,8 @@ impl House {
         )?;
         writeln!(
             out,
-            "2. move {dir}/ca/ca.key to where only you issue certificates, if you can"
+            "2. with {dir}/ca the gateway renews people's certificates in their browser; to issue all \
+             of them yourself, set renewals.ca = \"\" and move {dir}/ca/ca.key away"
         )?;
         writeln!(
             out,
@@ -109,7 +110,7 @@ impl House {
     }
 }
 
-/// The explained file with its log named and its address set.
+/// The explained file with its log named, its address set, and its authority renewing.
 fn configuration(plan: &Plan) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let line = |key: &str, value: &str| format!("{key} = {}", quoted(value));
@@ -122,6 +123,7 @@ fn configuration(plan: &Plan) -> String {
             &line("listen", &plan.listen.to_string()),
             1,
         )
+        .replacen("\nca = \"\"", &format!("\n{}", line("ca", "ca")), 1)
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

@@ -11,16 +11,7 @@ use openssl::x509::X509;
 use zeroize::Zeroizing;
 
 use super::PkiError;
-
-/// How the bundle is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BundleForm {
-    /// AES-256 with PBKDF2 and SHA-256: Windows since 10 version 1709, and NSS (Firefox, Chromium).
-    Modern,
-    /// Triple DES and SHA-1: older Windows, and what is reported to call a right password wrong in the
-    /// modern form: macOS 13 and 14, iOS, Android 11.
-    Legacy,
-}
+use crate::domain::handover::BundleForm;
 
 /// Rounds of the modern form's key derivation; a guess costs as much.
 const MODERN_ROUNDS: u32 = 600_000;

@@ -9,6 +9,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private, Public};
 use openssl::x509::{X509Name, X509Req};
+use sha2::{Digest, Sha256};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
@@ -95,6 +96,12 @@ fn names(der: &[u8]) -> Option<Vec<String>> {
 pub(super) fn new_key() -> Result<PKey<Private>, ErrorStack> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
     PKey::from_ec_key(EcKey::generate(&group)?)
+}
+
+/// SHA-256 of the SubjectPublicKeyInfo of a request's key, as enrolment records it.
+pub fn spki_of(csr_pem: &[u8]) -> Result<[u8; 32], PkiError> {
+    let key = Request::read(csr_pem)?.key.public_key_to_der()?;
+    Ok(Sha256::digest(key).into())
 }
 
 /// A new P-256 key (PKCS#8, not encrypted) and a request for it, both in PEM.

@@ -74,6 +74,11 @@ impl Driver {
         driver
     }
 
+    /// The home of this Chromium alone.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// A command of this session; what went wrong in the driver's words.
     pub async fn ask(
         &self,

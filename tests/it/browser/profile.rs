@@ -2,7 +2,7 @@
 //! question.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use firedoor::ops::pki::{BundleForm, pkcs12};
@@ -33,7 +33,6 @@ fn base(home: &TempDir) -> String {
 /// The same with the certificate of a bundle, from a file of that form.
 pub fn home(bundle: &Path, form: BundleForm) -> TempDir {
     let home = bare(bundle);
-    let base = base(&home);
     let read = |name: &str| fs::read(bundle.join(name)).unwrap();
     let name = bundle.file_name().unwrap().to_str().unwrap();
     let shown = format!("Firedoor {name}");
@@ -45,9 +44,17 @@ pub fn home(bundle: &Path, form: BundleForm) -> TempDir {
         PASSWORD,
         form,
     );
+    let listed = import(&home, file.unwrap().as_slice(), PASSWORD);
+    assert!(listed.contains(&shown), "{listed}");
+    home
+}
+
+/// Imports a file as a person does; returns what the browser has then.
+pub fn import(home: &TempDir, file: &[u8], said: &str) -> String {
+    let base = base(home);
     let (at, password) = (home.path().join("her.p12"), home.path().join("password"));
-    fs::write(&at, file.unwrap().as_slice()).unwrap();
-    fs::write(&password, PASSWORD).unwrap();
+    fs::write(&at, file).unwrap();
+    fs::write(&password, said).unwrap();
     // As its own dialogue does.
     let import = ["-i", at.to_str().unwrap(), "-d", &base, "-w"];
     run(
@@ -57,9 +64,12 @@ pub fn home(bundle: &Path, form: BundleForm) -> TempDir {
     // Imported, the file is deleted.
     fs::remove_file(at).unwrap();
     fs::remove_file(password).unwrap();
-    let listed = run("certutil", &["-L", "-d", &base]);
-    assert!(listed.contains(&shown), "{listed}");
-    home
+    run("certutil", &["-L", "-d", &base])
+}
+
+/// Where what she saves goes.
+pub fn downloads(home: &Path) -> PathBuf {
+    home.join("saved")
 }
 
 fn run(program: &str, args: &[&str]) -> String {
@@ -78,8 +88,11 @@ fn run(program: &str, args: &[&str]) -> String {
 /// A person is asked once for each start of the browser; nobody answers that question without a
 /// screen. It is the setting that an organisation's policy `AutoSelectCertificateForUrls` sets, kept
 /// in the profile, so that no file outside its home is needed.
-pub fn settings(origin: &str) -> Value {
+pub fn settings(origin: &str, home: &Path) -> Value {
     let site = format!("{origin},*");
     let filters = json!({ "setting": { "filters": [{}] } });
-    json!({ "profile.content_settings.exceptions.auto_select_certificate": { site: filters } })
+    json!({
+        "profile.content_settings.exceptions.auto_select_certificate": { site: filters },
+        "download.default_directory": downloads(home),
+    })
 }

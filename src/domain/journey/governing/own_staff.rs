@@ -8,8 +8,10 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::Role;
 use crate::domain::decision::Decision;
+use crate::domain::id::{TeamId, UserId};
 use crate::domain::known::Known;
 use crate::domain::organisation::{Certificate, Organisation, TotpSecret};
+use crate::domain::person::FieldError;
 use crate::domain::refusal::Refusal;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
@@ -28,6 +30,48 @@ pub struct OwnCertificate {
     pub totp_secret: Option<TotpSecret>,
 }
 
+/// Another key for somebody of the caller's own teams who has a certificate.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    pub team: TeamId,
+    pub user: UserId,
+    pub spki_sha256: [u8; 32],
+    pub not_after: When,
+}
+
+impl Renewal {
+    /// The certificate that follows the last one she has, in the same roles. That one goes on until
+    /// its end.
+    fn of(
+        &self,
+        organisation: &Organisation,
+        now: When,
+    ) -> Result<OwnCertificate, Vec<FieldError>> {
+        let user = self.user.as_str();
+        let last = organisation
+            .certificates
+            .iter()
+            .filter(|one| renewable(one, now))
+            .filter(|one| one.team == self.team && one.user.as_deref() == Some(user))
+            .max_by_key(|one| one.not_after);
+        let Some(last) = last else {
+            return Err(vec![FieldError {
+                field: "user",
+                message: "nobody of this team has a certificate to renew under that name; a first \
+                          one is a proposal",
+            }]);
+        };
+        Ok(OwnCertificate {
+            certificate: Certificate {
+                spki_sha256: self.spki_sha256,
+                not_after: self.not_after,
+                ..last.clone()
+            },
+            totp_secret: None,
+        })
+    }
+}
+
 /// Lists a certificate of the caller's own organisation, at once.
 pub fn issue_own(
     rules: &Rules,
@@ -37,13 +81,32 @@ pub fn issue_own(
     own: &OwnCertificate,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
-    match decide(&mut ruling, known, own) {
+    match decide(&mut ruling, known, |_, _| Ok(own.clone())) {
         Ok(answer) => ruling.finish(answer),
         Err(stop) => ruling.stop(stop),
     }
 }
 
-fn decide(ruling: &mut Ruling<'_>, known: &Known, own: &OwnCertificate) -> Result<Answer, Stop> {
+/// Lists a new key for somebody of the caller's own organisation who has a certificate, at once.
+pub fn renew_own(
+    rules: &Rules,
+    attempt: &Attempt,
+    known: &Known,
+    keys: Keys,
+    renewal: &Renewal,
+) -> Result<Decision<Ruled>, BadRuling> {
+    let mut ruling = Ruling::new(rules, attempt, known, keys);
+    match decide(&mut ruling, known, |own, now| renewal.of(own, now)) {
+        Ok(answer) => ruling.finish(answer),
+        Err(stop) => ruling.stop(stop),
+    }
+}
+
+fn decide(
+    ruling: &mut Ruling<'_>,
+    known: &Known,
+    which: impl FnOnce(&Organisation, When) -> Result<OwnCertificate, Vec<FieldError>>,
+) -> Result<Answer, Stop> {
     let attempt = ruling.attempt();
     let caller = caller(known, attempt)?;
     ruling.reason("issue_own_certificate");
@@ -55,15 +118,16 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, own: &OwnCertificate) -> Resul
             role: attempt.role.code(),
         }));
     }
+    let check_answers = |fields| Stop::Refuse(Refusal::CheckYourAnswers(fields));
+    let organisation = caller.organisation;
+    let own = &which(organisation, attempt.when).map_err(check_answers)?;
     let mut texts = Texts::default();
     texts.certificate(&own.certificate);
     if texts.any_enforcement() {
         ruling.firewall("F1", "op");
         return Err(Stop::Refuse(Refusal::NotEnrollable));
     }
-    let organisation = caller.organisation;
-    check(known, organisation, own, attempt.when)
-        .map_err(|fields| Stop::Refuse(Refusal::CheckYourAnswers(fields)))?;
+    check(known, organisation, own, attempt.when).map_err(check_answers)?;
     let facts = changes::with_certificate(
         organisation.clone(),
         known,
@@ -82,7 +146,7 @@ fn check(
     organisation: &Organisation,
     own: &OwnCertificate,
     now: When,
-) -> Result<(), Vec<crate::domain::person::FieldError>> {
+) -> Result<(), Vec<FieldError>> {
     let OwnCertificate {
         certificate,
         totp_secret,
@@ -142,7 +206,7 @@ fn check(
 }
 
 /// In date or only just ended, and never revoked.
-fn renewable(certificate: &Certificate, now: When) -> bool {
+pub fn renewable(certificate: &Certificate, now: When) -> bool {
     certificate.revoked_at.is_none() && now < certificate.not_after.plus_days(RENEWAL_DAYS_MAX)
 }
 

@@ -6,14 +6,14 @@ use crate::domain::attempt::Entropy;
 use crate::domain::codes::{OrgKind, Taint};
 use crate::domain::device::Devices;
 use crate::domain::governance::Approvers;
-use crate::domain::id::ServiceId;
+use crate::domain::id::{ServiceId, UserId};
 use crate::domain::journey::scene::{SECRET, refusal};
 use crate::domain::journey::scene::{
     Scene, agreement, certificate, facts, keys, org, organisation, service, spki, start, team,
     told, user, written,
 };
 use crate::domain::leaf::LeafClass;
-use crate::domain::organisation::{Directory, Organisation, Team, TotpSecret};
+use crate::domain::organisation::{Certificate, Directory, Organisation, Team, TotpSecret};
 use crate::domain::rulebook::{Adopted, Page, Revision, Rulebook, built_in_hash, built_in_pages};
 use crate::domain::rules::StandsIn;
 use crate::domain::time::When;
@@ -581,6 +581,61 @@ fn an_administrator_issues_for_her_own_teams_alone() {
     lists an enforcement name: not-enrollable
     forgets the second factor: check-your-answers
     "#);
+}
+
+#[test]
+fn a_renewal_follows_the_last_certificate_of_that_person_in_its_roles() {
+    let renewal = |user: &str, days| Renewal {
+        team: certificate("haven", user, Role::IgOfficer).team,
+        user: UserId::parse(user).unwrap(),
+        spki_sha256: [0xEE; 32],
+        not_after: start().plus_days(days),
+    };
+    let renewed = |scene: &mut Scene, by: Person<'_>, renewal: &Renewal| {
+        let attempt = scene.attempt(by, Action::Propose, start());
+        let decision = scene.run(&attempt, |rules, attempt, known, keys| {
+            renew_own(rules, attempt, known, keys, renewal)
+        });
+        told(&decision).to_owned()
+    };
+    let mut scene = Scene::borough();
+    assert_eq!(renewed(&mut scene, HAVEN, &renewal("hi1", 365)), "issued");
+    let haven = &scene.known.organisations[&org("haven")];
+    let new = haven.certificate(&[0xEE; 32], start()).unwrap();
+    assert_eq!(
+        (new.user.as_deref(), &new.roles[..]),
+        (Some("hi1"), &[Role::IgOfficer][..])
+    );
+    assert!(haven.certificate(&spki("haven", "hi1"), start()).is_some());
+
+    let changed = |days: i64, revoked: bool| {
+        let mut scene = Scene::borough();
+        let haven = scene.known.organisations.get_mut(&org("haven")).unwrap();
+        let hers = |one: &&mut Certificate| one.user.as_deref() == Some("hi1");
+        let one = haven.certificates.iter_mut().find(hers).unwrap();
+        one.not_after = start().plus_days(days);
+        one.revoked_at = revoked.then(start);
+        scene
+    };
+    let table = [
+        renewed(&mut changed(-29, false), HAVEN, &renewal("hi1", 365)),
+        renewed(&mut changed(-31, false), HAVEN, &renewal("hi1", 365)),
+        renewed(&mut changed(9, true), HAVEN, &renewal("hi1", 365)),
+        renewed(&mut Scene::borough(), HAVEN, &renewal("nobody", 365)),
+        renewed(&mut Scene::borough(), HAVEN, &renewal("hi1", 399)),
+        // She does not administer, and another organisation has nobody of that name.
+        renewed(&mut Scene::borough(), HAVEN_IG, &renewal("hi1", 365)),
+        renewed(&mut Scene::borough(), OPERATOR, &renewal("hi1", 365)),
+    ];
+    insta::assert_snapshot!(table.join("\n"), @r"
+    issued
+    check-your-answers
+    check-your-answers
+    check-your-answers
+    check-your-answers
+    role-not-allowed
+    check-your-answers
+    ");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub struct Desk {
 }
 
 /// Everyone who calls.
-pub const DESKS: [Desk; 16] = [
+pub const DESKS: [Desk; 17] = [
     Desk::system(
         "met",
         "met",
@@ -99,6 +99,13 @@ pub const DESKS: [Desk; 16] = [
         "advice",
         "v-adeola",
         Role::Adviser,
+    ),
+    Desk::person(
+        "larkfield-admin",
+        CHARITY,
+        "trustees",
+        "c-marsh",
+        Role::OrgAdmin,
     ),
     Desk::person(
         "st-hildas-browser",
