@@ -117,7 +117,7 @@ pub fn found(
         .map_err(BadRuling::from)?;
     let hash: [u8; 32] = Sha256::digest(sealed.sealed().ciphertext()).into();
     let mut writes = Vec::new();
-    for (of, item, record) in facts(founding, when) {
+    for (of, item, record) in facts(founding, entropy, when) {
         let sealed = keys.fact(&of, item, &record).map_err(BadRuling::from)?;
         writes.push(Write::Fact { of, item, sealed });
     }
@@ -161,13 +161,18 @@ fn operator(founding: &Founding) -> Option<(&OrgId, &TeamId)> {
     Some((&operator.id, &operator.teams.first()?.id))
 }
 
-fn facts(founding: &Founding, when: When) -> Vec<Changed> {
+fn facts(founding: &Founding, entropy: &Entropy, when: When) -> Vec<Changed> {
     let organisations = founding.organisations.iter().map(|one| {
+        let mut agreements = one.agreements.clone();
+        for (n, agreement) in agreements.iter_mut().enumerate() {
+            agreement.id = entropy.id(&format!("agreement {n} of {}", one.id.as_str()));
+        }
         (
             Aggregate::Organisation(one.id.clone()),
             singleton("organisation"),
             Record::Organisation(Organisation {
                 enrolled_at: when,
+                agreements,
                 ..one.clone()
             }),
         )

@@ -1,5 +1,7 @@
 //! The laws of governance.
 
+use std::collections::BTreeSet;
+
 use super::founding::{Founding, NotFounded, found};
 use super::*;
 use crate::domain::attempt::Entropy;
@@ -779,6 +781,11 @@ fn the_first_facts_are_one_entry_of_the_gateway() {
     assert_eq!(known.organisations.len(), 3);
     assert_eq!(known.users.len(), 4);
     assert_eq!(known.approvers.first.len(), 2);
+    // Each agreement has a name of its own by which it is ended.
+    let agreements = known.organisations.values().flat_map(|one| &one.agreements);
+    let named: BTreeSet<Id> = agreements.clone().map(|one| one.id).collect();
+    assert_eq!((named.len(), named.contains(&Id::ZERO)), (3, false));
+    assert_eq!(agreements.count(), 3);
     // From these alone the next organisation can be enrolled.
     let mut scene = Scene::borough();
     scene.known = known;
