@@ -122,7 +122,7 @@ fn each_mistake_is_named_with_its_key_and_what_to_do() {
     let told: Vec<String> = mistakes.iter().map(|text| error(text)).collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
     log.origin is missing: name the log once and for ever, such as "gateway.example.org/2026"
-    /etc/firedoor/firedoor.toml, line 1, key 'lissen': unknown field `lissen`, expected one of `listen`, `admin_listen`, `help_listen`, `public_host`, `data_dir`, `store`, `store_ca`, `policies_dir`, `tls`, `keys`, `log`, `limits`
+    /etc/firedoor/firedoor.toml, line 1, key 'lissen': unknown field `lissen`, expected one of `listen`, `admin_listen`, `help_listen`, `public_host`, `data_dir`, `store`, `store_ca`, `policies_dir`, `tls`, `keys`, `log`, `renewals`, `limits`
     listen must be an address and a port, such as 0.0.0.0:8443
     admin_listen must be an address of this machine only: 127.0.0.1 or [::1]
     /etc/firedoor/firedoor.toml, line 1, key 'data_dir': invalid type: integer `7`, expected path string
