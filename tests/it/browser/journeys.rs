@@ -206,7 +206,7 @@ async fn hands_back(town: &Town, charity: &Browser, script: bool) {
     charity.open_first("/inbox/").await;
     charity.pick("onward_rule_accepted", "yes").await;
     charity.press("Accept and see who she is").await;
-    charity.shows("23 hours left", script).await;
+    charity.shows("hours left", script).await;
     let hers = charity.path().await.replace("/accept", "");
     charity.press("We have a conflict: hand her back").await;
     charity.shows("Destroy it", script).await;
