@@ -302,7 +302,9 @@ const CLOSED: [(&str, &[&str]); 35] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 20] = [
+const CLOSED_TOO: [(&str, &[&str]); 22] = [
+    ("HandBackIn", &["reason"]),
+    ("RenewalIn", &["form", "team", "user"]),
     ("OtherPartyIn", &["relation", "shares_address", "risks"]),
     ("AccessDeliverIn", &["how"]),
     ("AccessEntryIn", &["about", "basis", "withhold"]),
