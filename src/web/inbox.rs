@@ -426,7 +426,7 @@ mod tests {
     fn many(count: usize, each: usize) -> Vec<(String, Value)> {
         let offer = |number: usize| {
             let by = When::from_millis(number as i64 / 90 * 60_000);
-            let first: &[&str] = if number % 5 == 0 {
+            let first: &[&str] = if number.is_multiple_of(5) {
                 &["vulnerable"]
             } else {
                 &[]
@@ -434,7 +434,7 @@ mod tests {
             json!({
                 "id": format!("{number:026}"), "contact_by": by.rfc3339(), "urgency": "standard",
                 "priority_category": first,
-                "status": if number % each == 0 { "offered" } else { "accepted" },
+                "status": if number.is_multiple_of(each) { "offered" } else { "accepted" },
             })
         };
         (0..count)

@@ -8,7 +8,7 @@
     reason = "the lints spare tests, but not the functions that tests share"
 )]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use firedoor::ops::clock::now;
 
 use crate::pages::{Seen, Visitor};
 use crate::town::Town;
@@ -23,10 +23,7 @@ fn shown(page: &Seen) -> String {
         .take_while(char::is_ascii_alphanumeric)
         .collect();
     let secret = totp_rs::Secret::try_from_base32(&secret).unwrap();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = u64::try_from(now().millis() / 1_000).unwrap();
     let totp = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     totp.generate(now).to_string()
 }

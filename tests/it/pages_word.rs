@@ -844,7 +844,7 @@ async fn her_request_is_taken_and_each_holder_replies_with_two_people() {
         .await;
     assert_eq!(
         (seen.status, seen.heading().as_str()),
-        (200, "What is held about you"),
+        (200, "WHAT WE HOLD ABOUT YOU"),
         "{}",
         seen.text
     );
