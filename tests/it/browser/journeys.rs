@@ -111,7 +111,7 @@ fn berit() -> Value {
     json!({ "given_name": "Berit", "family_name": "Invented", "birth_date": "1990-01-02" })
 }
 
-/// An officer refers two women; the note of one tells what no service needs.
+/// An officer refers a woman; the note tells what no service needs.
 async fn refers(town: &Town, script: bool) {
     let officer = Browser::begins(town, "met-browser", script).await;
     officer.go("/new").await;
@@ -135,7 +135,11 @@ async fn refers(town: &Town, script: bool) {
     officer.fill_named("note", CLEAN_NOTE).await;
     officer.press("Send the note").await;
     officer.shows("note", script).await;
+}
 
+/// Then another, who is to be called by the same hour.
+async fn refers_another(town: &Town, script: bool) {
+    let officer = Browser::begins(town, "met-browser", script).await;
     officer.go("/new").await;
     officer.fills_in_a_referral(&berit(), "").await;
     officer.press("Send the referral").await;
@@ -144,7 +148,7 @@ async fn refers(town: &Town, script: bool) {
     officer.shows("Recorded", script).await;
 }
 
-/// The charity accepts one and declines the other.
+/// The charity accepts her.
 async fn answers(charity: &Browser, script: bool) {
     charity.go("/inbox").await;
     charity.shows("Domestic abuse", script).await;
@@ -152,7 +156,6 @@ async fn answers(charity: &Browser, script: bool) {
         !charity.text().await.contains("Invented"),
         "it names nobody"
     );
-    // Hers was sent first, and both are to be called by the same hour.
     charity.open_first("/inbox/").await;
     charity.shows("Not for us", script).await;
     charity.press("Accept and see who she is").await;
@@ -160,8 +163,10 @@ async fn answers(charity: &Browser, script: bool) {
     charity.pick("onward_rule_accepted", "yes").await;
     charity.press("Accept and see who she is").await;
     charity.shows("about the library card", script).await;
+}
 
-    // The other waits first, and is declined then: it must say why.
+/// The other waits first, and is declined then: it must say why.
+async fn declines(charity: &Browser, script: bool) {
     charity.go("/inbox").await;
     charity.open_first("/inbox/").await;
     charity.press("Put on waiting list").await;
@@ -357,6 +362,8 @@ async fn day(script: bool) {
     refers(&town, script).await;
     let charity = Browser::begins(&town, "larkfield-browser", script).await;
     answers(&charity, script).await;
+    refers_another(&town, script).await;
+    declines(&charity, script).await;
     tells_news(&charity, script).await;
     hands_back(&town, &charity, script).await;
     asks_records_and_stops(&charity, script).await;
