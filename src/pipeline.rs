@@ -16,6 +16,7 @@
 mod assessing;
 mod auditing;
 mod beside;
+mod drafts;
 mod emergencies;
 mod forgetting;
 mod governing;

@@ -283,6 +283,27 @@ fn who_may_do_what_for_which_purpose() {
         for support, safety_planning, onward_referral, court_support
       legal_adviser
         for legal_advice, court_support
+    keep_draft
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral, legal_advice, court_support
+      legal_adviser
+        for legal_advice, court_support
+    open_draft
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral, legal_advice, court_support
+      legal_adviser
+        for legal_advice, court_support
+    erase_draft
+      officer, vcop_unit
+        for safety_planning, onward_referral, court_support
+      triage, adviser, clinician, ed_senior, social_worker, housing
+        for support, safety_planning, onward_referral, legal_advice, court_support
+      legal_adviser
+        for legal_advice, court_support
     ");
 }
 
