@@ -16,6 +16,7 @@
 mod assessing;
 mod auditing;
 mod beside;
+mod drafts;
 mod emergencies;
 mod forgetting;
 mod governing;
@@ -58,7 +59,7 @@ use crate::domain::id::{
 };
 use crate::domain::journey;
 use crate::domain::journey::subject::{Named, Subject};
-use crate::domain::journey::{answering, emergency, offering, reading};
+use crate::domain::journey::{answering, offering, reading};
 use crate::domain::known::Known;
 use crate::domain::logged::Logged;
 use crate::domain::opening::Opening;
@@ -297,31 +298,6 @@ impl Gateway {
             )
             .await?;
         Ok((answered, entries))
-    }
-
-    /// The glass is broken, or its breaking is asked to be confirmed.
-    pub async fn break_glass(
-        &self,
-        attempt: Attempt,
-        glass: &emergency::Glass,
-    ) -> Result<Answered, Fault> {
-        let apart = apart(&attempt);
-        let answered = self
-            .run(
-                attempt,
-                &[
-                    Read::Subject(&glass.subject),
-                    Read::Withdrawals,
-                    Read::ReferralsOfPeople,
-                    Read::Receivers,
-                    Read::Counted(&glass.subject, Window::half_day),
-                ],
-                |rules, attempt, known, keys| {
-                    emergency::break_glass(rules, attempt, known, keys, glass)
-                },
-            )
-            .await?;
-        self.log_held(apart, answered).await
     }
 
     /// The service with this number in the health directory.

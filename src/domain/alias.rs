@@ -54,6 +54,8 @@ pub enum AliasKind {
     SubjectAccess,
     /// That the glass was broken, to the organisation that broke it.
     Emergency,
+    /// A draft, to the organisation of whoever keeps it.
+    Draft,
 }
 
 impl AliasKind {
@@ -74,6 +76,7 @@ impl AliasKind {
             Self::Hold => "hold",
             Self::SubjectAccess => "subject-access",
             Self::Emergency => "emergency",
+            Self::Draft => "draft",
         }
     }
 }

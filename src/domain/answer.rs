@@ -7,6 +7,7 @@ use super::codes::{AskedAfterwards, ReferralStatus, SenderStatus, StopUseReply, 
 use super::consent::Consent;
 use super::decision::PartRef;
 use super::device::{Ceremony, Devices};
+use super::draft::SeenDraft;
 use super::emergency::SeenEmergency;
 use super::firewall::hold::Hold;
 use super::firewall::{Joins, Screenable, Screened};
@@ -232,6 +233,16 @@ pub enum Answer {
     },
     /// The organisation's own emergencies of which nothing was said yet.
     Emergencies(Vec<SeenEmergency>),
+    /// What was begun is kept until then, with these of its fields.
+    DraftKept {
+        draft: SeenDraft,
+        kept: Vec<&'static str>,
+    },
+    /// The caller's own drafts.
+    Drafts(Vec<SeenDraft>),
+    /// What is in one of them.
+    Draft(SeenDraft, Screened<Release>),
+    DraftErased,
 }
 
 /// Where a restoration stands, for an organisation that takes part.
@@ -429,6 +440,10 @@ impl Answer {
             | Self::HandedBack(_)
             | Self::FollowedUp { .. }
             | Self::Emergencies(_)
+            | Self::DraftKept { .. }
+            | Self::Drafts(_)
+            | Self::Draft(..)
+            | Self::DraftErased
             | Self::ItemDestroyed => None,
         }
     }

@@ -127,6 +127,9 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::WithdrawAssessment
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

@@ -253,6 +253,12 @@ codes!(
         RemoveDevice = "remove_device",
         /// A service that accepted her finds that it knows her or the other party, and lets her go on.
         HandBackReferral = "hand_back_referral",
+        /// Keeps a referral that is half filled in, for whoever fills it in.
+        KeepDraft = "keep_draft",
+        /// Finds it again: what one keeps, and what is in it.
+        OpenDraft = "open_draft",
+        /// Throws it away.
+        EraseDraft = "erase_draft",
     }
 );
 

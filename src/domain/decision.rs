@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::codes::DataClass;
 use super::id::{
-    EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId,
-    SubjectAccessId, WithdrawalId,
+    DraftId, EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId,
+    StopUseId, SubjectAccessId, WithdrawalId,
 };
 use super::leaf::Leaf;
 use super::person::Token;
@@ -62,6 +62,8 @@ pub enum Aggregate {
     SubjectAccess(SubjectAccessId),
     /// That the glass was broken, and what was said of it afterwards.
     Emergency(EmergencyId),
+    /// A referral that one person has begun and keeps for later.
+    Draft(DraftId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -204,6 +206,10 @@ pub enum List {
     /// Offers that wait for an answer, each at the moment (milliseconds) from which something of it is
     /// to be done.
     OffersDue,
+    /// What one user keeps for later, in the order in which it was begun.
+    Drafts(OrgId, String),
+    /// All drafts, each at the moment (milliseconds) from which it is to be erased.
+    DraftsDue,
 }
 
 /// Limits that are counted in the commit itself.

@@ -179,6 +179,10 @@ random_id!(
     EmergencyId
 );
 random_id!(
+    /// A referral that somebody has begun and keeps for later.
+    DraftId
+);
+random_id!(
     /// A request for what is held about a person, or what one who holds something is asked for it.
     SubjectAccessId
 );

@@ -9,11 +9,12 @@ use super::card::{Card, CardCode};
 use super::codes::ServiceFamily;
 use super::consent::{Consent, Tombstone};
 use super::decision::{Aggregate, Counter, Facts, PartRef, ReadSet};
+use super::draft::Draft;
 use super::emergency::Emergency;
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{
-    EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId,
-    SubjectAccessId, WithdrawalId,
+    DraftId, EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId,
+    StopUseId, SubjectAccessId, WithdrawalId,
 };
 use super::linkage::Linkage;
 use super::organisation::{Directory, Flag, Organisation, User};
@@ -83,6 +84,7 @@ pub struct Known {
     pub accesses: BTreeMap<SubjectAccessId, SubjectAccess>,
     pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
     pub emergencies: BTreeMap<EmergencyId, Emergency>,
+    pub drafts: BTreeMap<DraftId, Draft>,
     /// What was decided about pairs of the records that were read.
     pub links: BTreeMap<LinkId, Linkage>,
     /// When the seal that a proposal opens was opened.
@@ -179,6 +181,9 @@ impl Known {
             (Aggregate::Emergency(id), Record::Emergency(emergency)) => {
                 self.emergencies.insert(id, emergency);
             }
+            (Aggregate::Draft(id), Record::Draft(draft)) => {
+                self.drafts.insert(id, draft);
+            }
             (Aggregate::Link(id), Record::Linkage(linkage)) => {
                 self.links.insert(id, linkage);
             }
@@ -264,7 +269,8 @@ impl Known {
             | Record::AccessAsk(_)
             | Record::SealedOf(_)
             | Record::Corrected(_)
-            | Record::Emergency(_) => {}
+            | Record::Emergency(_)
+            | Record::Draft(_) => {}
         }
     }
 

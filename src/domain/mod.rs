@@ -43,6 +43,7 @@ pub mod journey;
 
 pub mod answer;
 pub mod decision;
+pub mod draft;
 pub mod known;
 pub mod logged;
 pub mod record;

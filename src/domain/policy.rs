@@ -200,6 +200,7 @@ impl Ask {
             | Action::RelyOnAssessment
             | Action::BreakGlass
             | Action::FollowUpEmergency
+            | Action::KeepDraft | Action::OpenDraft | Action::EraseDraft
             | Action::ReadAudit
             | Action::ReadAuditSubject
             | Action::ReportSubject

@@ -10,6 +10,7 @@ use super::assessment::corrected::Corrected;
 use super::audit::{MissingNote, QueueItem, QueueTally};
 use super::card::{Card, CardCode};
 use super::consent::{Consent, Tombstone};
+use super::draft::Draft;
 use super::emergency::Emergency;
 use super::governance::{Approvers, InForce, Proposal};
 use super::id::{Id, LinkId, OrgId, PersonId, ReferralId, SealedItemId};
@@ -112,6 +113,7 @@ pub enum Record {
     /// Beside the notices to stop using something.
     Corrected(Corrected),
     Emergency(Emergency),
+    Draft(Draft),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -185,6 +185,9 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::MoveSubjectAccess
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::FollowUpEmergency
         | Action::Unknown => None,
     }
@@ -204,6 +207,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReadEvents
         | Action::QueryAssessments
         | Action::RelyOnAssessment
+        | Action::OpenDraft
         | Action::ReadOwnAssessments
         | Action::ReadAudit
         | Action::ReadAuditSubject
@@ -248,6 +252,8 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::EraseDraft
         | Action::Unknown => false,
     }
 }
@@ -405,7 +411,7 @@ mod tests {
         banner: 
         no-widening: propose approve open_seal
         no-reads: query_assessments propose approve open_seal deliver_subject_access
-        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents read_subject_access deliver_subject_access read_own_assessments hand_back_referral
+        clock: read_referral_status read_inbox accept_referral decline_referral wait_referral close_referral read_referral read_events query_assessments rely_on_assessment read_audit read_audit_subject read_audit_queue report_subject open_seal collect_item read_links read_consents read_subject_access deliver_subject_access read_own_assessments hand_back_referral open_draft
         ");
     }
 

@@ -12,6 +12,7 @@ mod cards;
 pub mod codes;
 pub mod consents;
 pub mod devices;
+pub mod drafts;
 pub mod emergencies;
 pub mod endings;
 pub mod fhir;
@@ -164,6 +165,9 @@ fn table() -> Table {
         .of_people(routes!(offers::hand_back))
         .of_people(routes!(transfers::transfer))
         .of_people(routes!(referrals::events))
+        .of_people(routes!(drafts::keep, drafts::list))
+        .of_people(routes!(drafts::open))
+        .of_people(routes!(drafts::erase))
         .of_caller(routes!(screening::screen))
         .of_caller(routes!(screening::wrong))
         .of_people(routes!(consents::consent, consents::due))

@@ -1,13 +1,15 @@
-//! Emergencies: what is said of them afterwards, and what is done by the clock when nothing is.
+//! Emergencies: the glass that is broken, what is said of them afterwards, and what is done by the clock when nothing is.
 
 use crate::domain::alias::AliasKind;
 use crate::domain::attempt::Attempt;
-use crate::domain::decision::{Aggregate, Listed};
+use crate::domain::decision::{Aggregate, Listed, Window};
 use crate::domain::id::{EmergencyId, Id, OrgId};
 use crate::domain::journey::emergency::following_up::{self, Due, Said};
+use crate::domain::journey::emergency::{self as breaking, Glass};
 use crate::domain::time::When;
 use crate::store::Fault;
 
+use super::holding::apart;
 use super::own_acts::Acted;
 use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX};
 
@@ -16,6 +18,27 @@ fn emergency(id: Id) -> Aggregate {
 }
 
 impl Gateway {
+    /// The glass is broken, or its breaking is asked to be confirmed.
+    pub async fn break_glass(&self, attempt: Attempt, glass: &Glass) -> Result<Answered, Fault> {
+        let apart = apart(&attempt);
+        let answered = self
+            .run(
+                attempt,
+                &[
+                    Read::Subject(&glass.subject),
+                    Read::Withdrawals,
+                    Read::ReferralsOfPeople,
+                    Read::Receivers,
+                    Read::Counted(&glass.subject, Window::half_day),
+                ],
+                |rules, attempt, known, keys| {
+                    breaking::break_glass(rules, attempt, known, keys, glass)
+                },
+            )
+            .await?;
+        self.log_held(apart, answered).await
+    }
+
     /// What a senior says of an emergency of her own organisation, named by `alias`.
     pub async fn follow_up(
         &self,

@@ -11,7 +11,7 @@ use crate::domain::id::Id;
 use crate::domain::refusal::Refusal;
 
 /// What is done, where its code read as words says little; and its first word for what was only tried.
-const ACTS: [(&str, &str, &str); 51] = [
+const ACTS: [(&str, &str, &str); 54] = [
     ("offer_referral", "Offered a referral", "offer"),
     (
         "read_referral_status",
@@ -91,6 +91,9 @@ const ACTS: [(&str, &str, &str); 51] = [
         "look",
     ),
     ("deliver_subject_access", "Handed the report over", "hand"),
+    ("keep_draft", "Kept a referral for later", "keep"),
+    ("open_draft", "Looked at what was kept for later", "look"),
+    ("erase_draft", "Threw away what was kept for later", "throw"),
 ];
 
 /// What was attempted, in words that do not say that it was done: `Open details in an emergency`.

@@ -4,6 +4,7 @@
 
 pub mod consent;
 pub mod contact;
+pub mod drafts;
 mod fields;
 pub mod held;
 pub mod person;
@@ -37,7 +38,7 @@ pub fn pages(pages: Pages) -> Pages {
     let pages = pages
         .get("/new", For::Roles(SENDS), begin)
         .post("/new", For::Roles(SENDS), send);
-    held::pages(pages)
+    drafts::pages(held::pages(pages))
 }
 
 /// The id that a path names, written as the API writes it; `None` if it is none.
@@ -85,42 +86,66 @@ impl Caller {
 
 async fn begin(visit: Visit) -> Result<Page, Stop> {
     let caller = caller(&visit).await?;
-    let body = asks(&visit, &caller, &html! {}, &Errors::default());
+    let kept = drafts::not_sent_yet(&visit).await?;
+    let (empty, none) = (Form::default(), Errors::default());
+    let body = asks(&visit, &caller, &empty, &html! {}, &kept, &none);
     Ok(Page::new("New", body))
 }
 
-fn asks(visit: &Visit, caller: &Caller, above: &Markup, errors: &Errors) -> Markup {
+/// The form with what is filled in; `above` it what is wrong, and `kept` what there is besides.
+fn asks(
+    visit: &Visit,
+    caller: &Caller,
+    filled: &Form,
+    above: &Markup,
+    kept: &Markup,
+    errors: &Errors,
+) -> Markup {
     let services: Vec<(&str, &str)> = caller
         .services
         .iter()
         .map(|(id, name, _)| (id.as_str(), name.as_str()))
         .collect();
-    let inner = fields::all(visit.form(), errors, &services, caller.kind);
+    let inner = html! {
+        @if let Some(draft) = filled.said("draft") {
+            input type="hidden" name="draft" value=(draft);
+        }
+        (fields::all(filled, errors, &services, caller.kind))
+    };
     html! {
         (above)
         h1 { "Refer her to a service" }
         div.notice {
             p { b { "Do not record immigration status. It is never needed and never shared." } }
         }
+        (kept)
         (form(visit, "/new", &inner))
     }
 }
 
+/// The form as it was sent, with what is to be put right.
+fn again(visit: &Visit, caller: &Caller, above: &Markup, errors: &Errors) -> Markup {
+    asks(visit, caller, visit.form(), above, &html! {}, errors)
+}
+
 async fn send(visit: Visit) -> Result<Page, Stop> {
     let caller = caller(&visit).await?;
-    if visit.form().get("do") == "check" {
-        return check_words(&visit, &caller).await;
+    match visit.form().get("do") {
+        "check" => return check_words(&visit, &caller).await,
+        "keep" => return drafts::keep(&visit, &caller).await,
+        _ => {}
     }
     let errors = missing(visit.form());
     if !errors.is_empty() {
-        let body = asks(&visit, &caller, &summary(&errors), &errors);
+        let body = again(&visit, &caller, &summary(&errors), &errors);
         return Ok(Page::new("New", body).status(422));
     }
     let reply = visit
         .post("/v1/referrals", &body(visit.form(), &caller))
         .await?;
     if reply.is_ok() {
-        return Ok(sent(&visit, &reply));
+        let left = drafts::done_with(&visit).await?;
+        return Ok(sent(&visit, &reply, &left));
     }
     let mut errors = corrected(&reply);
     if reply.problem() == "consent-needed" && visit.form().said("legal_basis.art6").is_some() {
@@ -135,7 +160,7 @@ async fn send(visit: Visit) -> Result<Page, Stop> {
             div.wait { (held::marked(visit.form().get(text(held, "what")), held)) }
         }
     };
-    let body = asks(&visit, &caller, &above, &errors);
+    let body = again(&visit, &caller, &above, &errors);
     Ok(Page::new("New", body).status(reply.status))
 }
 
@@ -145,7 +170,7 @@ async fn check_words(visit: &Visit, caller: &Caller) -> Result<Page, Stop> {
     if written.is_empty() {
         let mut errors = Errors::default();
         errors.add("note", "Write the note first, then check it");
-        let body = asks(visit, caller, &summary(&errors), &errors);
+        let body = again(visit, caller, &summary(&errors), &errors);
         return Ok(Page::new("New", body).status(422));
     }
     let reply = visit
@@ -181,7 +206,7 @@ async fn check_words(visit: &Visit, caller: &Caller) -> Result<Page, Stop> {
         ),
         Some(_) | None => (reply.status, page::trouble(&reply)),
     };
-    let body = asks(visit, caller, &above, &Errors::default());
+    let body = again(visit, caller, &above, &Errors::default());
     Ok(Page::new("New", body).status(status))
 }
 
@@ -326,12 +351,13 @@ fn ours(field: &str) -> String {
         "modes" | "number" | "email" | "hours" | "who_may_answer" | "code_word" | "letters"
         | "language_need" => format!("safe_contact.{field}"),
         "text" | "safe_contact" => "safe_contact.modes".to_owned(),
+        "fields" | "draft" => "offence_group".to_owned(),
         other => her::ours(other),
     }
 }
 
 /// What was done, and what to do now.
-fn sent(visit: &Visit, reply: &Reply) -> Page {
+fn sent(visit: &Visit, reply: &Reply, left: &Markup) -> Page {
     let id = reply.text("/id");
     let body = match reply.text("/result") {
         "declined-by-victim" => html! {
@@ -346,7 +372,7 @@ fn sent(visit: &Visit, reply: &Reply) -> Page {
         },
         _ => offered(visit, reply, id),
     };
-    Page::new("New", body)
+    Page::new("New", html! { (body) (left) })
 }
 
 fn offered(visit: &Visit, reply: &Reply, id: &str) -> Markup {

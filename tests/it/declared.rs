@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::town::{Desk, Said, Town, ago};
 
 /// Routes that read the log or speak FHIR, and the test that compares what they say.
-const ELSEWHERE: [(&str, &str, &str); 28] = [
+const ELSEWHERE: [(&str, &str, &str); 32] = [
     ("GET", "/v1/audit/entries", "ig_silence.rs"),
     ("GET", "/v1/audit/queue", "ig_silence.rs"),
     ("GET", "/v1/audit/queue/{id}", "ig_silence.rs"),
@@ -46,6 +46,10 @@ const ELSEWHERE: [(&str, &str, &str); 28] = [
     ("POST", "/fhir/QuestionnaireResponse", "fhir_resources.rs"),
     ("POST", "/v1/emergencies/{id}/follow-up", "emergencies.rs"),
     ("GET", "/v1/emergencies", "emergencies.rs"),
+    ("POST", "/v1/drafts", "drafts.rs"),
+    ("GET", "/v1/drafts", "drafts.rs"),
+    ("GET", "/v1/drafts/{id}", "drafts.rs"),
+    ("POST", "/v1/drafts/{id}/erase", "drafts.rs"),
     ("POST", "/v1/sealed-items", "sealed_items.rs"),
     ("GET", "/v1/sealed-items", "sealed_items.rs"),
     ("GET", "/v1/sealed-items/{id}", "sealed_items.rs"),

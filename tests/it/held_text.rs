@@ -132,7 +132,7 @@ const IDENTITY: [&str; 40] = [
 ];
 
 /// Where words go: each is tried below, or in the journey's own tests.
-const SCREENED: [&str; 22] = [
+const SCREENED: [&str; 23] = [
     "AccessDeliverIn.explanation",
     "AccessEntryIn.what",
     "AccessEntryIn.why",
@@ -144,6 +144,8 @@ const SCREENED: [&str; 22] = [
     "AssessmentIn.judgement_reasons",
     "AssessmentIn.safe_person",
     "DeviceIn.name",
+    // Of a draft: codes and names are told from words by the field.
+    "DraftFieldIn.values",
     "EmergencyIn.text",
     "LegalBasisIn.reason",
     "NoteIn.note",
@@ -302,7 +304,7 @@ const CLOSED: [(&str, &[&str]); 35] = [
 ];
 
 /// The rest of the closed ones.
-const CLOSED_TOO: [(&str, &[&str]); 22] = [
+const CLOSED_TOO: [(&str, &[&str]); 24] = [
     ("HandBackIn", &["reason"]),
     ("RenewalIn", &["form", "team", "user"]),
     ("OtherPartyIn", &["relation", "shares_address", "risks"]),
@@ -325,6 +327,8 @@ const CLOSED_TOO: [(&str, &[&str]); 22] = [
         ],
     ),
     ("CardIn", &["person"]),
+    ("DraftIn", &["draft"]),
+    ("DraftFieldIn", &["field"]),
     ("StopUseReplyIn", &["reply", "ground"]),
     ("AssessmentWithdrawIn", &["referral", "person", "because"]),
     ("DisagreementIn", &["assessment", "because"]),

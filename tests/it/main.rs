@@ -21,6 +21,7 @@ mod custody;
 mod declared;
 mod demo;
 mod district;
+mod drafts;
 mod emergencies;
 mod evidence;
 mod exports;

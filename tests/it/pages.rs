@@ -507,6 +507,8 @@ pub const PAGES: &[(&str, &str, Who)] = &[
     ("GET", "/new/{id}/note", Who::Only(SENDS)),
     ("POST", "/new/{id}/note", Who::Only(SENDS)),
     ("POST", "/held/{id}", Who::Only(SENDS)),
+    ("GET", "/drafts/{id}", Who::Only(SENDS)),
+    ("POST", "/drafts/{id}/erase", Who::Only(SENDS)),
     ("GET", "/sent", Who::Only(SENDS)),
     ("GET", "/sent/{id}", Who::Only(SENDS)),
     ("GET", "/sent/{id}/update", Who::Only(SENDS)),

@@ -102,6 +102,10 @@ impl Answer {
             Self::HandedBack(_) => "handed-back",
             Self::FollowedUp { .. } => "emergency-followed-up",
             Self::Emergencies(_) => "emergencies",
+            Self::DraftKept { .. } => "draft-kept",
+            Self::Drafts(_) => "drafts",
+            Self::Draft(..) => "draft",
+            Self::DraftErased => "draft-erased",
         }
     }
 
@@ -131,6 +135,8 @@ impl Answer {
             | Self::HandedOver(_)
             | Self::TakenBack(_)
             | Self::PassedOn(_)
+            | Self::Drafts(_)
+            | Self::Draft(..)
             | Self::ItemCollected { .. } => true,
             Self::Access(seen, _) => seen.tells(),
             Self::Refused(_)
@@ -183,6 +189,8 @@ impl Answer {
             | Self::MovedOn
             | Self::FollowedUp { .. }
             | Self::Emergencies(_)
+            | Self::DraftKept { .. }
+            | Self::DraftErased
             | Self::ItemDestroyed => false,
         }
     }
@@ -197,6 +205,7 @@ impl Answer {
             | Self::Emergency(_, _, release)
             | Self::Access(_, Some(release))
             | Self::AccessReport(_, release)
+            | Self::Draft(_, release)
             | Self::ItemCollected { release, .. } => &release.value().parts,
             Self::Refused(_)
             | Self::Nothing
@@ -265,6 +274,9 @@ impl Answer {
             | Self::HandedBack(_)
             | Self::FollowedUp { .. }
             | Self::Emergencies(_)
+            | Self::DraftKept { .. }
+            | Self::Drafts(_)
+            | Self::DraftErased
             | Self::ItemDestroyed => &[],
         }
     }

@@ -104,6 +104,9 @@ pub const fn is_access(action: Action) -> bool {
         | Action::BreakGlass => true,
         Action::ReadEvents
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::TakeSubjectAccess
         | Action::ReadSubjectAccess
         | Action::MoveSubjectAccess

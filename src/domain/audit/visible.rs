@@ -351,6 +351,7 @@ fn alias_kind(action: &str) -> AliasKind {
         | Action::RedactSubjectAccess
         | Action::DeliverSubjectAccess => AliasKind::SubjectAccess,
         Action::FollowUpEmergency => AliasKind::Emergency,
+        Action::KeepDraft | Action::OpenDraft | Action::EraseDraft => AliasKind::Draft,
         Action::ScreenText
         | Action::BreakGlass
         | Action::ReadAudit

@@ -323,6 +323,9 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::RedactSubjectAccess
         | Action::BreakGlass
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

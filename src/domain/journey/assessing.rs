@@ -40,7 +40,7 @@ pub mod taking_back;
 mod telling;
 
 /// What an organisation writes to itself: its own words about her, already read by the screen.
-const OWN: Screening = Screening {
+pub(super) const OWN: Screening = Screening {
     stage: Stage::Accept,
     supplied: Supplied::ByRecipient,
     text: Text::Clear,

@@ -8,6 +8,7 @@ pub mod auditing;
 pub mod carding;
 pub mod consenting;
 pub mod devices;
+pub mod drafting;
 pub mod emergency;
 pub mod flagging;
 pub mod forgetting;

@@ -61,6 +61,8 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::TakeSubjectAccess
         | Action::MoveSubjectAccess
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::EraseDraft
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -75,6 +77,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::QueryAssessments
         | Action::RelyOnAssessment
         | Action::ReadOwnAssessments
+        | Action::OpenDraft
         | Action::BreakGlass
         | Action::CollectItem
         | Action::ReadLinks

@@ -116,6 +116,9 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         Action::QueryAssessments | Action::BreakGlass => Some(Behind::Record(PersonId(object))),
         Action::ReadInbox
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::ReadEvents
         | Action::ScreenText
         | Action::RecordConsent

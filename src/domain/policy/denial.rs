@@ -172,6 +172,9 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::WithdrawAssessment
         | Action::ReadOwnAssessments
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod agreement;
+mod consent;
 mod loading;
 mod matrix;
 
@@ -93,7 +94,11 @@ fn good(action: Action, kind: OrgKind, role: Role, purpose: Purpose) -> Ask {
         classes,
         own: matches!(
             action,
-            Action::RecordAssessment | Action::WithdrawAssessment | Action::ReadOwnAssessments
+            Action::RecordAssessment
+                | Action::WithdrawAssessment
+                | Action::ReadOwnAssessments
+                | Action::KeepDraft
+                | Action::OpenDraft
         ),
         relationship,
         offence: Some(OffenceGroup::DomesticAbuse),
@@ -588,6 +593,9 @@ fn tells(action: Action) -> bool {
         | Action::AnswerStopUse
         | Action::WithdrawAssessment
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::Unknown => false,
         Action::ReadReferralStatus
         | Action::ReadInbox
@@ -664,7 +672,16 @@ proptest! {
             ask.action == Action::ReadOwnAssessments && ask.own && only(&[Op, Sp]);
         let sealed_to_adviser = to.kind == OrgKind::LegalAdviser
             && (ask.action == Action::SealItem || collecting);
-        let never = ask.certificate_organisation != ask.actor.organisation
+        let drafting = matches!(ask.action, Action::KeepDraft | Action::OpenDraft);
+        let never = drafting
+                && (!ask.own
+                    || to.organisation != ask.actor.organisation
+                    || to.tainted
+                    || ask.actor.tainted
+                    || !told
+                    || !to.agreement_in_date
+                    || to.kind == OrgKind::Police && !only(&[Op, Id, Ip, Perp]))
+            || ask.certificate_organisation != ask.actor.organisation
             || carries(&[Im])
             || (carries(&[Sealed]) || ask.action == Action::SealItem) && !sealed_to_adviser
             || tells(ask.action)

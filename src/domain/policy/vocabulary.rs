@@ -111,12 +111,14 @@ const fn flow(action: Action) -> Flow {
         | Action::Propose | Action::Approve | Action::Narrow | Action::ReadProposals
         | Action::Reconcile
         // The author's own words; the caller herself; a path that does not exist.
-        | Action::ScreenText | Action::SecondFactor | Action::ReadDevices | Action::AddDevice
+        | Action::ScreenText | Action::KeepDraft | Action::OpenDraft | Action::EraseDraft
+        | Action::SecondFactor | Action::ReadDevices | Action::AddDevice
         | Action::RemoveDevice | Action::Unknown => Flow::Beyond,
     }
 }
 
-/// The codes of the actions that the firewall's forbids do not reach but for immigration data.
+/// The codes of the actions that the firewall's forbids do not reach but for immigration data, and for
+/// drafts by one of their own.
 pub fn beyond_the_firewall() -> Vec<&'static str> {
     let beyond = Action::ALL
         .iter()

@@ -160,6 +160,9 @@ const fn done(action: Action) -> Deed {
         | Action::ReadInbox
         | Action::ReadEvents
         | Action::ScreenText
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::ReadLinks
         | Action::ReadConsents
         | Action::ReadProposals

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::cards::{self, Shown};
 use super::{
-    audit, devices, emergencies, governance, her_word, links, offers, reconciliations,
+    audit, devices, drafts, emergencies, governance, her_word, links, offers, reconciliations,
     sealed_items, subject_access, transfers,
 };
 use crate::domain::alias::{AliasKind, Aliases};
@@ -55,6 +55,10 @@ pub fn body(
             (200, fields(body))
         }
         Answer::Emergencies(list) => (200, fields(emergencies::waiting_body(&list))),
+        Answer::DraftKept { draft, kept } => (201, drafts::kept_body(&draft, &kept)),
+        Answer::Drafts(list) => (200, drafts::list_body(&list)),
+        Answer::Draft(draft, _) => (200, drafts::opened_body(&draft, opened)),
+        Answer::DraftErased => (200, fields(json!({ "says": "It is gone, for good." }))),
         Answer::Entries(_) => {
             let kept = entries
                 .iter()

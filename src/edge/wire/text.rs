@@ -56,7 +56,7 @@ impl FreeText {
     }
 
     /// For what lists its own texts for the screen ([`crate::domain::firewall::hold::Written`]).
-    pub(super) fn take(mut self) -> String {
+    pub(in crate::edge) fn take(mut self) -> String {
         std::mem::take(&mut self.0)
     }
 }

@@ -74,6 +74,9 @@ pub(super) async fn keep_destroying(app: Arc<App>) {
         if let Err(error) = app.gateway.erase_access_words(now).await {
             tracing::warn!(%error, "words of requests that ended are not erased yet; trying again");
         }
+        if let Err(error) = app.gateway.erase_drafts(now).await {
+            tracing::warn!(%error, "drafts whose days are over are not erased yet; trying again");
+        }
         if is_due(&store.erasure(), now)
             && let Err(error) = store.rewrap(now).await
         {

@@ -99,6 +99,7 @@ pub fn all(
         div.buttons {
             button name="do" value="send" { "Send the referral" }
             button.second name="do" value="check" { "Check the words first" }
+            button.second name="do" value="keep" { "Keep for later" }
         }
     }
 }

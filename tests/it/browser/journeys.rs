@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use firedoor::domain::codes::Role;
-use firedoor::ops::demo::borough::{CHARITY, SERVICE};
+use firedoor::ops::demo::borough::{CHARITY, OTHER_SERVICE, SERVICE};
 use firedoor::ops::demo::people::{TEST_PEOPLE, assessment, her, nobody, referral};
 use firedoor::web::declared;
 use serde_json::{Value, json};
@@ -144,8 +144,42 @@ async fn refers_another(town: &Town, script: bool) {
     officer.fills_in_a_referral(&berit(), "").await;
     officer.press("Send the referral").await;
     officer.shows("Offered: ", false).await;
+    called_away(&officer, script).await;
     officer.go("/sent").await;
     officer.shows("Recorded", script).await;
+}
+
+/// She is called away before she has sent it, keeps it, and comes back to it by the list.
+async fn called_away(officer: &Browser, script: bool) {
+    officer.go("/new").await;
+    officer.fill_named("identity.given_name", "Cleo").await;
+    officer.fill_named("note", REFUSED_NOTE).await;
+    officer.press("Keep for later").await;
+    officer.shows("Nothing is kept", script).await;
+    assert!(officer.has("//mark[contains(., 'visa')]").await);
+    let kept = "//input[@name='identity.given_name'][@value='Cleo']";
+    assert!(officer.has(kept).await, "everything stays on the screen");
+    officer.go("/new").await;
+    assert!(!officer.text().await.contains("Not sent yet"));
+
+    officer.fill_named("identity.given_name", "Cleo").await;
+    officer.pick("offence_group", "burglary").await;
+    officer.pick("needs", "emotional").await;
+    officer.press("Keep for later").await;
+    officer.shows("Kept for later", script).await;
+    officer.go("/new").await;
+    officer.shows("Not sent yet", script).await;
+    assert!(!officer.text().await.contains("Cleo"), "it names nobody");
+    officer.open_first("/drafts/").await;
+    officer.shows("It goes by itself", script).await;
+    assert!(officer.has(kept).await);
+    officer.pick("consent.decision", "permit").await;
+    officer.says_it_alone().await;
+    officer.pick("service", OTHER_SERVICE).await;
+    officer.press("Send the referral").await;
+    officer.shows("Offered: ", false).await;
+    officer.go("/new").await;
+    assert!(!officer.text().await.contains("Not sent yet"));
 }
 
 /// The charity accepts her.

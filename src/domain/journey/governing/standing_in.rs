@@ -60,6 +60,9 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::BreakGlass
         | Action::FollowUpEmergency
+        | Action::KeepDraft
+        | Action::OpenDraft
+        | Action::EraseDraft
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

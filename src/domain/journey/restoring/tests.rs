@@ -91,6 +91,7 @@ fn no_kind_of_attempt_gets_past_but_those_that_say_nothing_of_a_person() {
     transfer_referral
     read_own_assessments
     hand_back_referral
+    open_draft
     ");
     for action in Action::ALL.iter().filter(|action| goes_on(**action)) {
         // Even these tell nothing of a person, whatever a journey may come to.

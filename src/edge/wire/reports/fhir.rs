@@ -112,6 +112,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::SealItem
         | Action::TakeSubjectAccess
         | Action::ReplySubjectAccess
+        | Action::KeepDraft
         | Action::RecordAssessment => Kind::Create,
         Action::AcceptReferral
         | Action::DeclineReferral
@@ -129,7 +130,10 @@ const fn of_action(action: Action) -> Kind {
         | Action::RedactSubjectAccess
         | Action::FollowUpEmergency
         | Action::Reconcile => Kind::Update,
-        Action::WithdrawConsent | Action::Withdraw | Action::WithdrawAssessment => Kind::Delete,
+        Action::WithdrawConsent
+        | Action::Withdraw
+        | Action::WithdrawAssessment
+        | Action::EraseDraft => Kind::Delete,
         Action::ReadReferralStatus
         | Action::ReadInbox
         | Action::ReadReferral
@@ -137,6 +141,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::ScreenText
         | Action::QueryAssessments
         | Action::ReadOwnAssessments
+        | Action::OpenDraft
         | Action::CollectItem
         | Action::ReadLinks
         | Action::ReadConsents

@@ -87,6 +87,7 @@ const fn activity(action: Action) -> u32 {
         | Action::IssueCard
         | Action::RecordAssessment
         | Action::SealItem
+        | Action::KeepDraft
         | Action::TakeSubjectAccess
         | Action::ReplySubjectAccess
         | Action::Propose => CREATE,
@@ -102,6 +103,7 @@ const fn activity(action: Action) -> u32 {
         | Action::ReadSubjectAccess
         | Action::DeliverSubjectAccess
         | Action::BreakGlass
+        | Action::OpenDraft
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject
@@ -127,7 +129,10 @@ const fn activity(action: Action) -> u32 {
         | Action::FlagPerson
         | Action::Approve
         | Action::Narrow => UPDATE,
-        Action::WithdrawConsent | Action::Withdraw | Action::WithdrawAssessment => DELETE,
+        Action::WithdrawConsent
+        | Action::Withdraw
+        | Action::WithdrawAssessment
+        | Action::EraseDraft => DELETE,
         Action::ScreenText
         | Action::SecondFactor
         | Action::ReadDevices
