@@ -409,7 +409,7 @@ mod tests {
             ("needs", "nrpf"),
             ("identity.nhs_number", "her visa ended"),
             ("reported_at-day", "visa"),
-            ("identity.crime_ref", "1997/0000101W"),
+            ("identity.crime_ref", "2012/0052494Q"),
         ] {
             assert!(filled(&[(name, value)]).is_err(), "{name} {value}");
         }
