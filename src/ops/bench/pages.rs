@@ -35,6 +35,9 @@ use crate::web::table::Declared;
 const LINES: u64 = 1_000;
 /// Whose system sends the offers, and in whose name.
 const SENDER: (&str, &str) = ("met", "ref=pc-bench;role=officer");
+/// Of pages that differ in a name alone, so many: a request that was taken is not shown as one that
+/// is answered, and which of them comes first in a list is nobody's promise.
+const OF_ONE_PATH: usize = 3;
 /// No page is read further than this.
 const READ_MAX: usize = 16 << 20;
 /// What a page must stay under: its bytes, and 99 of 100 times.
@@ -181,7 +184,7 @@ impl Visitor {
     }
 
     /// Goes to each page that has an address of its own, and wherever their links lead: of pages that
-    /// differ in the name alone to the first.
+    /// differ in the name alone to the first [`OF_ONE_PATH`].
     async fn walks(
         &self,
         town: &Town,
@@ -191,10 +194,9 @@ impl Visitor {
     ) -> Result<Vec<PageRow>, BenchError> {
         let open = |page: &&Declared| page.whom.is_open_to(self.role, true);
         let named = |page: &&Declared| page.path.contains('{');
-        let mut found: BTreeSet<&str> = BTreeSet::new();
+        let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         let mut ahead: VecDeque<(&'static str, String)> = VecDeque::new();
         for page in pages.iter().filter(open).filter(|page| !named(page)) {
-            found.insert(page.path);
             ahead.push_back((page.path, page.path.to_owned()));
         }
         let mut rows = Vec::new();
@@ -205,7 +207,11 @@ impl Visitor {
                 let leads = |page: &&Declared| fits(page.path, link);
                 let own = pages.iter().any(|page| page.path == link);
                 let to = pages.iter().filter(open).filter(named).find(leads);
-                if let Some(page) = to.filter(|page| !own && found.insert(page.path)) {
+                let Some(page) = to.filter(|_| !own) else {
+                    continue;
+                };
+                let same = found.entry(page.path).or_default();
+                if same.len() < OF_ONE_PATH && same.insert(link.to_owned()) {
                     ahead.push_back((page.path, link.to_owned()));
                 }
             }

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::Path;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 use super::Browser;
@@ -15,6 +16,9 @@ use super::Browser;
 const PAGE_BYTES_MAX: u64 = 100_000;
 /// A page is looked at in a window of so many CSS pixels; 1,280 at 400 % are 320 (WCAG 1.4.10).
 const NARROW: [(u32, u32, u32); 3] = [(320, 640, 1), (320, 256, 4), (1280, 900, 1)];
+
+/// Set by hand to a directory: each page that is looked at is pictured there, for a person to look at.
+const PICTURES: &str = "FIREDOOR_PICTURES";
 
 /// How many boxes of a page may scroll by themselves.
 const SCROLLING_MAX: usize = 12;
@@ -101,6 +105,9 @@ const CONTROLS: &str = "
 impl Browser {
     /// Fails with all that is wrong with the page that is shown. Needs script; the page stays.
     pub async fn is_fit(&self) {
+        if let Some(directory) = std::env::var_os(PICTURES) {
+            self.pictured(Path::new(&directory)).await;
+        }
         let wrong = self.faults().await;
         assert!(
             wrong.is_empty(),
@@ -156,6 +163,28 @@ impl Browser {
             ));
         }
         wrong
+    }
+
+    /// The whole page on a desk in light, and on a telephone in the dark, under its address without
+    /// what is random in it.
+    async fn pictured(&self, directory: &Path) {
+        let url = self.url().await;
+        let parts = url.split(['/', '?']).skip(3);
+        let named = parts.map(|part| if part.len() > 24 { "id" } else { part });
+        let name = format!("page {}", named.collect::<Vec<_>>().join(" "));
+        let count = fs::read_dir(directory).unwrap().count();
+        for (what, dark, width) in [("desk", false, 1_280), ("telephone", true, 320)] {
+            self.dark(dark).await;
+            self.window(width, 900, 1).await;
+            let height = "return document.documentElement.scrollHeight;";
+            let height = self.run(height).await;
+            let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+            let whole = json!({ "captureBeyondViewport": true, "clip": clip });
+            let taken = self.devtools("Page.captureScreenshot", whole).await;
+            let png = BASE64_STANDARD.decode(taken["data"].as_str().unwrap());
+            let file = format!("{count:03} {what} {}.png", name.trim());
+            fs::write(directory.join(file), png.unwrap()).unwrap();
+        }
     }
 
     /// What axe-core finds.
