@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::page::{self, Page};
+use super::services::can_meet;
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, list, text};
 use super::words::referral::borough;
@@ -366,6 +367,7 @@ pub fn rows(offer: &Value) -> Markup {
                 dt { "She is" } dd { (say(said("party_role"))) }
             }
             dt { "Needs" } dd { @if words("needs").is_empty() { "Not said" } @else { (words("needs")) } }
+            (can_meet(offer))
             @if !words("priority_category").is_empty() {
                 dt { "Priority" } dd { (words("priority_category")) }
             }
