@@ -301,6 +301,7 @@ fn directory() -> Result<Directory, DemoError> {
             area: Some("E09000022".to_owned()),
             takes_referrals: true,
             dos_service_id: None,
+            meets: None,
         })
     };
     let harbour = ("harbour", "helpline");
