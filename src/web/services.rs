@@ -37,6 +37,11 @@ fn is_old(of: &Value) -> bool {
     of.get("is_old").and_then(Value::as_bool) == Some(true)
 }
 
+/// What a service can meet was never said, or so long ago that it is asked again.
+pub fn is_to_check(service: &Value) -> bool {
+    text(service, "said_at").is_empty() || is_old(service)
+}
+
 /// Whether her service can meet what is recorded, for whoever is about to accept. It says only what was
 /// said; she decides.
 pub fn can_meet(offer: &Value) -> Markup {

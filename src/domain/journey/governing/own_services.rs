@@ -67,3 +67,58 @@ fn decide(ruling: &mut Ruling<'_>, known: &Known, word: &OwnWord) -> Result<Answ
     ruling.fact(of, item, &record);
     Ok(Answer::MeetsSaid)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::codes::{Action, Role};
+    use crate::domain::journey::scene::{Person, Scene, org, start, told, written};
+
+    const HAVEN: Person<'_> = ("haven", "ha1", Role::OrgAdmin);
+
+    fn said(scene: &mut Scene, by: Person<'_>, days: i64, needs: &[Need]) -> Decision<Ruled> {
+        let attempt = scene.attempt(by, Action::Propose, start().plus_days(days));
+        let word = OwnWord {
+            service: ServiceId::parse("haven-line").unwrap(),
+            needs: needs.to_vec(),
+        };
+        scene.run(&attempt, |rules, attempt, known, keys| {
+            say_meets(rules, attempt, known, keys, &word)
+        })
+    }
+
+    #[test]
+    fn an_administrator_says_it_for_her_own_service_alone_and_at_once() {
+        let mut scene = Scene::borough();
+        for other in [
+            ("hospital", "na1", Role::OrgAdmin),
+            ("police", "pa1", Role::OrgAdmin),
+            ("operator", "op1", Role::OperatorAdmin),
+            ("haven", "hi1", Role::IgOfficer),
+        ] {
+            let decision = said(&mut scene, other, 0, &[Need::Health]);
+            assert_ne!(told(&decision), "meets-said", "{other:?}");
+            assert!(written(&decision).is_empty(), "{other:?}");
+        }
+        let needs = [Need::Health, Need::Emotional, Need::Health];
+        assert_eq!(told(&said(&mut scene, HAVEN, 0, &needs)), "meets-said");
+        let meets = |scene: &Scene| {
+            let services = scene.known.directory.services.iter();
+            let own = services.filter(|one| one.organisation == org("haven"));
+            let meets = own.filter_map(|one| one.meets.clone());
+            meets.collect::<Vec<_>>()
+        };
+        let once = Meets {
+            needs: vec![Need::Emotional, Need::Health],
+            said_at: start(),
+        };
+        assert_eq!(meets(&scene), std::slice::from_ref(&once));
+        // Said again, it is right from then on.
+        said(&mut scene, HAVEN, 46, &once.needs);
+        let again = Meets {
+            said_at: start().plus_days(46),
+            ..once
+        };
+        assert_eq!(meets(&scene), [again]);
+    }
+}
