@@ -127,6 +127,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::WithdrawAssessment
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

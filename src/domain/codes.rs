@@ -253,6 +253,8 @@ codes!(
         RemoveDevice = "remove_device",
         /// A service that accepted her finds that it knows her or the other party, and lets her go on.
         HandBackReferral = "hand_back_referral",
+        /// What a quarter came to, for the commissioner of one's own services: counts.
+        ReadReturn = "read_return",
     }
 );
 

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::codes::DataClass;
 use super::id::{
-    EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId, StopUseId,
-    SubjectAccessId, WithdrawalId,
+    EmergencyId, Id, LineId, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId,
+    StopUseId, SubjectAccessId, WithdrawalId,
 };
 use super::leaf::Leaf;
 use super::person::Token;
@@ -62,6 +62,8 @@ pub enum Aggregate {
     SubjectAccess(SubjectAccessId),
     /// That the glass was broken, and what was said of it afterwards.
     Emergency(EmergencyId),
+    /// One thing that is counted for a quarter's return.
+    Line(LineId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -204,6 +206,8 @@ pub enum List {
     /// Offers that wait for an answer, each at the moment (milliseconds) from which something of it is
     /// to be done.
     OffersDue,
+    /// What is counted for an organisation's returns, each at the moment (milliseconds) when it was.
+    Lines(OrgId),
 }
 
 /// Limits that are counted in the commit itself.

@@ -22,6 +22,7 @@ use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::returns::Line;
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::stop_use::{StopUse, Withdrawal};
@@ -83,6 +84,8 @@ pub struct Known {
     pub accesses: BTreeMap<SubjectAccessId, SubjectAccess>,
     pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
     pub emergencies: BTreeMap<EmergencyId, Emergency>,
+    /// What is counted for a return.
+    pub lines: Vec<Line>,
     /// What was decided about pairs of the records that were read.
     pub links: BTreeMap<LinkId, Linkage>,
     /// When the seal that a proposal opens was opened.
@@ -179,6 +182,7 @@ impl Known {
             (Aggregate::Emergency(id), Record::Emergency(emergency)) => {
                 self.emergencies.insert(id, emergency);
             }
+            (Aggregate::Line(_), Record::Line(line)) => self.lines.push(line),
             (Aggregate::Link(id), Record::Linkage(linkage)) => {
                 self.links.insert(id, linkage);
             }
@@ -264,7 +268,8 @@ impl Known {
             | Record::AccessAsk(_)
             | Record::SealedOf(_)
             | Record::Corrected(_)
-            | Record::Emergency(_) => {}
+            | Record::Emergency(_)
+            | Record::Line(_) => {}
         }
     }
 

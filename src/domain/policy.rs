@@ -200,6 +200,7 @@ impl Ask {
             | Action::RelyOnAssessment
             | Action::BreakGlass
             | Action::FollowUpEmergency
+            | Action::ReadReturn
             | Action::ReadAudit
             | Action::ReadAuditSubject
             | Action::ReportSubject

@@ -19,6 +19,7 @@ use super::person::{Beside, TaggedToken};
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::returns::Line;
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::stop_use::{StopUse, Withdrawal};
@@ -112,6 +113,7 @@ pub enum Record {
     /// Beside the notices to stop using something.
     Corrected(Corrected),
     Emergency(Emergency),
+    Line(Line),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -186,6 +186,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::Unknown => None,
     }
 }
@@ -248,6 +249,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::ReplySubjectAccess
         | Action::RedactSubjectAccess
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::Unknown => false,
     }
 }

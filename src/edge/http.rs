@@ -29,6 +29,7 @@ pub mod released;
 pub mod renewals;
 pub mod reply;
 pub mod reports;
+pub mod returns;
 pub mod screening;
 pub mod sealed_items;
 pub mod subject_access;
@@ -163,6 +164,7 @@ fn table() -> Table {
         .of_people(routes!(referrals::close))
         .of_people(routes!(offers::hand_back))
         .of_people(routes!(transfers::transfer))
+        .of_people(routes!(returns::quarter))
         .of_people(routes!(referrals::events))
         .of_caller(routes!(screening::screen))
         .of_caller(routes!(screening::wrong))

@@ -29,6 +29,7 @@ const REPORT: Link = ("/subject-report", "A report for her");
 const CHANGES: Link = ("/proposals", "Changes");
 const STATE: Link = ("/state", "State");
 const REMOVE: Link = ("/take-away", "Remove or close");
+const RETURN: Link = ("/return", "A quarter's return");
 const EMERGENCY: Link = ("/emergency", "Emergency");
 const EMERGENCIES: Link = ("/emergencies", "Follow up");
 
@@ -36,7 +37,11 @@ const EMERGENCIES: Link = ("/emergencies", "Follow up");
 pub fn links(role: Role) -> (&'static [Link], &'static [Link]) {
     match role {
         Role::Officer | Role::VcopUnit => (&[NEW, SENT, STOP, NOTICES, REQUESTS], &[]),
-        Role::Triage | Role::Adviser | Role::Clinician | Role::SocialWorker | Role::Housing => (
+        Role::Triage | Role::Adviser | Role::Clinician => (
+            &[INBOX, NEW, SENT, ASK, RECORD, STOP],
+            &[CONSENTS, NOTICES, REQUESTS, RETURN],
+        ),
+        Role::SocialWorker | Role::Housing => (
             &[INBOX, NEW, SENT, ASK, RECORD, STOP],
             &[CONSENTS, NOTICES, REQUESTS],
         ),
@@ -53,7 +58,7 @@ pub fn links(role: Role) -> (&'static [Link], &'static [Link]) {
         ),
         Role::Reviewer => (&[MONDAY, LOG, FIGURES, REPORT, CHANGES], &[]),
         Role::OperatorAdmin => (&[CHANGES, REMOVE, STATE], &[]),
-        Role::OrgAdmin => (&[CHANGES, REMOVE, STATE, STOP], &[]),
+        Role::OrgAdmin => (&[CHANGES, REMOVE, STATE, STOP], &[RETURN]),
         Role::Caldicott => (&[MONDAY, REPORT, STOP, REQUESTS], &[]),
         Role::Dpo => (&[REPORT, STOP, REQUESTS], &[]),
     }

@@ -104,6 +104,7 @@ pub const fn is_access(action: Action) -> bool {
         | Action::BreakGlass => true,
         Action::ReadEvents
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::TakeSubjectAccess
         | Action::ReadSubjectAccess
         | Action::MoveSubjectAccess

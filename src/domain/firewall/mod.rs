@@ -323,6 +323,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::RedactSubjectAccess
         | Action::BreakGlass
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

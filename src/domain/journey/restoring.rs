@@ -61,6 +61,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::TakeSubjectAccess
         | Action::MoveSubjectAccess
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox

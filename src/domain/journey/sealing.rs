@@ -116,6 +116,7 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         Action::QueryAssessments | Action::BreakGlass => Some(Behind::Record(PersonId(object))),
         Action::ReadInbox
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::ReadEvents
         | Action::ScreenText
         | Action::RecordConsent

@@ -172,6 +172,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::WithdrawAssessment
         | Action::ReadOwnAssessments
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

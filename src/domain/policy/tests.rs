@@ -220,6 +220,8 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::ReadDevices,
         Action::AddDevice,
         Action::RemoveDevice,
+        // Counts of what its own organisation did, of nobody.
+        Action::ReadReturn,
     ];
     let permitted: Vec<Action> = Action::ALL
         .iter()
@@ -588,6 +590,7 @@ fn tells(action: Action) -> bool {
         | Action::AnswerStopUse
         | Action::WithdrawAssessment
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::Unknown => false,
         Action::ReadReferralStatus
         | Action::ReadInbox

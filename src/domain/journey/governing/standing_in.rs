@@ -60,6 +60,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::RelyOnAssessment
         | Action::BreakGlass
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

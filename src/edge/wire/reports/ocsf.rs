@@ -94,6 +94,7 @@ const fn activity(action: Action) -> u32 {
         | Action::ReadInbox
         | Action::ReadReferral
         | Action::ReadEvents
+        | Action::ReadReturn
         | Action::QueryAssessments
         | Action::ReadOwnAssessments
         | Action::CollectItem
