@@ -144,6 +144,8 @@ pub enum Answer {
     QueueItem(Box<SeenItem>, Reading),
     /// What a month came to, to be counted once its entries are opened.
     Figures(Box<Counting>),
+    /// The caller may read what a quarter came to.
+    Return,
     QueueDecided,
     /// The key of the caller's organisation's own trail.
     Trail(TrailKey),
@@ -416,6 +418,7 @@ impl Answer {
             | Self::ItemAnswers(..)
             | Self::Assessments(..)
             | Self::ReliedOn
+            | Self::Return
             | Self::Emergency(..)
             | Self::QueueDecided
             | Self::Flagged

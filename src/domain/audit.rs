@@ -130,6 +130,7 @@ pub const fn asks_about_a_person(action: Action) -> bool {
         | Action::KeepDraft
         | Action::OpenDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

@@ -11,6 +11,7 @@ use jiff::Span;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
+use super::returns::Quarter;
 use super::time::When;
 
 mod files;
@@ -299,7 +300,16 @@ impl CodeClock {
     pub fn month(&self, text: &str) -> Option<(When, When)> {
         let first: Date = format!("{text}-01").parse().ok()?;
         (first.strftime("%Y-%m").to_string() == text).then_some(())?;
-        let next = first.checked_add(Span::new().months(1)).ok()?;
+        self.months(first, 1)
+    }
+
+    /// The same of a quarter.
+    pub fn quarter(&self, quarter: Quarter) -> Option<(When, When)> {
+        self.months(quarter.first_day(), 3)
+    }
+
+    fn months(&self, first: Date, number: i64) -> Option<(When, When)> {
+        let next = first.checked_add(Span::new().months(number)).ok()?;
         let begins = |day: Date| {
             let day = day.to_zoned(self.london.clone()).ok()?;
             Some(When::from_millis(day.timestamp().as_millisecond()))

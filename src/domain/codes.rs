@@ -259,6 +259,8 @@ codes!(
         OpenDraft = "open_draft",
         /// Throws it away.
         EraseDraft = "erase_draft",
+        /// What a quarter came to, for the commissioner of one's own services: counts.
+        ReadReturn = "read_return",
     }
 );
 

@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::codes::DataClass;
 use super::id::{
-    DraftId, EmergencyId, Id, LinkId, OrgId, PersonId, ProposalId, ReferralId, SealedItemId,
-    StopUseId, SubjectAccessId, WithdrawalId,
+    DraftId, EmergencyId, Id, LineId, LinkId, OrgId, PersonId, ProposalId, ReferralId,
+    SealedItemId, StopUseId, SubjectAccessId, WithdrawalId,
 };
 use super::leaf::Leaf;
 use super::person::Token;
@@ -64,6 +64,8 @@ pub enum Aggregate {
     Emergency(EmergencyId),
     /// A referral that one person has begun and keeps for later.
     Draft(DraftId),
+    /// One thing that is counted for a quarter's return.
+    Line(LineId),
 }
 
 /// Index + 1 of the leaf whose commit last wrote the aggregate; 0 = never.
@@ -210,6 +212,8 @@ pub enum List {
     Drafts(OrgId, String),
     /// All drafts, each at the moment (milliseconds) from which it is to be erased.
     DraftsDue,
+    /// What is counted for an organisation's returns, each at the moment (milliseconds) when it was.
+    Lines(OrgId),
 }
 
 /// Limits that are counted in the commit itself.

@@ -183,6 +183,10 @@ random_id!(
     DraftId
 );
 random_id!(
+    /// One thing that is counted for a quarter's return.
+    LineId
+);
+random_id!(
     /// A request for what is held about a person, or what one who holds something is asked for it.
     SubjectAccessId
 );

@@ -23,6 +23,7 @@ use super::record::{Holder, PersonRecord, PersonReferral, Record, UnknownForm};
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::returns::Line;
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::stop_use::{StopUse, Withdrawal};
@@ -85,6 +86,8 @@ pub struct Known {
     pub access_asks: BTreeMap<SubjectAccessId, AccessAsk>,
     pub emergencies: BTreeMap<EmergencyId, Emergency>,
     pub drafts: BTreeMap<DraftId, Draft>,
+    /// What is counted for a return.
+    pub lines: Vec<Line>,
     /// What was decided about pairs of the records that were read.
     pub links: BTreeMap<LinkId, Linkage>,
     /// When the seal that a proposal opens was opened.
@@ -184,6 +187,7 @@ impl Known {
             (Aggregate::Draft(id), Record::Draft(draft)) => {
                 self.drafts.insert(id, draft);
             }
+            (Aggregate::Line(_), Record::Line(line)) => self.lines.push(line),
             (Aggregate::Link(id), Record::Linkage(linkage)) => {
                 self.links.insert(id, linkage);
             }
@@ -270,7 +274,8 @@ impl Known {
             | Record::SealedOf(_)
             | Record::Corrected(_)
             | Record::Emergency(_)
-            | Record::Draft(_) => {}
+            | Record::Draft(_)
+            | Record::Line(_) => {}
         }
     }
 

@@ -30,6 +30,7 @@ pub mod referral;
 pub mod refusal;
 pub mod restoration;
 pub mod retention;
+pub mod returns;
 pub mod sealed_item;
 pub mod stop_use;
 pub mod subject_access;

@@ -201,6 +201,7 @@ impl Ask {
             | Action::BreakGlass
             | Action::FollowUpEmergency
             | Action::KeepDraft | Action::OpenDraft | Action::EraseDraft
+            | Action::ReadReturn
             | Action::ReadAudit
             | Action::ReadAuditSubject
             | Action::ReportSubject

@@ -20,6 +20,7 @@ use super::person::{Beside, TaggedToken};
 use super::referral::Referral;
 use super::restoration::Restoration;
 use super::retention::{Held, Progress};
+use super::returns::Line;
 use super::rulebook::{Adopted, Page};
 use super::sealed_item::SealedItem;
 use super::stop_use::{StopUse, Withdrawal};
@@ -114,6 +115,7 @@ pub enum Record {
     Corrected(Corrected),
     Emergency(Emergency),
     Draft(Draft),
+    Line(Line),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

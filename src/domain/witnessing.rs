@@ -189,6 +189,7 @@ pub const fn stops_at(action: Action) -> Option<Lapse> {
         | Action::OpenDraft
         | Action::EraseDraft
         | Action::FollowUpEmergency
+        | Action::ReadReturn
         | Action::Unknown => None,
     }
 }
@@ -254,6 +255,7 @@ const fn shows_data(action: Action) -> bool {
         | Action::FollowUpEmergency
         | Action::KeepDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::Unknown => false,
     }
 }

@@ -30,6 +30,7 @@ pub mod released;
 pub mod renewals;
 pub mod reply;
 pub mod reports;
+pub mod returns;
 pub mod screening;
 pub mod sealed_items;
 pub mod subject_access;
@@ -164,6 +165,7 @@ fn table() -> Table {
         .of_people(routes!(referrals::close))
         .of_people(routes!(offers::hand_back))
         .of_people(routes!(transfers::transfer))
+        .of_people(routes!(returns::quarter))
         .of_people(routes!(referrals::events))
         .of_people(routes!(drafts::keep, drafts::list))
         .of_people(routes!(drafts::open))

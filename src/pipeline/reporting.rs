@@ -1,4 +1,4 @@
-//! The report that she asks for, and the figures of a month: which entries are looked at.
+//! The report that she asks for, the figures of a month and a quarter's return: what is looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,8 @@ use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{Reach, SomeOrganisation, VisibleEntry};
 use crate::domain::decision::{Aggregate, List, Listed};
-use crate::domain::id::{Id, OrgId};
+use crate::domain::id::{Id, LineId, OrgId};
+use crate::domain::journey::counting;
 use crate::domain::journey::reporting::{
     Asked, ListedEntry, MonthAsked, figures as counted, report,
 };
@@ -15,13 +16,14 @@ use crate::domain::person::TaggedToken;
 use crate::domain::report::{
     self, Commission, FIGURES_ENTRIES_MAX, Figures, REPORT_ENTRIES_MAX, Said, Terms,
 };
+use crate::domain::returns::{Line, Quarter, RETURN_LINES_MAX, Return};
 use crate::domain::rules::Entries;
 use crate::domain::time::When;
 use crate::store::Fault;
 
 use super::{Answered, Entry, Gateway, Read};
 
-/// Entries of one list that are asked for at once.
+/// What is asked for of one list at once.
 const PAGE: u16 = 200;
 
 impl Gateway {
@@ -118,6 +120,57 @@ impl Gateway {
         let kinds = self.kinds(&answered.entries).await?;
         let figures = report::figures(counting, &entries, &kinds, answered.at);
         Ok((answered, Some(figures)))
+    }
+
+    /// What a quarter, which is from `from` to before `to`, came to for the caller's organisation; none
+    /// where it is refused.
+    pub async fn quarter_return(
+        &self,
+        attempt: Attempt,
+        quarter: Quarter,
+        (from, to): (When, When),
+    ) -> Result<(Answered, Option<Return>), Fault> {
+        let own = attempt.organisation().clone();
+        let answered = self.run(attempt, &[], counting::read).await?;
+        if !matches!(answered.answer, Answer::Return) {
+            return Ok((answered, None));
+        }
+        let (lines, whole) = self.lines(&own, from, to).await?;
+        let mut known = Known::default();
+        self.read(&mut known, &[Aggregate::Settings]).await?;
+        let so_far = answered.at < to;
+        let found = Return::of(quarter, (&lines, whole), so_far, &own, &known.directory);
+        Ok((answered, Some(found)))
+    }
+
+    /// The newest lines of a stretch of time, and whether these are all.
+    async fn lines(&self, own: &OrgId, from: When, to: When) -> Result<(Vec<Line>, bool), Fault> {
+        let list = List::Lines(own.clone());
+        let mut before = Some(Listed {
+            at: to.place(),
+            index: 0,
+            item: Id::ZERO,
+        });
+        let mut lines = Vec::new();
+        loop {
+            let page = self.store.newest(&list, before, PAGE).await?;
+            before = page.last().copied();
+            let is_last = page.len() < usize::from(PAGE);
+            let within = page.iter().filter(|listed| from.place() <= listed.at);
+            let of: Vec<Aggregate> = within
+                .map(|listed| Aggregate::Line(LineId(listed.item)))
+                .collect();
+            let mut known = Known::default();
+            self.read(&mut known, &of).await?;
+            lines.append(&mut known.lines);
+            if lines.len() > RETURN_LINES_MAX {
+                lines.truncate(RETURN_LINES_MAX);
+                return Ok((lines, false));
+            }
+            if is_last || of.len() < page.len() {
+                return Ok((lines, true));
+            }
+        }
     }
 
     /// Of those whom these entries name.

@@ -11,7 +11,7 @@ use crate::domain::id::Id;
 use crate::domain::refusal::Refusal;
 
 /// What is done, where its code read as words says little; and its first word for what was only tried.
-const ACTS: [(&str, &str, &str); 54] = [
+const ACTS: [(&str, &str, &str); 55] = [
     ("offer_referral", "Offered a referral", "offer"),
     (
         "read_referral_status",
@@ -24,6 +24,7 @@ const ACTS: [(&str, &str, &str); 54] = [
     ("wait_referral", "Put a referral on the waiting list", "put"),
     ("close_referral", "Closed a referral", "close"),
     ("hand_back_referral", "Handed a referral back", "hand"),
+    ("read_return", "Read what a quarter came to", "read"),
     ("read_referral", "Read a referral", "read"),
     ("add_note", "Added a note", "add"),
     ("update_referral", "Sent news about a referral", "send"),

@@ -30,6 +30,7 @@ const CHANGES: Link = ("/proposals", "Changes");
 const STATE: Link = ("/state", "State");
 const SERVICES: Link = ("/services", "Services");
 const REMOVE: Link = ("/take-away", "Remove or close");
+const RETURN: Link = ("/return", "A quarter's return");
 const EMERGENCY: Link = ("/emergency", "Emergency");
 const EMERGENCIES: Link = ("/emergencies", "Follow up");
 
@@ -37,7 +38,11 @@ const EMERGENCIES: Link = ("/emergencies", "Follow up");
 pub fn links(role: Role) -> (&'static [Link], &'static [Link]) {
     match role {
         Role::Officer | Role::VcopUnit => (&[NEW, SENT, STOP, NOTICES, REQUESTS], &[]),
-        Role::Triage | Role::Adviser | Role::Clinician | Role::SocialWorker | Role::Housing => (
+        Role::Triage | Role::Adviser | Role::Clinician => (
+            &[INBOX, NEW, SENT, ASK, RECORD, STOP],
+            &[CONSENTS, NOTICES, REQUESTS, RETURN],
+        ),
+        Role::SocialWorker | Role::Housing => (
             &[INBOX, NEW, SENT, ASK, RECORD, STOP],
             &[CONSENTS, NOTICES, REQUESTS],
         ),
@@ -54,7 +59,7 @@ pub fn links(role: Role) -> (&'static [Link], &'static [Link]) {
         ),
         Role::Reviewer => (&[MONDAY, LOG, FIGURES, REPORT, CHANGES], &[]),
         Role::OperatorAdmin => (&[CHANGES, REMOVE, STATE], &[]),
-        Role::OrgAdmin => (&[CHANGES, REMOVE, STATE, SERVICES, STOP], &[]),
+        Role::OrgAdmin => (&[CHANGES, REMOVE, STATE, SERVICES, STOP], &[RETURN]),
         Role::Caldicott => (&[MONDAY, REPORT, STOP, REQUESTS], &[]),
         Role::Dpo => (&[REPORT, STOP, REQUESTS], &[]),
     }

@@ -29,6 +29,7 @@ pub mod proposals;
 pub mod referral;
 pub mod renew;
 pub mod report;
+pub mod returns;
 pub mod sent;
 pub mod services;
 pub mod sign_in;
@@ -68,6 +69,7 @@ fn pages() -> Pages {
     let pages = home::pages(pages);
     let pages = inbox::pages(pages);
     let pages = news::pages(pages);
+    let pages = returns::pages(pages);
     let pages = referral::pages(pages);
     let pages = sent::pages(pages);
     let pages = monday::pages(pages);

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use crate::town::{Desk, Said, Town, ago};
 
 /// Routes that read the log or speak FHIR, and the test that compares what they say.
-const ELSEWHERE: [(&str, &str, &str); 32] = [
+const ELSEWHERE: [(&str, &str, &str); 33] = [
     ("GET", "/v1/audit/entries", "ig_silence.rs"),
     ("GET", "/v1/audit/queue", "ig_silence.rs"),
     ("GET", "/v1/audit/queue/{id}", "ig_silence.rs"),
@@ -36,6 +36,7 @@ const ELSEWHERE: [(&str, &str, &str); 32] = [
     ("GET", "/v1/audit/entries/{index}/person", "ig_seal.rs"),
     ("GET", "/v1/audit/entries/{index}/evidence", "reports.rs"),
     ("GET", "/v1/audit/figures", "held_text.rs"),
+    ("GET", "/v1/returns", "returns.rs"),
     ("POST", "/fhir/$process-message", "fhir.rs"),
     ("GET", "/fhir/ServiceRequest/{id}", "fhir_resources.rs"),
     ("GET", "/fhir/Task/{id}", "fhir_resources.rs"),

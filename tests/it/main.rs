@@ -64,6 +64,7 @@ mod renewals;
 mod reports;
 mod restart;
 mod restored;
+mod returns;
 mod screen_fuzz;
 mod sealed_items;
 mod serve;

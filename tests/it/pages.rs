@@ -439,6 +439,8 @@ const RECEIVES: &[Role] = &[
     Role::Housing,
     Role::LegalAdviser,
 ];
+/// Those whose service has a return to make.
+const READS_ITS_RETURN: &[Role] = &[Role::Triage, Role::Adviser, Role::Clinician, Role::OrgAdmin];
 /// Those who hand her over.
 const MOVES: &[Role] = &[
     Role::Triage,
@@ -518,6 +520,7 @@ pub const PAGES: &[(&str, &str, Who)] = &[
     ("POST", "/sent/{id}/update", Who::Only(SENDS)),
     ("GET", "/inbox", Who::Only(RECEIVES)),
     ("GET", "/accepted", Who::Only(RECEIVES)),
+    ("GET", "/return", Who::Only(READS_ITS_RETURN)),
     ("GET", "/inbox/{id}", Who::Only(RECEIVES)),
     ("GET", "/inbox/{id}/answer", Who::Only(RECEIVES)),
     ("POST", "/inbox/{id}/accept", Who::Only(RECEIVES)),

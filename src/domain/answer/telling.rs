@@ -63,6 +63,7 @@ impl Answer {
             Self::Entries(_) => "entries",
             Self::Report(_) => "report",
             Self::Figures(_) => "figures",
+            Self::Return => "return",
             Self::Queue(_) => "queue",
             Self::QueueItem(..) => "queue-item",
             Self::Flagged => "flagged",
@@ -162,6 +163,7 @@ impl Answer {
             | Self::AssessmentWithdrawn
             | Self::Entries(_)
             | Self::Figures(_)
+            | Self::Return
             | Self::Queue(_)
             | Self::QueueItem(..)
             | Self::Flagged
@@ -240,6 +242,7 @@ impl Answer {
             | Self::Entries(_)
             | Self::Report(_)
             | Self::Figures(_)
+            | Self::Return
             | Self::Queue(_)
             | Self::QueueItem(..)
             | Self::Flagged

@@ -107,6 +107,7 @@ pub const fn is_access(action: Action) -> bool {
         | Action::KeepDraft
         | Action::OpenDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::TakeSubjectAccess
         | Action::ReadSubjectAccess
         | Action::MoveSubjectAccess

@@ -355,6 +355,7 @@ fn alias_kind(action: &str) -> AliasKind {
         Action::ScreenText
         | Action::BreakGlass
         | Action::ReadAudit
+        | Action::ReadReturn
         | Action::ReadAuditSubject
         | Action::ReportSubject
         | Action::ReadAuditQueue

@@ -326,6 +326,7 @@ const fn reach(action: Action, relationship: Relationship) -> Stage {
         | Action::KeepDraft
         | Action::OpenDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::ReadAudit
         | Action::ReadAuditSubject
         | Action::ReportSubject

@@ -18,6 +18,7 @@ use crate::domain::policy::{Ask, ConsentState, Relationship};
 use crate::domain::record::{PersonReferral, Record, singleton};
 use crate::domain::referral::Referral;
 use crate::domain::refusal::Refusal;
+use crate::domain::returns::Happened;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling, Tie};
 use crate::domain::seal::{Keys, Payload};
@@ -25,6 +26,7 @@ use crate::domain::time::When;
 
 use zeroize::Zeroizing;
 
+use super::counting;
 use super::handing_back;
 use super::linking::{self, Meeting};
 use super::offering::{REFERRAL_CLASSES, going_on, write_person};
@@ -169,6 +171,7 @@ fn decide(
                 .into());
             }
             let screened = release(ruling, known, referral, &mut ask, caller.kind())?;
+            counting::answered(ruling, referral, Happened::Accepted);
             let mut referral = referral.clone();
             take(ruling, known, &mut referral, worker);
             transferring::taken(ruling, known, &referral);
@@ -214,6 +217,7 @@ fn decide(
         Response::Decline { reason } => {
             refuse_if_answered(referral)?;
             permit(ruling, &ask, ())?;
+            counting::answered(ruling, referral, Happened::Declined(*reason));
             if referral.route.is_some() {
                 // The next service is asked, and nobody is told why.
                 transferring::declined(ruling, known, referral, *reason);
@@ -233,6 +237,7 @@ fn decide(
         Response::Wait => {
             refuse_if_answered(referral)?;
             permit(ruling, &ask, ())?;
+            counting::answered(ruling, referral, Happened::Waiting);
             let mut referral = referral.clone();
             referral.status = ReferralStatus::Waiting;
             referral.answered_at = Some(attempt.when);
@@ -247,6 +252,7 @@ fn decide(
                 return Err(Stop::Refuse(Refusal::AlreadyAnswered));
             }
             permit(ruling, &ask, ())?;
+            counting::done(ruling, referral, Happened::Closed);
             let mut referral = referral.clone();
             referral.status = ReferralStatus::Closed;
             referral.outcomes.clone_from(outcomes);
@@ -268,6 +274,7 @@ fn decide(
             }
             permit(ruling, &ask, ())?;
             ruling.reason(conflict.code());
+            counting::done(ruling, referral, Happened::HandedBack);
             handing_back::hand_back(ruling, known, referral);
             Ok(Answer::HandedBack(ReferralId(alias)))
         }

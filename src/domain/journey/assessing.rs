@@ -23,12 +23,14 @@ use crate::domain::known::Known;
 use crate::domain::person::{FieldError, keys_of};
 use crate::domain::record::Record;
 use crate::domain::refusal::Refusal;
+use crate::domain::returns::Happened;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
 use crate::domain::time::When;
 
 use super::consenting::{keep_consent, names_a_notice};
+use super::counting;
 use super::linking::{self, Meeting};
 use super::offering::write_person;
 use super::subject::{Found, Subject};
@@ -136,6 +138,9 @@ fn decide(
     let of = Aggregate::Person(person);
     ruling.payload(&of, &screened);
     let mut consents = share_consents(ruling, person, &draft.consents);
+    if old.is_none_or(|(_, why)| why.how != ReplaceHow::Correction) {
+        counting::own(ruling, Happened::Assessed);
+    }
     let replaces = old.map(|(old, why)| {
         consents.extend(replacing::carried_over(old, why));
         if why.how == ReplaceHow::Correction {

@@ -7,6 +7,7 @@ pub mod assessing;
 pub mod auditing;
 pub mod carding;
 pub mod consenting;
+pub mod counting;
 pub mod devices;
 pub mod drafting;
 pub mod emergency;

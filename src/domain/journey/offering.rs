@@ -552,9 +552,9 @@ fn deliver(ruling: &mut Ruling<'_>, known: &Known, mut referral: Referral, stand
     let at = referral.contact_by.place();
     ruling.list(List::Inbox(referral.recipient.clone()), at, item);
     ruling.list(List::Events(referral.recipient.clone()), 0, item);
+    super::counting::delivered(ruling, &referral);
     going_on::list_due(ruling, &referral);
-    let of = Aggregate::Referral(referral.id);
-    ruling.fact(of, singleton("referral"), &Record::Referral(referral));
+    super::answering::save(ruling, &referral);
 }
 
 fn answer(

@@ -63,6 +63,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::FollowUpEmergency
         | Action::KeepDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::Unknown => true,
         Action::ReadReferralStatus
         | Action::ReadInbox

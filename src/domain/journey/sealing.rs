@@ -119,6 +119,7 @@ pub fn behind(opening: &Opening) -> Option<Behind> {
         | Action::KeepDraft
         | Action::OpenDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::ReadEvents
         | Action::ScreenText
         | Action::RecordConsent

@@ -30,6 +30,7 @@ use crate::domain::policy::{Ask, Relationship};
 use crate::domain::record::{PersonReferral, Record, singleton};
 use crate::domain::referral::{Operational, Referral, RiskSummary, UrgencyCode};
 use crate::domain::refusal::Refusal;
+use crate::domain::returns::Happened;
 use crate::domain::rules::Rules;
 use crate::domain::ruling::{BadRuling, Ruled, Ruling};
 use crate::domain::seal::{Keys, Payload};
@@ -41,6 +42,7 @@ use crate::domain::transfer::{
 
 use super::answering::{classes_of, erase_parts, relationship, save, unlist, withdrawals};
 use super::consenting::{keep_consent, names_a_notice};
+use super::counting;
 use super::watching::day;
 use super::withdrawing::stopped_by;
 use super::{
@@ -501,6 +503,7 @@ fn hand_over(
         onward,
         taken_at: None,
     };
+    counting::done(ruling, origin, Happened::MoveAsked);
     list_due(ruling, origin.id, handover.forgets_at());
     let mut origin = origin.clone();
     if moving.mode == TransferMode::Close {
@@ -550,6 +553,7 @@ fn offer(
             let at = onward.contact_by.place();
             ruling.list(List::Inbox(onward.recipient.clone()), at, item);
             ruling.list(List::Events(onward.recipient.clone()), 0, item);
+            counting::offered(ruling, &onward);
             if let Some(route) = &onward.route {
                 list_due(ruling, onward.id, route.answer_by);
             }

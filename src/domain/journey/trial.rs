@@ -133,7 +133,9 @@ fn role(organisation: &str, action: Action) -> Role {
 
 fn purpose(action: Action) -> Purpose {
     match action {
-        Action::OfferReferral => Purpose::OnwardReferral,
+        Action::OfferReferral | Action::KeepDraft | Action::OpenDraft | Action::EraseDraft => {
+            Purpose::OnwardReferral
+        }
         Action::QueryAssessments | Action::RelyOnAssessment => Purpose::PriorAssessment,
         Action::BreakGlass | Action::FollowUpEmergency => Purpose::Emergency,
         _ => Purpose::Support,

@@ -175,6 +175,7 @@ pub(super) fn diagnose(policies: &Policies, ask: &Ask) -> DeniedWhy {
         | Action::KeepDraft
         | Action::OpenDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::Unknown => DeniedWhy::NothingToShow,
     }
 }

@@ -207,6 +207,8 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::AnswerStopUse,
         Action::WithdrawAssessment,
         Action::ScreenText,
+        // What one wrote oneself can be thrown away.
+        Action::EraseDraft,
     ];
     let governs = [
         Action::ReadAudit,
@@ -225,6 +227,8 @@ fn a_tainted_team_is_told_nothing_and_still_takes_her_word() {
         Action::ReadDevices,
         Action::AddDevice,
         Action::RemoveDevice,
+        // Counts of what its own organisation did, of nobody.
+        Action::ReadReturn,
     ];
     let permitted: Vec<Action> = Action::ALL
         .iter()
@@ -596,6 +600,7 @@ fn tells(action: Action) -> bool {
         | Action::KeepDraft
         | Action::OpenDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::Unknown => false,
         Action::ReadReferralStatus
         | Action::ReadInbox

@@ -103,6 +103,8 @@ const fn flow(action: Action) -> Flow {
         | Action::WithdrawAssessment
         // What a senior did; nothing about her comes back.
         | Action::FollowUpEmergency
+        // Counts of lines that are about nobody.
+        | Action::ReadReturn
         // The log: what an organisation sees of it is judged by the journey, entry by entry.
         | Action::ReadAudit | Action::ReadAuditSubject | Action::ReportSubject
         | Action::ReadAuditQueue | Action::DecideAuditItem | Action::FlagPerson

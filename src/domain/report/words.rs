@@ -159,6 +159,7 @@ const fn done(action: Action) -> Deed {
         | Action::RedactSubjectAccess
         | Action::ReadInbox
         | Action::ReadEvents
+        | Action::ReadReturn
         | Action::ScreenText
         | Action::KeepDraft
         | Action::OpenDraft

@@ -35,6 +35,7 @@ pub const fn default_purpose(action: Action, role: Role) -> Purpose {
         | Action::ReadDevices
         | Action::AddDevice
         | Action::RemoveDevice => Purpose::Administration,
+        Action::ReadReturn if matches!(role, Role::OrgAdmin) => Purpose::Administration,
         // Officers of an agency see to pauses and notices as well as workers do.
         Action::SettleWithdrawal | Action::AnswerStopUse
             if matches!(role, Role::IgOfficer | Role::OrgAdmin) =>

@@ -22,7 +22,7 @@ pub fn pages(pages: Pages) -> Pages {
 }
 
 /// Why an offer is not for a service, in its words.
-fn reasons() -> Options {
+pub fn reasons() -> Options {
     DeclineReason::ALL
         .iter()
         .map(|one| {

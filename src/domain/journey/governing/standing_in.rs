@@ -63,6 +63,7 @@ pub const fn goes_on(action: Action) -> bool {
         | Action::KeepDraft
         | Action::OpenDraft
         | Action::EraseDraft
+        | Action::ReadReturn
         | Action::SealItem
         | Action::CollectItem
         | Action::ReadLinks

@@ -24,14 +24,15 @@ use crate::domain::time::When;
 use crate::domain::transfer::{Past, fitting};
 
 use super::super::answering::{erase_parts, save, she_lets, unlist};
+use super::super::counting::{self, Lines};
 use super::super::own_acts::{self, OwnAct};
 use super::super::{REFERRAL_PURPOSE, recipient};
 use super::REFERRAL_CLASSES;
 
 /// Offers looked at in one decision of the gateway's own.
 pub const DONE_AT_ONCE: u16 = 16;
-/// Keys of such a decision: a fact for each, and its account.
-pub const KEYS: usize = DONE_AT_ONCE as usize + 2;
+/// Keys of such a decision: a fact and two lines for each, and its account.
+pub const KEYS: usize = 3 * DONE_AT_ONCE as usize + 2;
 
 /// Whether her consent names more than the one service, so that another may be asked.
 pub fn may_go_on(consent: &Consent) -> bool {
@@ -178,6 +179,7 @@ pub fn declined(
     for (list, at) in asked.lists {
         ruling.list(list, at, referral.id.id());
     }
+    counting::offered(ruling, &asked.referral);
     save(ruling, &asked.referral);
     true
 }
@@ -245,8 +247,8 @@ pub struct Due<'a> {
 }
 
 /// What the gateway does of itself about offers whose moment has come.
-#[derive(Default)]
-struct Act {
+struct Act<'a> {
+    lines: Lines<'a>,
     facts: Vec<(Aggregate, Id, Record)>,
     writes: Vec<Write>,
     lists: Vec<(List, Id)>,
@@ -265,7 +267,12 @@ pub fn due(
     known: &Known,
     due: &Due<'_>,
 ) -> Result<Option<Decision<Ruled>>, BadRuling> {
-    let mut act = Act::default();
+    let mut act = Act {
+        lines: Lines::new(entropy, when),
+        facts: Vec::new(),
+        writes: Vec::new(),
+        lists: Vec::new(),
+    };
     let mut seen: Vec<Id> = Vec::new();
     for entry in due.entries {
         let due_now = i64::try_from(entry.at).is_ok_and(|at| at <= due.now.millis());
@@ -294,16 +301,16 @@ pub fn due(
         // Every organisation sees the entry: how many wait is not theirs to count.
         notes: Vec::new(),
         request: Vec::new(),
-        facts: act.facts,
+        facts: act.facts.into_iter().chain(act.lines.facts).collect(),
         removed: Vec::new(),
         lists: act.lists,
-        writes: act.writes,
+        writes: act.writes.into_iter().chain(act.lines.writes).collect(),
         urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)
 }
 
-impl Act {
+impl Act<'_> {
     fn list(&mut self, list: List, at: u64, item: Id) {
         self.writes.push(Write::List { list, at, item });
     }
@@ -348,6 +355,7 @@ impl Act {
     fn late(&mut self, known: &Known, clock: &CodeClock, late: Referral, now: When) -> Referral {
         let item = late.id.id();
         let had = late.recipient.clone();
+        self.lines.unanswered(&late);
         self.writes.push(Write::Unlist {
             list: List::Inbox(had.clone()),
             item,
@@ -357,6 +365,7 @@ impl Act {
             for (list, at) in asked.lists {
                 self.list(list, at, item);
             }
+            self.lines.offered(&asked.referral);
             return asked.referral;
         }
         // Identity is never released on an expired offer: its keys go at once.

@@ -20,13 +20,14 @@ use crate::domain::time::When;
 use crate::domain::transfer::Past;
 
 use super::super::answering::{erase_parts, save, she_lets, unlist};
+use super::super::counting::{self, Lines};
 use super::super::own_acts::{self, OwnAct};
 use super::{answer_by, contact_by, list_due};
 
 /// Referrals looked at in one decision of the gateway's own.
 pub const DONE_AT_ONCE: u16 = 16;
-/// Keys of such a decision: a fact for each, and its account.
-pub const KEYS: usize = 2 * DONE_AT_ONCE as usize + 2;
+/// Keys of such a decision: a fact and two lines for each, and its account.
+pub const KEYS: usize = 4 * DONE_AT_ONCE as usize + 2;
 
 /// What is due by the clock.
 pub struct Due<'a> {
@@ -120,6 +121,7 @@ pub fn declined(ruling: &mut Ruling<'_>, known: &Known, onward: &Referral, reaso
             for (list, at, item) in asked.lists {
                 ruling.list(list, at, item);
             }
+            counting::offered(ruling, &asked.referral);
             // Whom it goes to is not said with this entry: the officer there must not learn from it who
             // knows the other party.
             save(ruling, &asked.referral);
@@ -192,8 +194,8 @@ fn tells_origin(known: &Known, onward: &Referral) -> Option<(List, Id)> {
 }
 
 /// What the gateway does of itself about referrals of a transfer whose moment has come.
-#[derive(Default)]
-struct Act {
+struct Act<'a> {
+    lines: Lines<'a>,
     facts: Vec<(Aggregate, Id, Record)>,
     writes: Vec<Write>,
     lists: Vec<(List, Id)>,
@@ -212,7 +214,12 @@ pub fn due(
     known: &Known,
     due: &Due<'_>,
 ) -> Result<Option<Decision<Ruled>>, BadRuling> {
-    let mut act = Act::default();
+    let mut act = Act {
+        lines: Lines::new(entropy, when),
+        facts: Vec::new(),
+        writes: Vec::new(),
+        lists: Vec::new(),
+    };
     let mut seen: Vec<Id> = Vec::new();
     for entry in due.entries {
         let due_now = i64::try_from(entry.at).is_ok_and(|at| at <= due.now.millis());
@@ -247,16 +254,16 @@ pub fn due(
         // Every organisation sees the entry: how many move is not theirs to count.
         notes: Vec::new(),
         request: Vec::new(),
-        facts: act.facts,
+        facts: act.facts.into_iter().chain(act.lines.facts).collect(),
         removed: Vec::new(),
         lists: act.lists,
-        writes: act.writes,
+        writes: act.writes.into_iter().chain(act.lines.writes).collect(),
         urgent: true,
     };
     own_acts::entry(rules, when, entropy, keys, known, act)
 }
 
-impl Act {
+impl Act<'_> {
     fn save(&mut self, referral: Referral) {
         let of = Aggregate::Referral(referral.id);
         let record = Record::Referral(referral);
@@ -303,6 +310,8 @@ impl Act {
             for (list, at, item) in asked.lists {
                 self.list(list, at, item);
             }
+            self.lines.unanswered(onward);
+            self.lines.offered(&asked.referral);
             self.save(asked.referral);
         }
     }

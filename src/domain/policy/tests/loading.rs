@@ -164,7 +164,7 @@ fn what_is_not_in_order_does_not_load() {
     80-x.cedar: policy `x`: unable to guarantee safety of access to optional attribute `consent` in context for Action::"accept_referral"
     80-x.cedar: policy `x`: unable to guarantee safety of access to optional attribute `consent` in context for Action::"add_device"
     80-x.cedar: policy `x`: unable to guarantee safety of access to optional attribute `consent` in context for Action::"add_note"
-    80-x.cedar: policy `x`: and 53 more
+    80-x.cedar: policy `x`: and 57 more
     --
     80-x.cedar: policy `x`: policy is impossible: the policy expression evaluates to false for all valid requests
     80-x.cedar: policy `x`: unable to find an applicable action given the policy scope constraints

@@ -304,6 +304,11 @@ fn who_may_do_what_for_which_purpose() {
         for support, safety_planning, onward_referral, legal_advice, court_support
       legal_adviser
         for legal_advice, court_support
+    read_return
+      triage, adviser, clinician
+        for support
+      org_admin
+        for administration
     ");
 }
 

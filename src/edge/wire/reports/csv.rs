@@ -100,7 +100,8 @@ fn join(cells: impl IntoIterator<Item = String>) -> String {
     cells.join(",")
 }
 
-fn cell(text: &str) -> String {
+/// One value: no formula, quoted where it must be.
+pub fn cell(text: &str) -> String {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     let runs = text
         .trim_start()

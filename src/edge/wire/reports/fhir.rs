@@ -138,6 +138,7 @@ const fn of_action(action: Action) -> Kind {
         | Action::ReadInbox
         | Action::ReadReferral
         | Action::ReadEvents
+        | Action::ReadReturn
         | Action::ScreenText
         | Action::QueryAssessments
         | Action::ReadOwnAssessments

@@ -95,6 +95,7 @@ const fn activity(action: Action) -> u32 {
         | Action::ReadInbox
         | Action::ReadReferral
         | Action::ReadEvents
+        | Action::ReadReturn
         | Action::QueryAssessments
         | Action::ReadOwnAssessments
         | Action::CollectItem
