@@ -134,33 +134,35 @@ pub fn is_open(offer: &Value) -> bool {
     matches!(text(offer, "status"), "offered" | "waiting")
 }
 
-/// Where an offer stands: by when she is to be called, then by how much the Code wants her put first;
-/// never by arrival.
+/// Where an offer stands: by when she is to be called, then by how much the Code wants her put first.
+/// Among equals she who has waited longer, since an id is random.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(u64, u8, u8, String);
+struct Place(u64, u8, u8, u64, String);
 
 impl Place {
     fn of(offer: &Value) -> Self {
-        let by = When::parse(text(offer, "contact_by"));
+        let at = |key| When::parse(text(offer, key)).map_or(0, When::place);
         let urgency = match text(offer, "urgency") {
             "high" => 0,
             "standard" => 1,
             _ => 2,
         };
         let first = u8::try_from(list(offer, "priority_category").len()).unwrap_or(u8::MAX);
-        let by = by.map_or(0, When::place);
-        Self(by, urgency, u8::MAX - first, text(offer, "id").to_owned())
+        let (by, since) = (at("contact_by"), at("offered_at"));
+        let id = text(offer, "id").to_owned();
+        Self(by, urgency, u8::MAX - first, since, id)
     }
 
     fn parse(said: &str) -> Option<Self> {
         let mut parts = said.split('-');
         let (by, urgency) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        let first = parts.next()?.parse().ok()?;
-        Some(Self(by, urgency, first, parts.next()?.to_owned()))
+        let (first, since) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self(by, urgency, first, since, parts.next()?.to_owned()))
     }
 
     fn written(&self) -> String {
-        format!("{}-{}-{}-{}", self.0, self.1, self.2, self.3)
+        let Self(by, urgency, first, since, id) = self;
+        format!("{by}-{urgency}-{first}-{since}-{id}")
     }
 }
 
@@ -422,6 +424,26 @@ mod tests {
         assert_eq!(offers, [&early, &first, &late]);
     }
 
+    #[test]
+    fn of_two_who_are_equal_she_who_has_waited_longer_stands_first() {
+        let offer = |id: &str, offered_at: &str, priority: &[&str]| {
+            json!({
+                "id": id, "offered_at": offered_at, "contact_by": "2026-04-03T10:00:00Z",
+                "urgency": "standard", "priority_category": priority,
+            })
+        };
+        let older = offer("Z", "2026-04-01T10:00:00Z", &[]);
+        let newer = offer("A", "2026-04-01T10:00:01Z", &[]);
+        let same = offer("B", "2026-04-01T10:00:01Z", &[]);
+        let first = offer("Y", "2026-04-01T10:00:02Z", &["vulnerable"]);
+        let mut offers = [&same, &newer, &older, &first];
+        offers.sort_by_key(|offer| Place::of(offer));
+        assert_eq!(offers, [&first, &older, &newer, &same]);
+        // The link to the next page says the same place.
+        let place = Place::of(&older);
+        assert!(Place::parse(&place.written()) == Some(place));
+    }
+
     /// Offers in the order of the API's list, one of `each` still open, many to be called by one moment.
     fn many(count: usize, each: usize) -> Vec<(String, Value)> {
         let offer = |number: usize| {
@@ -433,6 +455,7 @@ mod tests {
             };
             json!({
                 "id": format!("{number:026}"), "contact_by": by.rfc3339(), "urgency": "standard",
+                "offered_at": When::from_millis((number * 7 % 90) as i64 * 1_000).rfc3339(),
                 "priority_category": first,
                 "status": if number.is_multiple_of(each) { "offered" } else { "accepted" },
             })
