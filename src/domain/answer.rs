@@ -19,6 +19,7 @@ use super::journey::carding::Printed;
 use super::journey::consenting::DueConsent;
 use super::known::Known;
 use super::linkage::{LinkState, SeenLink};
+use super::organisation::CanMeet;
 use super::referral::{PassOnBy, Referral, Update};
 use super::refusal::Refusal;
 use super::report::{Commission, Counting};
@@ -55,7 +56,7 @@ pub enum Answer {
     DeclinedByVictim,
     Status(Seen),
     Sent(Vec<Seen>),
-    Inbox(Vec<Referral>),
+    Inbox(Vec<SeenOffer>),
     /// Accepted, declined, waiting or closed, as the receiving side said.
     Answered {
         referral: ReferralId,
@@ -151,6 +152,8 @@ pub enum Answer {
     Narrowed,
     /// A certificate of the caller's own organisation is listed.
     Issued,
+    /// What a service of the caller's own organisation can meet is taken down.
+    MeetsSaid,
     /// The first facts of an empty log.
     Founded,
     /// The second factor was right; the edge opens a session bound to the certificate's key.
@@ -258,6 +261,14 @@ pub struct Offered {
     pub left_behind: Vec<String>,
     /// The other party was there when she agreed to it, as the sender said.
     pub he_was_there: bool,
+}
+
+/// A referral as the service sees it that is asked, or that has accepted it.
+#[derive(Debug)]
+pub struct SeenOffer {
+    pub referral: Referral,
+    /// While it is to be answered, if any need is recorded.
+    pub can_meet: Option<CanMeet>,
 }
 
 /// A referral as its sender sees it.
@@ -405,6 +416,7 @@ impl Answer {
             | Self::Approved(_)
             | Self::Narrowed
             | Self::Issued
+            | Self::MeetsSaid
             | Self::Founded
             | Self::SessionOpened { .. }
             | Self::PasskeyAsked(_)

@@ -8,7 +8,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::codes::{
-    Custody, DataClass, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
+    Custody, DataClass, Need, OffenceGroup, OrgKind, Purpose, Role, ServiceFamily, Taint,
 };
 use super::device::Devices;
 use super::id::{Id, OrgId, ServiceId, TeamId};
@@ -18,6 +18,8 @@ use super::watch::{Bursts, Habit};
 
 /// A team's attestation holds for this long; then it counts as tainted (F13).
 pub const ATTESTATION_DAYS: i64 = 90;
+/// What a service can meet is asked for again after this long (`domain.md` 4.5).
+pub const STILL_RIGHT_DAYS: i64 = 45;
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Organisation {
@@ -172,6 +174,50 @@ pub struct Service {
     pub takes_referrals: bool,
     /// The health directory's service number, for BaRS messages.
     pub dos_service_id: Option<String>,
+    /// `None` if that was never said, which is not that it can meet nothing.
+    pub meets: Option<Meets>,
+}
+
+/// What a service can meet, in its own organisation's word. It opens and closes nothing, and no other
+/// organisation is told: what somebody's service can meet would tell of her (F6, F7).
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Meets {
+    pub needs: Vec<Need>,
+    /// When it was last said to be right.
+    pub said_at: When,
+}
+
+impl Meets {
+    /// It was right so long ago that it may not be any more.
+    pub fn is_old(&self, now: When) -> bool {
+        now >= self.said_at.plus_days(STILL_RIGHT_DAYS)
+    }
+}
+
+/// What a service can know before it accepts somebody: which of the needs recorded it has not said
+/// that it can meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanMeet {
+    pub not_said: Vec<Need>,
+    /// `None` if it never said what it can meet.
+    pub said_at: Option<When>,
+    pub is_old: bool,
+}
+
+impl Service {
+    /// `None` where no need is recorded: about what was not asked nothing can be said.
+    pub fn can_meet(&self, needs: &[Need], now: When) -> Option<CanMeet> {
+        if needs.is_empty() {
+            return None;
+        }
+        let said = self.meets.as_ref();
+        let is_met = |need: &Need| said.is_some_and(|said| said.needs.contains(need));
+        Some(CanMeet {
+            not_said: needs.iter().filter(|need| !is_met(need)).copied().collect(),
+            said_at: said.map(|said| said.said_at),
+            is_old: said.is_some_and(|said| said.is_old(now)),
+        })
+    }
 }
 
 /// All services, in one fact: an offer needs them at one version.
@@ -189,6 +235,13 @@ impl Directory {
         self.services
             .iter()
             .find(|service| service.dos_service_id.as_deref() == Some(dos_service_id))
+    }
+
+    /// Opens a service, new or again. What it can meet is not for whoever proposes that to say.
+    pub fn open(&mut self, service: Service) {
+        let meets = self.service(&service.id).and_then(|one| one.meets.clone());
+        self.services.retain(|one| one.id != service.id);
+        self.services.push(Service { meets, ..service });
     }
 }
 
@@ -305,6 +358,87 @@ mod tests {
         organisation.taint = Taint::None;
         // Nor does the organisation help a team whose word has lapsed.
         assert!(organisation.tainted(&support, now.plus_days(90)));
+    }
+
+    fn service(meets: Option<Meets>) -> Service {
+        Service {
+            id: ServiceId::parse("lantern-line").unwrap(),
+            organisation: OrgId::parse("lantern").unwrap(),
+            team: TeamId::parse("support").unwrap(),
+            public_name: "Service 14".to_owned(),
+            family: ServiceFamily::Community,
+            area: None,
+            takes_referrals: true,
+            dos_service_id: None,
+            meets,
+        }
+    }
+
+    #[test]
+    fn what_was_never_said_is_not_what_cannot_be_met() {
+        let start = When::from_millis(0);
+        let asked = [Need::HousingSafe, Need::Emotional];
+        let judged = |needs: Option<&[Need]>| {
+            let said = |needs: &[Need]| Meets {
+                needs: needs.to_vec(),
+                said_at: start,
+            };
+            let service = service(needs.map(said));
+            service.can_meet(&asked, start).unwrap()
+        };
+        let answer = |not_said: &[Need], said_at| CanMeet {
+            not_said: not_said.to_vec(),
+            said_at,
+            is_old: false,
+        };
+        assert_eq!(judged(None), answer(&asked, None));
+        assert_eq!(judged(Some(&[])), answer(&asked, Some(start)));
+        let one = [Need::Emotional, Need::Health];
+        assert_eq!(
+            judged(Some(&one)),
+            answer(&[Need::HousingSafe], Some(start))
+        );
+        let both = [Need::Emotional, Need::Health, Need::HousingSafe];
+        assert_eq!(judged(Some(&both)), answer(&[], Some(start)));
+        // Nobody asked anything of it.
+        assert_eq!(service(None).can_meet(&[], start), None);
+    }
+
+    #[test]
+    fn after_forty_five_days_it_is_asked_whether_it_is_still_right() {
+        let start = When::from_millis(0);
+        let said = service(Some(Meets {
+            needs: vec![Need::Emotional],
+            said_at: start,
+        }));
+        let at = |days| said.can_meet(&[Need::Emotional], start.plus_days(days));
+        assert!(!at(44).unwrap().is_old);
+        assert!(at(45).unwrap().is_old);
+        // It says the same; only how long ago.
+        assert!(at(45).unwrap().not_said.is_empty());
+        // What was never said is not old.
+        assert!(
+            !service(None)
+                .can_meet(&[Need::Emotional], start.plus_days(99))
+                .unwrap()
+                .is_old
+        );
+    }
+
+    #[test]
+    fn a_service_that_is_opened_again_keeps_what_it_can_meet() {
+        let meets = Some(Meets {
+            needs: vec![Need::Emotional],
+            said_at: When::from_millis(0),
+        });
+        let mut directory = Directory::default();
+        directory.open(service(meets.clone()));
+        // Whoever proposes it does not say it.
+        assert_eq!(directory.services[0].meets, None);
+        directory.services[0].meets = meets.clone();
+        directory.open(service(None));
+        assert_eq!(directory.services.len(), 1);
+        assert_eq!(directory.services[0].meets, meets);
     }
 
     #[test]

@@ -262,8 +262,8 @@ pub fn held_back(witnessing: &Witnessing, action: Action, answer: &Answer) -> Op
         return Some(Refusal::ClockOff);
     }
     // A certificate for the caller's own staff lets nobody in who was not in already; without it an
-    // agency could fall silent because of others.
-    if matches!(answer, Answer::Issued) {
+    // agency could fall silent because of others. What its own service can meet lets nobody in at all.
+    if matches!(answer, Answer::Issued | Answer::MeetsSaid) {
         return None;
     }
     let stops = stops_at(action).is_some_and(|lapse| match lapse {

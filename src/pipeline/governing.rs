@@ -7,7 +7,7 @@ use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::governance::{Narrowing, Widening};
 use crate::domain::id::{Id, OrgId, ProposalId};
 use crate::domain::journey::governing::founding::{Founding, NotFounded, found};
-use crate::domain::journey::governing::{self, OwnCertificate, Renewal};
+use crate::domain::journey::governing::{self, OwnCertificate, OwnWord, Renewal};
 use crate::domain::known::Known;
 use crate::domain::organisation::Organisation;
 use crate::domain::peer::Peer;
@@ -127,6 +127,14 @@ impl Gateway {
                 governing::renew_own(rules, attempt, known, keys, renewal)
             },
         )
+        .await
+    }
+
+    /// What a service of the caller's own organisation can meet, at once.
+    pub async fn say_meets(&self, attempt: Attempt, word: &OwnWord) -> Result<Answered, Fault> {
+        self.run(attempt, &[], |rules, attempt, known, keys| {
+            governing::say_meets(rules, attempt, known, keys, word)
+        })
         .await
     }
 

@@ -28,6 +28,7 @@ const FIGURES: Link = ("/figures", "Figures");
 const REPORT: Link = ("/subject-report", "A report for her");
 const CHANGES: Link = ("/proposals", "Changes");
 const STATE: Link = ("/state", "State");
+const SERVICES: Link = ("/services", "Services");
 const REMOVE: Link = ("/take-away", "Remove or close");
 const EMERGENCY: Link = ("/emergency", "Emergency");
 const EMERGENCIES: Link = ("/emergencies", "Follow up");
@@ -53,7 +54,7 @@ pub fn links(role: Role) -> (&'static [Link], &'static [Link]) {
         ),
         Role::Reviewer => (&[MONDAY, LOG, FIGURES, REPORT, CHANGES], &[]),
         Role::OperatorAdmin => (&[CHANGES, REMOVE, STATE], &[]),
-        Role::OrgAdmin => (&[CHANGES, REMOVE, STATE, STOP], &[]),
+        Role::OrgAdmin => (&[CHANGES, REMOVE, STATE, SERVICES, STOP], &[]),
         Role::Caldicott => (&[MONDAY, REPORT, STOP, REQUESTS], &[]),
         Role::Dpo => (&[REPORT, STOP, REQUESTS], &[]),
     }

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::page::{self, Page};
+use super::services::can_meet;
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, list, text};
 use super::words::referral::borough;
@@ -180,7 +181,7 @@ fn to_answer<'a>(listed: &'a Listed, past: Option<&Place>) -> ToAnswer<'a> {
     };
     let offers = listed.offers.iter();
     let mut cards: Vec<_> = offers.filter(|(_, offer)| is_left(offer, past)).collect();
-    cards.sort_by_key(|(_, offer)| Place::of(offer));
+    cards.sort_by_cached_key(|(_, offer)| Place::of(offer));
     if let (Some(_), Some((_, last))) = (&listed.rest, listed.offers.last()) {
         let whole = cards.partition_point(|(_, offer)| Place::of(offer).0 < Place::of(last).0);
         // Unless all of it is of one moment.
@@ -366,6 +367,7 @@ pub fn rows(offer: &Value) -> Markup {
                 dt { "She is" } dd { (say(said("party_role"))) }
             }
             dt { "Needs" } dd { @if words("needs").is_empty() { "Not said" } @else { (words("needs")) } }
+            (can_meet(offer))
             @if !words("priority_category").is_empty() {
                 dt { "Priority" } dd { (words("priority_category")) }
             }
@@ -491,7 +493,7 @@ mod tests {
             let all = many(count, each);
             let mut wanted: Vec<&Value> = all.iter().map(|(_, offer)| offer).collect();
             wanted.retain(|offer| is_open(offer));
-            wanted.sort_by_key(|offer| Place::of(offer));
+            wanted.sort_by_cached_key(|offer| Place::of(offer));
             let (mut from, mut past, mut seen) = (String::new(), None, Vec::new());
             loop {
                 let listed = read(&all, &from, past.as_ref());

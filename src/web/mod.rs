@@ -30,6 +30,7 @@ pub mod referral;
 pub mod renew;
 pub mod report;
 pub mod sent;
+pub mod services;
 pub mod sign_in;
 pub mod stop;
 pub mod subject_access;
@@ -76,6 +77,7 @@ fn pages() -> Pages {
     let pages = report::pages(pages);
     let pages = proposals::pages(pages);
     let pages = renew::pages(pages);
+    let pages = services::pages(pages);
     operator::pages(pages)
 }
 

@@ -10,6 +10,7 @@ use super::monday::integrity;
 use super::page::{Page, form, summary, trouble};
 use super::proposals::{GOVERNS, taint};
 use super::renew::renews;
+use super::services::is_to_check;
 use super::table::Pages;
 use super::visit::{Reply, Stop, Visit, text};
 use super::words::{day, last_day, say};
@@ -40,6 +41,12 @@ async fn state(visit: Visit) -> Result<Page, Stop> {
             " that end within 45 days, or ended in the last 30. What is not renewed stops working on its day."
         }
         @if renews(visit.role()) { p { a href="/renew" { "Renew the certificate of one of your people" } } }
+        @if me.list("/own_services").iter().any(is_to_check) {
+            div.wait { p {
+                "What a service of yours can meet was never said, or not looked at for 45 days. "
+                a href="/services" { "Look whether it is right" } "."
+            } }
+        }
         @if ends.is_empty() {
             div.good { p { "Nothing ends within 45 days. This page is the notice: it tells you 45, 30, 14, 7 \
                  days and 1 day before." } }

@@ -22,6 +22,7 @@ mod keys;
 mod passkeys;
 mod profile;
 mod renewal;
+mod services;
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};

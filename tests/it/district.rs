@@ -734,6 +734,7 @@ fn directory() -> Directory {
         area: Some("E09000022".to_owned()),
         takes_referrals: true,
         dos_service_id: dos.map(str::to_owned),
+        meets: None,
     };
     let mut services: Vec<Service> = CHARITIES
         .iter()

@@ -7,6 +7,7 @@ mod backup;
 mod bad_input;
 mod batch;
 mod browser;
+mod can_meet;
 mod canary;
 #[allow(
     clippy::unwrap_used,

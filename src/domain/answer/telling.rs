@@ -75,6 +75,7 @@ impl Answer {
             Self::Approved(_) => "approved",
             Self::Narrowed => "narrowed",
             Self::Issued => "issued",
+            Self::MeetsSaid => "meets-said",
             Self::Founded => "founded",
             Self::SessionOpened { .. } => "session-opened",
             Self::PasskeyAsked(_) => "passkey-asked",
@@ -167,6 +168,7 @@ impl Answer {
             | Self::Approved(_)
             | Self::Narrowed
             | Self::Issued
+            | Self::MeetsSaid
             | Self::Founded
             | Self::SessionOpened { .. }
             | Self::PasskeyAsked(_)
@@ -241,6 +243,7 @@ impl Answer {
             | Self::Approved(_)
             | Self::Narrowed
             | Self::Issued
+            | Self::MeetsSaid
             | Self::Founded
             | Self::SessionOpened { .. }
             | Self::PasskeyAsked(_)

@@ -8,6 +8,7 @@ mod changes;
 pub mod founding;
 pub mod holding;
 mod narrowed;
+mod own_services;
 mod own_staff;
 mod revising;
 pub mod standing_in;
@@ -15,6 +16,7 @@ mod texts;
 
 #[cfg(test)]
 pub use changes::member_fact;
+pub use own_services::{OwnWord, say_meets};
 pub use own_staff::{OwnCertificate, Renewal, issue_own, renew_own, renewable};
 
 use crate::domain::alias::AliasKind;

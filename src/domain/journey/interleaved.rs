@@ -494,7 +494,7 @@ impl Play {
         let Answer::Inbox(listed) = done.answer else {
             return Err(TestCaseError::fail(done.answer.told()));
         };
-        let mut listed: Vec<Id> = listed.iter().map(|offer| offer.id.id()).collect();
+        let mut listed: Vec<Id> = listed.iter().map(|offer| offer.referral.id.id()).collect();
         let at = self.at();
         let offers = self.model.offers.iter();
         let should = offers.filter(|offer| {

@@ -2,7 +2,7 @@
 //! own events. No totals, no order that tells.
 
 use crate::domain::alias::AliasKind;
-use crate::domain::answer::{Answer, Event, Happened, Seen, SeenNotice, SeenPause};
+use crate::domain::answer::{Answer, Event, Happened, Seen, SeenNotice, SeenOffer, SeenPause};
 use crate::domain::assessment::corrected::Corrected;
 use crate::domain::attempt::Attempt;
 use crate::domain::codes::{
@@ -301,7 +301,7 @@ pub fn list(
                     );
                     referral.recipient == *own && referral.recipient_team == *team && !is_over
                 })
-                .map(|(_, referral)| referral.clone())
+                .map(|(_, referral)| seen_offer(known, referral, attempt.when))
                 .collect(),
         ),
         Action::ReadEvents => Answer::Events(
@@ -326,6 +326,20 @@ pub fn list(
         ),
     };
     ruling.finish(answer)
+}
+
+/// An offer with what its service said that it can meet, as long as it is to be answered.
+fn seen_offer(known: &Known, referral: &Referral, now: When) -> SeenOffer {
+    let is_open = matches!(
+        referral.status_at(now),
+        ReferralStatus::Offered | ReferralStatus::Waiting
+    );
+    let service = known.directory.service(&referral.service);
+    let asked = service.filter(|one| is_open && one.organisation == referral.recipient);
+    SeenOffer {
+        can_meet: asked.and_then(|one| one.can_meet(&referral.operational.needs, now)),
+        referral: referral.clone(),
+    }
 }
 
 /// An event says that something of one's own moved, in a word that both sides may know.

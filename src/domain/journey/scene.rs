@@ -107,6 +107,7 @@ pub fn service(name: &str, organisation: &str) -> Service {
         area: None,
         takes_referrals: true,
         dos_service_id: None,
+        meets: None,
     }
 }
 

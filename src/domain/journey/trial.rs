@@ -337,6 +337,7 @@ impl Town {
             area: None,
             takes_referrals: true,
             dos_service_id: None,
+            meets: None,
         });
         let directory = Directory {
             services: services.to_vec(),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::endings::{Ends, days_left, ending, people};
+use super::governance::own_services;
 use super::reconciliations::restoration;
 use super::reply;
 use crate::domain::attempt::UserName;
@@ -99,6 +100,7 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
     let (ends, can_end) = governed.unzip();
     let renewals = administers
         .then(|| json!({ "here": app.issuer.is_some(), "people": people(organisation, now) }));
+    let own_services = administers.then(|| own_services(&known.directory, &organisation.id, now));
     let health = app.gateway.store.health();
     Json(json!({
         "organisation": organisation.id.as_str(),
@@ -140,6 +142,8 @@ pub async fn me(State(app): State<Arc<App>>, request: Request) -> Response {
         // For an administrator, after her second factor: whose certificates she may renew, and whether
         // this gateway makes the files.
         "renewals": renewals,
+        // For her too: what her organisation's services can meet, and when that was last said.
+        "own_services": own_services,
         "clock": now.rfc3339(),
         "clock_skew_ms": theirs.map(|theirs| theirs.millis() - now.millis()),
     }))

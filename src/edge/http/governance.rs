@@ -15,13 +15,15 @@ use super::reply::{envelope, finish, render};
 use crate::domain::codes::Action;
 use crate::domain::firewall::hold;
 use crate::domain::governance::{HoldChange, Proposal, Widening};
-use crate::domain::organisation::{Agreement, Certificate, Team};
+use crate::domain::id::OrgId;
+use crate::domain::organisation::{Agreement, Certificate, Directory, Team};
 use crate::domain::refusal::Refusal;
 use crate::domain::rulebook::Revision;
+use crate::domain::time::When;
 use crate::edge::wire::governance::{Change, NarrowingIn, ProposalIn};
 
 /// Proposes what widens; a second person of another organisation approves it. A certificate for
-/// your own team is listed at once.
+/// your own team, and what your own service can meet, take effect at once.
 #[utoipa::path(post, path = "/v1/proposals", tag = "governance", request_body = ProposalIn,
     responses((status = 201, description = "proposed", body = Reply)))]
 pub async fn propose(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -34,6 +36,7 @@ pub async fn propose(State(app): State<Arc<App>>, request: Request) -> Response 
         let answered = match input.parse(&attempt)? {
             Change::Propose(widening) => gateway.propose(attempt, &widening).await?,
             Change::IssueOwn(own) => gateway.issue_own(attempt, &own).await?,
+            Change::SayMeets(word) => gateway.say_meets(attempt, &word).await?,
         };
         Ok(render(call, answered))
     })
@@ -100,6 +103,24 @@ pub async fn narrow(State(app): State<Arc<App>>, request: Request) -> Response {
         ))
     })
     .await
+}
+
+/// What the services of an organisation can meet, for its own administrator.
+pub fn own_services(directory: &Directory, own: &OrgId, now: When) -> Vec<Value> {
+    let services = directory.services.iter();
+    let services = services.filter(|service| service.organisation == *own);
+    services
+        .map(|service| {
+            let meets = service.meets.as_ref();
+            json!({
+                "service": service.id.as_str(),
+                "name": service.public_name,
+                "meets": meets.map(|said| codes(&said.needs, |need| need.code())),
+                "said_at": meets.map(|said| said.said_at.rfc3339()),
+                "is_old": meets.is_some_and(|said| said.is_old(now)),
+            })
+        })
+        .collect()
 }
 
 /// A proposal, for those who may see it; its id is the reader's alias already.

@@ -16,6 +16,7 @@ use crate::domain::asking::waits;
 use crate::domain::codes::{Action, ConflictKind};
 use crate::domain::id::Id;
 use crate::domain::journey::answering;
+use crate::domain::organisation::CanMeet;
 use crate::domain::referral::Referral;
 use crate::domain::time::When;
 
@@ -77,6 +78,20 @@ pub fn answer_json(referral: &Referral, now: When) -> Value {
         return Value::Null;
     };
     json!({ "by": by.rfc3339(), "state": waits(since, by, now).code() })
+}
+
+/// What a service has said that it can meet of what is recorded, before it answers. Null afterwards,
+/// and where no need is recorded.
+pub fn can_meet_json(can_meet: Option<&CanMeet>) -> Value {
+    let Some(can_meet) = can_meet else {
+        return Value::Null;
+    };
+    let not_said: Vec<&str> = can_meet.not_said.iter().map(|need| need.code()).collect();
+    json!({
+        "not_said": not_said,
+        "said_at": can_meet.said_at.map(When::rfc3339),
+        "is_old": can_meet.is_old,
+    })
 }
 
 pub fn no_answer_json() -> Value {

@@ -182,7 +182,8 @@ fn note_text(note: FreeText) -> Result<Unread, Refusal> {
     Ok(note)
 }
 
-/// Offers to your team, by contact-by; no identity in them.
+/// Offers to your team, by contact-by; no identity in them. `can_meet` is what your service has said
+/// that it can meet of the needs recorded: those it has not said, and when it last said so.
 #[utoipa::path(get, path = "/v1/inbox", tag = "referrals",
     params(("after" = Option<String>, Query, description = "cursor from the page before")),
     responses((status = 200, description = "a page", body = Reply)))]

@@ -187,7 +187,10 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
         Answer::Inbox(list) => {
             let list: Vec<Value> = list
                 .iter()
-                .map(|referral| offer_json(referral, &outward, at))
+                .map(|seen| {
+                    let can_meet = offers::can_meet_json(seen.can_meet.as_ref());
+                    offer_json(&seen.referral, can_meet, &outward, at)
+                })
                 .collect();
             (200, result(json!({ "offers": list })))
         }
@@ -196,7 +199,8 @@ fn body(call: &Call, answered: Answered) -> (u16, Map<String, Value>) {
             result(json!({ "id": referral.id().to_string(), "status": status.code() })),
         ),
         Answer::Released(referral, _) => {
-            let mut map = result(json!({ "referral": offer_json(&referral, &outward, at) }));
+            let mut map =
+                result(json!({ "referral": offer_json(&referral, Value::Null, &outward, at) }));
             map.insert("released".to_owned(), released_json(&referral, opened));
             if let Some(person) = referral.recipient_person {
                 map.insert(
@@ -390,7 +394,12 @@ pub(super) fn holders_news(referral: &Referral) -> Value {
 }
 
 /// An offer as the service sees it: nothing that names her.
-fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String, now: When) -> Value {
+fn offer_json(
+    referral: &Referral,
+    can_meet: Value,
+    outward: &impl Fn(AliasKind, Id) -> String,
+    now: When,
+) -> Value {
     let op = &referral.operational;
     let codes = |list: &[&'static str]| json!(list);
     let needs: Vec<&str> = op.needs.iter().map(|need| need.code()).collect();
@@ -411,6 +420,7 @@ fn offer_json(referral: &Referral, outward: &impl Fn(AliasKind, Id) -> String, n
         "urgency": op.urgency.code(),
         "risk_grade": op.risk.as_ref().map(|risk| risk.grade.code()),
         "needs": codes(&needs),
+        "can_meet": can_meet,
         "area": op.area,
         "worker_gender": op.worker_gender.code(),
         "offered_at": referral.offered_at.rfc3339(),

@@ -8,24 +8,25 @@ use super::text::{CODE_CHARS_MAX, FreeText, code_like};
 use super::{Secret, Wrong};
 use crate::domain::attempt::{Attempt, UserName};
 use crate::domain::codes::{
-    Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, SealReason,
-    ServiceFamily, Taint,
+    Custody, DataClass, HoldReason, OffenceGroup, OrgKind, Purpose, Role, SealReason, Taint,
 };
 use crate::domain::firewall::hold::ScreenedText;
 use crate::domain::governance::{Hold, HoldChange, SealOpening, Widening};
-use crate::domain::id::{Id, OrgId, ReferralId, ServiceId, TeamId};
-use crate::domain::journey::governing::OwnCertificate;
+use crate::domain::id::{Id, OrgId, ReferralId, TeamId};
+use crate::domain::journey::governing::{OwnCertificate, OwnWord};
 use crate::domain::journey::onward_rule;
 use crate::domain::organisation::{
-    Agreement, Attestation, Certificate, Organisation, Service, StandingAcceptance, Team,
+    Agreement, Attestation, Certificate, Organisation, StandingAcceptance, Team,
 };
 use crate::domain::person::FieldError;
 use crate::domain::rulebook::Revision;
 
 mod narrowing;
+mod service;
 mod texts;
 
 pub use narrowing::NarrowingIn;
+use service::ServiceIn;
 
 /// Different people one worker may ask about in a day, unless stated.
 const PEOPLE_A_DAY: u32 = 30;
@@ -36,6 +37,8 @@ pub enum Change {
     Propose(Widening),
     /// A certificate for the caller's own team, at once.
     IssueOwn(OwnCertificate),
+    /// What a service of the caller's own organisation can meet, at once.
+    SayMeets(OwnWord),
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -124,19 +127,6 @@ pub struct OrganisationIn {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ServiceIn {
-    pub id: String,
-    pub organisation: String,
-    pub team: String,
-    pub public_name: FreeText,
-    pub family: String,
-    pub area: Option<String>,
-    /// Its number in the health directory.
-    pub dos_service_id: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct PageIn {
     /// `schema.cedarschema`, `proof.json`, `lexicon.toml`, or the name of a `.cedar` file.
     pub name: String,
@@ -212,6 +202,13 @@ pub enum ProposalIn {
     IssueOwnCertificate {
         certificate: CertificateIn,
         totp_secret: Option<Secret>,
+    },
+    /// What a service of your organisation can meet, by its administrator in person: takes effect at
+    /// once, and no other organisation is told. Said again, it is still right.
+    SayWhatWeMeet {
+        service: String,
+        /// Each a `need`; none of them is an answer too.
+        needs: Vec<String>,
     },
 }
 
@@ -303,6 +300,9 @@ impl ProposalIn {
                     certificate: certificate.parse(wrong)?,
                     totp_secret: secret(wrong, totp_secret),
                 }));
+            }
+            Self::SayWhatWeMeet { service, needs } => {
+                return service::own_word(wrong, &service, &needs).map(Change::SayMeets);
             }
         };
         Some(Change::Propose(widening))
@@ -475,24 +475,6 @@ impl OrganisationIn {
                 Taint::None,
                 Taint::parse,
             ),
-        })
-    }
-}
-
-impl ServiceIn {
-    fn parse(self, wrong: &mut Wrong) -> Option<Service> {
-        if let Some(number) = &self.dos_service_id {
-            code_like(wrong, "service.dos_service_id", number, CODE_CHARS_MAX);
-        }
-        Some(Service {
-            id: name(wrong, "service.id", ServiceId::parse(&self.id).ok())?,
-            organisation: org(wrong, "service.organisation", &self.organisation)?,
-            team: team_id(wrong, "service.team", &self.team)?,
-            public_name: self.public_name.take(),
-            family: wrong.code("service.family", &self.family, ServiceFamily::parse)?,
-            area: super::area(wrong, self.area),
-            takes_referrals: true,
-            dos_service_id: self.dos_service_id,
         })
     }
 }

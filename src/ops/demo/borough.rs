@@ -15,13 +15,13 @@ use zeroize::Zeroizing;
 
 use super::DemoError;
 use super::people::{TEST_PEOPLE, TestPerson};
-use crate::domain::codes::{Custody, DataClass, Purpose, Role, ServiceFamily, Taint};
+use crate::domain::codes::{Custody, DataClass, Need, Purpose, Role, ServiceFamily, Taint};
 use crate::domain::custody;
 use crate::domain::governance::Approvers;
 use crate::domain::id::{Id, OrgId, ServiceId, TeamId, UserId};
 use crate::domain::journey::governing::founding::Founding;
 use crate::domain::organisation::{
-    Agreement, Attestation, Certificate, Directory, Organisation, Service, Team, TotpSecret,
+    Agreement, Attestation, Certificate, Directory, Meets, Organisation, Service, Team, TotpSecret,
 };
 use crate::domain::peer::SpiffeName;
 use crate::domain::time::When;
@@ -135,7 +135,7 @@ impl Borough {
                 ],
                 reviewers: vec![org("reviewer")?],
             },
-            directory: directory()?,
+            directory: directory(self.now)?,
         })
     }
 
@@ -290,7 +290,7 @@ impl Borough {
     }
 }
 
-fn directory() -> Result<Directory, DemoError> {
+fn directory(now: When) -> Result<Directory, DemoError> {
     let service = |id: &str, run_by: (&str, &str), public_name: &str| {
         Ok::<_, DemoError>(Service {
             id: name(ServiceId::parse(id))?,
@@ -301,11 +301,18 @@ fn directory() -> Result<Directory, DemoError> {
             area: Some("E09000022".to_owned()),
             takes_referrals: true,
             dos_service_id: None,
+            meets: None,
         })
     };
     let harbour = ("harbour", "helpline");
     let mut services = vec![
-        service(SERVICE, (CHARITY, "advice"), "Service 14")?,
+        Service {
+            meets: Some(Meets {
+                needs: vec![Need::HousingSafe, Need::Emotional, Need::LegalAdviceOther],
+                said_at: now,
+            }),
+            ..service(SERVICE, (CHARITY, "advice"), "Service 14")?
+        },
         service(OTHER_SERVICE, harbour, "Harbour helpline")?,
     ];
     let mut numbered = [

@@ -537,8 +537,7 @@ pub fn widened(widening: &Widening, known: &Known, now: When, by: &str) -> Vec<C
         } => with_certificate(organisation, known, certificate, totp_secret.as_ref(), now),
         Widening::OpenService(service) => {
             let mut directory = known.directory.clone();
-            directory.services.retain(|one| one.id != service.id);
-            directory.services.push(service.clone());
+            directory.open(service.clone());
             vec![directory_fact(directory)]
         }
         Widening::Resume { .. } => {

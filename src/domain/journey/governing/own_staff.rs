@@ -20,7 +20,7 @@ use crate::domain::time::When;
 
 use super::changes::{self, RENEWAL_DAYS_MAX, Wrong};
 use super::texts::Texts;
-use crate::domain::journey::{Stop, caller, permit};
+use crate::domain::journey::{Caller, Stop, caller, permit};
 
 /// A certificate for one of the caller's own teams.
 #[derive(Clone)]
@@ -111,13 +111,7 @@ fn decide(
     let caller = caller(known, attempt)?;
     ruling.reason("issue_own_certificate");
     permit(ruling, &caller.ask(attempt, caller.as_recipient()), ())?;
-    // A system that was taken over must not be able to make people.
-    let administers = matches!(attempt.role, Role::OrgAdmin | Role::OperatorAdmin);
-    if !administers || !caller.actor.person_certificate {
-        return Err(Stop::Refuse(Refusal::RoleNotAllowed {
-            role: attempt.role.code(),
-        }));
-    }
+    administers_in_person(&caller, attempt)?;
     let check_answers = |fields| Stop::Refuse(Refusal::CheckYourAnswers(fields));
     let organisation = caller.organisation;
     let own = &which(organisation, attempt.when).map_err(check_answers)?;
@@ -139,6 +133,18 @@ fn decide(
         ruling.fact(of, item, &record);
     }
     Ok(Answer::Issued)
+}
+
+/// What an organisation does of itself its administrator does: a system that was taken over must not
+/// be able to make people, or to speak for them.
+pub fn administers_in_person(caller: &Caller<'_>, attempt: &Attempt) -> Result<(), Stop> {
+    let administers = matches!(attempt.role, Role::OrgAdmin | Role::OperatorAdmin);
+    if !administers || !caller.actor.person_certificate {
+        return Err(Stop::Refuse(Refusal::RoleNotAllowed {
+            role: attempt.role.code(),
+        }));
+    }
+    Ok(())
 }
 
 fn check(

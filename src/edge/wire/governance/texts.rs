@@ -42,7 +42,8 @@ impl Written for ProposalIn {
             | Self::EndHold { .. }
             | Self::OpenSeal { .. }
             | Self::ChangePolicy { .. }
-            | Self::IssueOwnCertificate { .. } => Vec::new(),
+            | Self::IssueOwnCertificate { .. }
+            | Self::SayWhatWeMeet { .. } => Vec::new(),
         }
     }
 }
