@@ -263,6 +263,8 @@ const CLOSED: [(&str, &[&str]); 35] = [
             "referral",
             "reason",
             "review_at",
+            "service",
+            "needs",
         ],
     ),
     ("QueueDecisionIn", &["decision"]),
@@ -493,6 +495,11 @@ async fn words_about_immigration_pass_in_no_field_of_any_form() {
         "dos_service_id": "2000099999",
     } });
     nothing_takes_words(&operator, "/v1/proposals", &open).await;
+    let admin = town.signed_in("larkfield-admin").await;
+    let meets = json!({
+        "change": "say_what_we_meet", "service": "service-14", "needs": ["emotional", "health"],
+    });
+    nothing_takes_words(&admin, "/v1/proposals", &meets).await;
 
     // Nothing of it has come to anyone else.
     let id = plain.id().to_owned();
