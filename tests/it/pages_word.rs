@@ -84,7 +84,7 @@ fn all<'a>(
 }
 
 /// The page without what P5 lets differ: the marks of its forms and the code to read aloud.
-fn silent(seen: &Seen) -> String {
+pub fn silent(seen: &Seen) -> String {
     let mut html = seen.html.clone();
     for (start, end) in [
         ("name=\"form\" value=\"", "\""),

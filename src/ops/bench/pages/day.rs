@@ -1,6 +1,6 @@
 //! One day before the crowd comes, so that each page about one thing has one to show: three women are
 //! referred and accepted; one is assessed, opened in an emergency and asks what is held about her; one
-//! stops everything; of one it is not sure that she wants to.
+//! stops everything; of one it is not sure that she wants to. A nurse begins to refer a fourth.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,6 +50,10 @@ pub async fn play(town: &Town, router: &Router, after: u64) -> Result<(), BenchE
     let request = Request::post("/v1/emergency").header("firedoor-session", nurse.session(town));
     let request = request.extension(nurse.peer.clone());
     day.sends(request, &opened).await?;
+    let begun = json!({ "fields": [{ "field": "offence_group", "values": ["burglary"] }] });
+    let request = Request::post("/v1/drafts").header("firedoor-session", nurse.session(town));
+    let request = request.extension(nurse.peer.clone());
+    day.sends(request, &begun).await?;
     let asked = json!({
         "identity": her, "identity_proof": "known_to_worker", "safe_contact_checked": true,
         "delivery": "read_aloud", "received_at": now.plus_days(-DAYS_AGO).rfc3339(),
