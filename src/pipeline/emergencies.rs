@@ -1,4 +1,5 @@
-//! Emergencies: the glass that is broken, what is said of them afterwards, and what is done by the clock when nothing is.
+//! Emergencies: the glass that is broken, what is said of them afterwards, and what is done by the
+//! clock when nothing is.
 
 use crate::domain::alias::AliasKind;
 use crate::domain::attempt::Attempt;

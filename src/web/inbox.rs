@@ -247,8 +247,7 @@ fn with_you(listed: &Listed) -> Markup {
     let with_you = accepted_of(listed);
     html! {
         h2 { "With you" }
-        @if with_you.is_empty() { p { "You are working with nobody yet." } }
-        @else { (table(with_you.iter().take(ROWS_MAX).copied())) }
+        (table(with_you.iter().take(ROWS_MAX).copied(), listed.rest.is_some()))
         @if with_you.len() > ROWS_MAX || listed.rest.is_some() {
             p { a href="/accepted" { "Everybody who is with you" } }
         }
@@ -264,7 +263,7 @@ async fn accepted(visit: Visit) -> Result<Page, Stop> {
     };
     let body = html! {
         h1 { "With you" }
-        (table(accepted_of(&listed).into_iter()))
+        (table(accepted_of(&listed).into_iter(), listed.rest.is_some()))
         @if let Some(rest) = &listed.rest {
             p { a.button href=(format!("/accepted?after={rest}")) { "More who are with you" } }
         }
@@ -381,7 +380,13 @@ pub fn rows(offer: &Value) -> Markup {
     }
 }
 
-fn table<'a>(offers: impl Iterator<Item = &'a Value>) -> Markup {
+fn table<'a>(offers: impl Iterator<Item = &'a Value>, further: bool) -> Markup {
+    let mut offers = offers.peekable();
+    match offers.peek() {
+        None if further => return html! { p { "Nobody in this part of the list: look further." } },
+        None => return html! { p { "You are working with nobody yet." } },
+        Some(_) => {}
+    }
     html! {
         div.table tabindex="0" role="region" aria-label="With you" {
             table {

@@ -9,7 +9,7 @@ use super::form::{Errors, Field};
 use super::page::{self, Page, form, trouble};
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, text};
-use super::words::{moment, say};
+use super::words::{moment, moments, say};
 use crate::domain::codes::Role;
 use crate::domain::watch::RuleCode;
 
@@ -105,7 +105,7 @@ pub fn integrity(me: &Reply) -> Markup {
                     }
                 }
                 " The gateway stops at the first damage that it finds. "
-                (me.text("/log/says"))
+                (moments(me.text("/log/says")))
                 @if !seen.is_empty() { " They last saw it on " (moment(seen)) "." }
             }
             @if let Some(checked) = number("/log/checked").filter(|checked| *checked < entries) {

@@ -77,6 +77,19 @@ pub fn moment(rfc3339: &str) -> String {
     format!("{} at {hour}{minute}{half}", at.strftime("%A %-d %B %Y"))
 }
 
+/// A sentence of the API with its instants as people say them.
+pub fn moments(sentence: &str) -> String {
+    let say = |word: &str| {
+        let bare = word.trim_end_matches(['.', ',', ';']);
+        let is_instant = bare.ends_with('Z') && london(bare).is_some();
+        let after = word.get(bare.len()..).unwrap_or_default();
+        is_instant.then(|| format!("{}{after}", moment(bare)))
+    };
+    let words = sentence.split(' ');
+    let words = words.map(|word| say(word).unwrap_or_else(|| word.to_owned()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The same for a column of a table: `2 Apr 2026, 9:10pm`.
 pub fn brief(rfc3339: &str) -> String {
     let Some(at) = london(rfc3339) else {
@@ -184,6 +197,11 @@ mod tests {
         assert_eq!(day("2026-06-30T23:30:00Z"), "1 July 2026");
         assert_eq!(moment("rubbish"), "");
         assert_eq!(brief("2026-04-02T20:10:00Z"), "2 Apr 2026, 9:10pm");
+        assert_eq!(
+            moments("None is named, since 2026-04-02T20:10:00.000Z. Everything goes on."),
+            "None is named, since Thursday 2 April 2026 at 9:10pm. Everything goes on."
+        );
+        assert_eq!(moments("Nothing at all"), "Nothing at all");
     }
 
     #[test]

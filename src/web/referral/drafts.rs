@@ -141,6 +141,10 @@ pub(super) async fn not_sent_yet(visit: &Visit) -> Result<Markup, Stop> {
     let reply = visit.get("/v1/drafts").await?;
     let drafts = list(&reply.body, "drafts");
     Ok(html! {
+        // Who keeps one must not take it for gone.
+        @if !reply.is_ok() {
+            div.wait { p { "What you have kept for later cannot be shown just now." } }
+        }
         @if !drafts.is_empty() {
             h2 { "Not sent yet" }
             ul {

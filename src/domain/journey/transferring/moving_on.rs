@@ -26,7 +26,7 @@ use super::{answer_by, contact_by, list_due};
 
 /// Referrals looked at in one decision of the gateway's own.
 pub const DONE_AT_ONCE: u16 = 16;
-/// Keys of such a decision: a fact and two lines for each, and its account.
+/// Keys of such a decision: two facts and two lines for each, and its account.
 pub const KEYS: usize = 4 * DONE_AT_ONCE as usize + 2;
 
 /// What is due by the clock.
