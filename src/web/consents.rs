@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::assessments::record::{depth, named, recipients};
 use super::form::{Errors, Field, Form};
 use super::her;
+use super::inbox::following;
 use super::page::{self, Page, form};
 use super::table::{For, Pages};
 use super::visit::{Stop, Visit, list, text};
@@ -237,15 +238,17 @@ async fn due(visit: Visit) -> Result<Page, Stop> {
     };
     let reply = visit.get(&path).await?;
     let consents = reply.list("/consents");
+    let more = match reply.is_ok() {
+        true => following(&visit, "/v1/consents", "/consents", &reply).await?,
+        false => None,
+    };
     let body = html! {
         h1 { "To go through with her again" }
         p { "What you recorded of her word, and said you would ask her about again by now." }
         @if !reply.is_ok() { (page::trouble(&reply)) }
         @else if consents.is_empty() { p { "There is none whose day has come." } }
         @for one in consents { (due_card(&visit, one)) }
-        @if let Some(next) = next(&reply.body) {
-            p { a href=(format!("/consents?after={next}")) { "More" } }
-        }
+        @if let Some(more) = more { p { a href=(format!("/consents?after={more}")) { "More" } } }
     };
     Ok(Page::new("Consents", body).status(if reply.is_ok() { 200 } else { reply.status }))
 }

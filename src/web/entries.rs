@@ -2,9 +2,8 @@
 //! her pages.
 
 use maud::{Markup, html};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::form::{Errors, Field, Form};
 use super::visit::{Stop, Visit, list, text};
 use super::words::{brief, moment, say};
 use crate::domain::id::Id;
@@ -304,56 +303,10 @@ fn short(hash: &str) -> String {
     hash.chars().take(16).collect()
 }
 
-/// Fields by which a person is named. What is not known is left empty.
-pub fn identity_fields(form: &Form, errors: &Errors) -> Markup {
-    let field = |name, label, hint, width, longest| Field {
-        name,
-        label,
-        hint,
-        width,
-        longest,
-        ..Field::default()
-    };
-    html! {
-        (field("family_name", "Family name", "", 20, 100).text(form, errors))
-        (field("given_name", "Given name", "", 20, 100).text(form, errors))
-        (field("birth_date", "Date of birth", "For example, 27 3 1985", 0, 0).date(form, errors))
-        (Field { inputmode: "numeric", ..field("nhs_number", "NHS number", "10 digits", 10, 14) }
-            .text(form, errors))
-        (field("postcode", "Postcode", "", 10, 10).text(form, errors))
-        (Field { inputmode: "tel", ..field("phone", "Telephone number", "", 20, 30) }.text(form, errors))
-    }
-}
-
-/// What was filled in, as the API takes it.
-pub fn identity(form: &Form) -> Value {
-    let mut map = Map::new();
-    for name in ["family_name", "given_name", "nhs_number", "postcode"] {
-        if let Some(value) = form.said(name) {
-            map.insert(name.to_owned(), json!(value));
-        }
-    }
-    if let Some(date) = form.date("birth_date") {
-        map.insert("birth_date".to_owned(), json!(date));
-    }
-    if let Some(phone) = form.said("phone") {
-        map.insert("phone".to_owned(), json!([phone]));
-    }
-    Value::Object(map)
-}
-
-/// Errors without the API's path to a field, which our fields do not have.
-pub fn plain(errors: Errors) -> Errors {
-    let bare = |name: String| match name.strip_prefix("identity.") {
-        Some(rest) => rest.to_owned(),
-        None => name,
-    };
-    let all = errors.0.into_iter();
-    Errors(all.map(|(name, message)| (bare(name), message)).collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn entry() -> Value {
@@ -415,19 +368,5 @@ mod tests {
         );
         assert!(detail(&erased).0.contains("stays in the log"));
         assert!(detail(&json!({})).0.contains("Reason given"));
-    }
-
-    #[test]
-    fn a_person_is_named_by_what_was_filled_in() {
-        let form = Form::parse(
-            b"family_name=Karim&given_name=&birth_date-day=14&birth_date-month=3&birth_date-year=1991\
-              &phone=07700+900123",
-        );
-        assert_eq!(
-            identity(&form),
-            json!({
-                "family_name": "Karim", "birth_date": "1991-03-14", "phone": ["07700 900123"],
-            })
-        );
     }
 }

@@ -381,4 +381,19 @@ mod tests {
             assert_eq!(errors.of(field), Some(message), "{field}");
         }
     }
+
+    #[test]
+    fn a_person_is_named_by_what_was_filled_in() {
+        let form = Form::parse(
+            b"identity.family_name=Karim&identity.given_name=&identity.birth_date-day=14\
+              &identity.birth_date-month=3&identity.birth_date-year=1991\
+              &identity.phone=07700+900123",
+        );
+        assert_eq!(
+            identity(&form),
+            json!({
+                "family_name": "Karim", "birth_date": "1991-03-14", "phone": ["07700 900123"],
+            })
+        );
+    }
 }

@@ -8,9 +8,10 @@ use std::fmt::Write;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::entries::{attempt, detail, identity, identity_fields, numbered, outcome, plain, table};
+use super::entries::{attempt, detail, numbered, outcome, table};
 use super::export::{Taken, look_up, take};
 use super::form::{Errors, Field, Form};
+use super::her;
 use super::page::{self, Page, form, summary, trouble};
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, text};
@@ -139,7 +140,7 @@ fn asks(visit: &Visit, errors: &Errors) -> Markup {
                 "Leave this empty unless you look for entries about one person. What you type is not kept, and \
                  that you asked is in the log."
             }
-            (identity_fields(sent, errors))
+            (her::who(sent, errors))
             (as_what.radios(&chosen(sent), errors, &files))
             button { "Search" }
         },
@@ -194,7 +195,7 @@ async fn search(visit: Visit) -> Result<Page, Stop> {
     let is_filtered = ["user", "action", "outcome", "purpose", "from", "to"]
         .iter()
         .any(|name| filter.contains_key(*name));
-    let who = identity(sent);
+    let who = her::identity(sent);
     let named = who.as_object().is_some_and(|fields| !fields.is_empty());
     let who = named.then_some(&who);
     let found = if as_what == "page" {
@@ -210,7 +211,7 @@ async fn search(visit: Visit) -> Result<Page, Stop> {
             Err(found) => found,
         }
     };
-    let errors = plain(found.errors());
+    let errors = her::errors(&found);
     if errors.is_empty() {
         return Ok(page::refused(found));
     }
@@ -492,7 +493,7 @@ fn flagging(visit: &Visit, errors: &Errors) -> Markup {
              refused because of it, and no other organisation learns of it."
         }
         (form(visit, "/flags", &html! {
-            (identity_fields(sent, errors))
+            (her::who(sent, errors))
             (user.text(sent, errors))
             (days.text(sent, errors))
             button { "Flag this person" }
@@ -503,7 +504,7 @@ fn flagging(visit: &Visit, errors: &Errors) -> Markup {
 async fn flag(visit: Visit) -> Result<Page, Stop> {
     let sent = visit.form();
     let mut asked = Map::new();
-    asked.insert("identity".to_owned(), identity(sent));
+    asked.insert("identity".to_owned(), her::identity(sent));
     if let Some(user) = sent.said("user") {
         asked.insert("user".to_owned(), json!(user));
     }
@@ -513,7 +514,7 @@ async fn flag(visit: Visit) -> Result<Page, Stop> {
     }
     let done = visit.post("/v1/audit/flags", &Value::Object(asked)).await?;
     if !done.is_ok() {
-        let errors = plain(done.errors());
+        let errors = her::errors(&done);
         if errors.is_empty() {
             return Ok(page::refused(done));
         }

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::entries::{identity, identity_fields, plain};
 use super::form::{Errors, Field};
+use super::her;
 use super::page::{self, Page, form, summary};
 use super::table::{For, Pages};
 use super::visit::{Stop, Visit};
@@ -62,7 +62,7 @@ fn asks(visit: &Visit, errors: &Errors) -> Markup {
              see it. It is handed to her in person, and never sent to where she lives."
         }
         (form(visit, "/subject-report", &html! {
-            (identity_fields(sent, errors))
+            (her::who(sent, errors))
             (checked.tick(sent, errors))
             (pick("handed_to", "Who is given it?", "").radios(sent, errors, &handed))
             (pick("staff_names", "Are your own workers named?",
@@ -94,7 +94,7 @@ async fn make(visit: Visit) -> Result<Page, Stop> {
     let mut asked = Map::new();
     let answered: Vec<&str> = sent.get("answered").split([' ', ',', '\n']).collect();
     let answered: Vec<&str> = answered.into_iter().filter(|one| !one.is_empty()).collect();
-    asked.insert("identity".to_owned(), identity(sent));
+    asked.insert("identity".to_owned(), her::identity(sent));
     asked.insert("identity_checked".to_owned(), json!(true));
     asked.insert("answered".to_owned(), json!(answered));
     for name in ["handed_to", "staff_names"] {
@@ -107,7 +107,7 @@ async fn make(visit: Visit) -> Result<Page, Stop> {
         .look("/v1/audit/reports", &Value::Object(asked))
         .await?;
     if !made.is_ok() {
-        let errors = plain(made.errors());
+        let errors = her::errors(&made);
         if errors.is_empty() {
             return Ok(page::refused(made));
         }

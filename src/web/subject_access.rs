@@ -216,9 +216,9 @@ fn somebody_else(said: &Form, errors: &Errors) -> Markup {
             (field("other_party", "Is it he, or whoever she is to be kept safe from?",
                    "Unless it is not, nothing is handed out.")
                 .radios(said, errors, &[("no", "No"), ("yes", "Yes"), ("unknown", "I cannot tell")]))
-            (Field { name: "requester_identity.given_name", label: "Given name of who asks", width: 20, longest: 100,
+            (Field { name: "requester_identity.given_name", label: "First name of who asks", width: 20, longest: 100,
                      ..Field::default() }.text(said, errors))
-            (Field { name: "requester_identity.family_name", label: "Family name of who asks", width: 20,
+            (Field { name: "requester_identity.family_name", label: "Last name of who asks", width: 20,
                      longest: 100, ..Field::default() }.text(said, errors))
             (field("requester_identity.birth_date", "Date of birth of who asks", "").date(said, errors))
         }

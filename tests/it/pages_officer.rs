@@ -42,19 +42,19 @@ fn link(seen: &Seen, words: &str) -> String {
 
 /// Her, as an officer types her in.
 const HER: [(&str, &str); 6] = [
-    ("family_name", FAMILY_NAME),
-    ("given_name", GIVEN_NAME),
-    ("birth_date-day", "14"),
-    ("birth_date-month", "3"),
-    ("birth_date-year", "1991"),
-    ("nhs_number", NHS_NUMBER),
+    ("identity.family_name", FAMILY_NAME),
+    ("identity.given_name", GIVEN_NAME),
+    ("identity.birth_date-day", "14"),
+    ("identity.birth_date-month", "3"),
+    ("identity.birth_date-year", "1991"),
+    ("identity.nhs_number", NHS_NUMBER),
 ];
 const NOBODY: [(&str, &str); 5] = [
-    ("family_name", "Veldt"),
-    ("given_name", "Norah"),
-    ("birth_date-day", "2"),
-    ("birth_date-month", "11"),
-    ("birth_date-year", "1984"),
+    ("identity.family_name", "Veldt"),
+    ("identity.given_name", "Norah"),
+    ("identity.birth_date-day", "2"),
+    ("identity.birth_date-month", "11"),
+    ("identity.birth_date-year", "1984"),
 ];
 
 fn names_her(seen: &Seen) -> bool {
@@ -174,10 +174,12 @@ async fn the_log_is_searched_by_worker_and_by_person_and_no_page_says_who_was_lo
     );
     assert!(!nobody.html.contains("Veldt"), "{}", nobody.text);
     ig.get("/log-entries").await;
-    let wrong = ig.post("/log-entries", &[("nhs_number", "123")]).await;
+    let wrong = ig
+        .post("/log-entries", &[("identity.nhs_number", "123")])
+        .await;
     assert_eq!(wrong.status, 422, "{}", wrong.text);
     assert!(
-        wrong.html.contains("id=\"nhs_number-error\""),
+        wrong.html.contains("id=\"identity-nhs_number-error\""),
         "{}",
         wrong.html
     );
