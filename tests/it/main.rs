@@ -52,6 +52,7 @@ mod outside_witness;
 mod pages;
 mod pages_attacks;
 mod pages_devices;
+mod pages_fields;
 mod pages_officer;
 mod pages_provider;
 mod pages_silence;

@@ -232,9 +232,9 @@ async fn the_api_takes_no_cookie_for_a_session() {
 }
 
 /// Run by a browser that is not careful, and, at the beginning of a cell, by a spreadsheet.
-const HOSTILE: &str = "=1+1\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
+pub const HOSTILE: &str = "=1+1\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
 /// How it may stand in a page.
-const INERT: &str = "&lt;script&gt;alert(1)&lt;/script&gt;";
+pub const INERT: &str = "&lt;script&gt;alert(1)&lt;/script&gt;";
 
 /// A body with the hostile words in each of its fields that takes them: the API says of each by itself
 /// whether it would.
@@ -262,7 +262,7 @@ async fn hostile(desk: &Desk, path: &str, body: &Value, fields: &[&str]) -> (Val
 
 /// A town in which everything has happened, with hostile words wherever they are taken; the charity's
 /// page of her.
-async fn full_town(town: &Town) -> String {
+pub async fn full_town(town: &Town) -> String {
     let met = town.desk("met").await;
     let mut sent = referral(SERVICE, &her(), ago(2), Some("She is deaf."));
     sent["other_party"] =
@@ -345,7 +345,7 @@ async fn full_town(town: &Town) -> String {
 const OF_A_FORM: usize = 2;
 
 /// The form of a path: what differs in the name alone is one.
-fn form_of(path: &str) -> String {
+pub fn form_of(path: &str) -> String {
     let is_name = |part: &&str| part.len() > 20 || part.parse::<u64>().is_ok();
     let parts = path
         .split('/')
@@ -416,7 +416,7 @@ async fn every_page_of_a_full_town_is_small_and_runs_nothing() {
     town.stop().await;
 }
 
-fn runs_nothing(seen: &Seen, says: &str) {
+pub fn runs_nothing(seen: &Seen, says: &str) {
     for tag in [
         "<script>",
         "<img",
