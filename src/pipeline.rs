@@ -16,6 +16,7 @@
 mod assessing;
 mod auditing;
 mod beside;
+mod counting;
 mod drafts;
 mod emergencies;
 mod forgetting;
@@ -28,6 +29,7 @@ mod own_acts;
 mod referred;
 mod reporting;
 mod restoring;
+mod returns;
 mod rulebook;
 mod sealed_items;
 mod second_factor;
@@ -39,11 +41,13 @@ mod withdrawing;
 mod witnessing;
 
 pub use auditing::{Page, Part};
+pub use counting::{Sum, Tallies};
 pub use governing::Unfounded;
 pub use opened::{Entry, Erased, More};
 pub use restoring::NotBegun;
 pub use witnessing::{HandedIn, Witnesses};
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
@@ -77,7 +81,7 @@ use crate::domain::time::When;
 use holding::apart;
 use opened::receipt;
 
-use crate::store::{Discloses, Outcome, ReadsLog, Store};
+use crate::store::{Outcome, Readable, Store};
 
 // The edge speaks to the store only through what comes back from here.
 pub use crate::store::{Fault, OpenedItem};
@@ -89,13 +93,15 @@ const KEYS_A_DECISION: usize = 192;
 
 /// The gateway: its store, the rules in force, and where time and randomness come from.
 pub struct Gateway {
-    pub store: Store,
+    pub store: Arc<Store>,
     pub rules: ArcSwap<Rules>,
     pub now: fn() -> When,
     /// The latest time of an attempt that was logged since the start, in milliseconds; 0 at first.
     pub latest: AtomicI64,
     pub random: fn() -> [u8; 32],
     pub witnesses: Witnesses,
+    /// Counts of the log that do not change any more.
+    pub tallies: Arc<Tallies>,
     /// Where passkeys are for; `None` where people reach the gateway by no host name.
     pub passkeys: Option<Site>,
     /// One at a time loads a rulebook that came into force.
@@ -170,21 +176,6 @@ pub struct Answered {
     pub counterfoil: Option<Vec<u8>>,
     /// Private, so that only a logged decision becomes one, in [`Gateway::answer`].
     _logged: (),
-}
-
-impl Discloses for Ruled {
-    fn parts(&self) -> &[crate::domain::decision::PartRef] {
-        self.answer.parts()
-    }
-}
-
-impl ReadsLog for Ruled {
-    fn indices(&self) -> &[u64] {
-        match &self.answer {
-            Answer::Replayed { index, .. } => index,
-            answer => answer.reading().map_or(&[], |reading| &reading.indices),
-        }
-    }
 }
 
 impl Gateway {
@@ -282,7 +273,7 @@ impl Gateway {
             .clone()
             .map(|id| Aggregate::Referral(ReferralId(id)))
             .collect();
-        if matches!(list, List::Events(_)) {
+        if matches!(list, List::Events(_) | List::HerWord(_)) {
             items.extend(
                 ids.clone()
                     .map(|id| Aggregate::SealedItem(SealedItemId(id))),
@@ -390,7 +381,7 @@ impl Gateway {
         let Answer::Replayed { index: [index], .. } = logged.value().answer else {
             return Ok(None);
         };
-        let opened = self.store.entries(logged).await?;
+        let opened = self.store.entries(&Readable::of(logged), &[index]).await?;
         let proof = self.store.inclusion(index).await?;
         let Some(((_, leaf, bytes), inclusion)) = opened.into_iter().next().zip(proof) else {
             // Its opening was erased since: the receipt of this attempt has to do.

@@ -1,7 +1,7 @@
 //! What an attempt comes to, before it is logged. Only a logged answer can become a reply.
 
 use super::assessment::Assessment;
-use super::audit::{Desk, Reading, SeenItem};
+use super::audit::{Desk, Reading, SeenItem, Stretch};
 use super::codes::DataClass;
 use super::codes::{AskedAfterwards, ReferralStatus, SenderStatus, StopUseReply, WithdrawalScope};
 use super::consent::Consent;
@@ -381,11 +381,9 @@ impl Answer {
             Self::Entries(reading) | Self::QueueItem(_, reading) | Self::SealOpened(reading) => {
                 Some(reading)
             }
-            Self::Queue(desk) => Some(&desk.reading),
             Self::Report(commission) | Self::AccessReport(commission, _) => {
                 Some(&commission.reading)
             }
-            Self::Figures(counting) => Some(&counting.reading),
             Self::Refused(_)
             | Self::Nothing
             | Self::Checked { .. }
@@ -418,6 +416,8 @@ impl Answer {
             | Self::ItemAnswers(..)
             | Self::Assessments(..)
             | Self::ReliedOn
+            | Self::Queue(_)
+            | Self::Figures(_)
             | Self::Return
             | Self::Emergency(..)
             | Self::QueueDecided
@@ -460,6 +460,17 @@ impl Answer {
             | Self::Draft(..)
             | Self::DraftErased
             | Self::ItemDestroyed => None,
+        }
+    }
+
+    /// The stretch of the log that it counts, and for whom.
+    pub fn stretch(&self) -> Option<&Stretch> {
+        if let Self::Queue(desk) = self {
+            return Some(&desk.stretch);
+        }
+        match self {
+            Self::Figures(counting) => Some(&counting.stretch),
+            _ => None,
         }
     }
 

@@ -5,13 +5,13 @@ pub mod figures;
 mod queue;
 mod visible;
 
-pub use figures::{Figures, since_friday};
+pub use figures::{Counted, since_friday};
 pub use queue::{
     Checked, Desk, Drawn, GATEWAY, MissingNote, PassedOn, QueueDecision, QueueItem, QueueState,
     QueueTally, QueueVerdict, SeenItem, Severity, missing_note_item, tally_item,
 };
 pub use visible::{
-    Filter, OPERATOR, Reach, Reading, Side, SomeOrganisation, Viewer, VisibleDecision,
+    Filter, OPERATOR, Reach, Reading, Side, SomeOrganisation, Stretch, Viewer, VisibleDecision,
     VisibleEntry, VisibleOutcome, visible,
 };
 

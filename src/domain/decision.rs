@@ -214,6 +214,9 @@ pub enum List {
     DraftsDue,
     /// What is counted for an organisation's returns, each at the moment (milliseconds) when it was.
     Lines(OrgId),
+    /// What an organisation is told because of her word: to stop using something, that a pause that it
+    /// took runs, that what it was shown was corrected. All of it is in [`List::Events`] too.
+    HerWord(OrgId),
 }
 
 /// Limits that are counted in the commit itself.

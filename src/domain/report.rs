@@ -12,10 +12,7 @@ mod sheet;
 mod words;
 
 pub use assembled::{Assembled, PartAnswer, Said};
-pub use figures::{
-    Counting, FIGURES_ENTRIES_MAX, Figures, Flow, Kinds, Reviewed, Row, SMALL, Shown, Table,
-    figures,
-};
+pub use figures::{Counting, Figures, Flow, Kinds, Reviewed, Row, SMALL, Shown, Table, figures};
 pub use held::{Held, hers};
 
 use std::collections::BTreeMap;

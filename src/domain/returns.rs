@@ -6,7 +6,7 @@
 //! what the organisation did itself, was offered or let run out, so its counts are told as they are;
 //! those of others' acts are rounded ([`super::report`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -15,14 +15,13 @@ use jiff::civil::{Date, date};
 use super::codes::DeclineReason;
 use super::id::{OrgId, ServiceId};
 use super::organisation::Directory;
+use super::time::When;
 
-/// Lines of one quarter that are counted, the newest; more is told to be more.
-pub const RETURN_LINES_MAX: usize = 50_000;
 /// Quarters to choose from: the running one and those of the two years before it.
 pub const QUARTERS: usize = 9;
 
 /// A quarter of a calendar year, in London.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quarter {
     year: i16,
     /// 1 to 4.
@@ -148,14 +147,30 @@ pub struct Counts {
     pub median_minutes: Option<u32>,
 }
 
+/// What lines came to, by service. Further lines can be added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    of: BTreeMap<ServiceId, Counting>,
+    /// Of no service.
+    assessed: u32,
+}
+
+/// Counts in the making.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Counting {
+    counts: Counts,
+    /// How often a first answer took so many minutes.
+    minutes: BTreeMap<u32, u32>,
+}
+
 /// What a quarter came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Return {
     pub quarter: Quarter,
     /// The quarter is not over.
     pub so_far: bool,
-    /// All lines of the quarter are counted.
-    pub whole: bool,
+    /// Lines are counted up to then; `None`: all of the quarter are.
+    pub counted_to: Option<When>,
     pub total: Counts,
     /// Assessments are of a person, and of no service.
     pub assessed: u32,
@@ -163,11 +178,23 @@ pub struct Return {
     pub services: Vec<(ServiceId, Option<String>, Counts)>,
 }
 
+impl Tally {
+    pub fn add(&mut self, line: &Line) {
+        if line.what == Happened::Assessed {
+            self.assessed += 1;
+        }
+        if let Some(service) = &line.service {
+            let of = self.of.entry(service.clone()).or_default();
+            of.add(line);
+        }
+    }
+}
+
 impl Return {
-    /// Counts the lines of one quarter, of the services of `own`.
+    /// What was counted of one quarter, of the services of `own`.
     pub fn of(
         quarter: Quarter,
-        (lines, whole): (&[Line], bool),
+        (tally, counted_to): (&Tally, Option<When>),
         so_far: bool,
         own: &OrgId,
         directory: &Directory,
@@ -177,61 +204,101 @@ impl Return {
         let names: BTreeMap<&ServiceId, &str> = run
             .map(|service| (&service.id, service.public_name.as_str()))
             .collect();
-        let mut of: BTreeMap<&ServiceId, Vec<&Line>> =
-            names.keys().map(|id| (*id, Vec::new())).collect();
-        for line in lines {
-            if let Some(service) = &line.service {
-                of.entry(service).or_default().push(line);
-            }
+        let all: BTreeSet<&ServiceId> = names.keys().copied().chain(tally.of.keys()).collect();
+        let mut total = Counting::default();
+        for of in tally.of.values() {
+            total.join(of);
         }
-        let assessed = lines.iter().filter(|line| line.what == Happened::Assessed);
+        let services = all.into_iter().map(|id| {
+            let name = names.get(id).map(|name| (*name).to_owned());
+            let counts = tally.of.get(id).cloned().unwrap_or_default().done();
+            (id.clone(), name, counts)
+        });
         Self {
             quarter,
             so_far,
-            whole,
-            total: Counts::of(lines.iter()),
-            assessed: u32::try_from(assessed.count()).unwrap_or(u32::MAX),
-            services: of
-                .into_iter()
-                .map(|(id, lines)| {
-                    let name = names.get(id).map(|name| (*name).to_owned());
-                    (id.clone(), name, Counts::of(lines.into_iter()))
-                })
-                .collect(),
+            counted_to,
+            total: total.done(),
+            assessed: tally.assessed,
+            services: services.collect(),
         }
     }
 }
 
-impl Counts {
-    fn of<'a>(lines: impl Iterator<Item = &'a Line>) -> Self {
-        let mut found = Self::default();
-        let mut minutes = Vec::new();
-        for line in lines {
-            minutes.extend(line.minutes);
-            match line.what {
-                Happened::Offered => found.offered += 1,
-                Happened::OfferedByMove => {
-                    found.offered += 1;
-                    found.offered_by_move += 1;
-                }
-                Happened::Accepted => found.accepted += 1,
-                Happened::Waiting => found.waiting += 1,
-                Happened::Declined(reason) => {
-                    found.declined += 1;
-                    *found.declined_by_reason.entry(reason).or_default() += 1;
-                }
-                Happened::Unanswered => found.unanswered += 1,
-                Happened::HandedBack => found.handed_back += 1,
-                Happened::Closed => found.closed += 1,
-                Happened::MoveAsked => found.moves_asked += 1,
-                Happened::Assessed => {}
-            }
+impl Counting {
+    fn add(&mut self, line: &Line) {
+        if let Some(minutes) = line.minutes {
+            *self.minutes.entry(minutes).or_default() += 1;
         }
-        minutes.sort_unstable();
-        found.answered = u32::try_from(minutes.len()).unwrap_or(u32::MAX);
-        let middle = minutes.len().checked_sub(1).map(|last| last / 2);
-        found.median_minutes = middle.and_then(|middle| minutes.get(middle).copied());
-        found
+        let found = &mut self.counts;
+        match line.what {
+            Happened::Offered => found.offered += 1,
+            Happened::OfferedByMove => {
+                found.offered += 1;
+                found.offered_by_move += 1;
+            }
+            Happened::Accepted => found.accepted += 1,
+            Happened::Waiting => found.waiting += 1,
+            Happened::Declined(reason) => {
+                found.declined += 1;
+                *found.declined_by_reason.entry(reason).or_default() += 1;
+            }
+            Happened::Unanswered => found.unanswered += 1,
+            Happened::HandedBack => found.handed_back += 1,
+            Happened::Closed => found.closed += 1,
+            Happened::MoveAsked => found.moves_asked += 1,
+            Happened::Assessed => {}
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        let Counts {
+            offered,
+            offered_by_move,
+            accepted,
+            waiting,
+            declined,
+            declined_by_reason,
+            unanswered,
+            handed_back,
+            closed,
+            moves_asked,
+            // Made of the minutes, at the end.
+            answered: _,
+            median_minutes: _,
+        } = &other.counts;
+        let found = &mut self.counts;
+        found.offered += offered;
+        found.offered_by_move += offered_by_move;
+        found.accepted += accepted;
+        found.waiting += waiting;
+        found.declined += declined;
+        found.unanswered += unanswered;
+        found.handed_back += handed_back;
+        found.closed += closed;
+        found.moves_asked += moves_asked;
+        for (reason, number) in declined_by_reason {
+            *found.declined_by_reason.entry(*reason).or_default() += number;
+        }
+        for (minutes, number) in &other.minutes {
+            *self.minutes.entry(*minutes).or_default() += number;
+        }
+    }
+
+    fn done(self) -> Counts {
+        let answered: u32 = self.minutes.values().sum();
+        // The lower of the two in the middle.
+        let middle = answered.div_ceil(2);
+        let mut passed = 0;
+        let median = self.minutes.into_iter().find(|(_, number)| {
+            passed += number;
+            passed >= middle
+        });
+        Counts {
+            answered,
+            median_minutes: median.map(|(minutes, _)| minutes),
+            ..self.counts
+        }
     }
 }
 

@@ -236,6 +236,8 @@ pub enum BenchError {
     Answered(&'static str),
     #[error("nobody of the bench is led to {0}, so it was not measured")]
     NoWayTo(&'static str),
+    #[error("the counts of {0} are never whole")]
+    NeverWhole(&'static str),
     #[error("no offer was answered, so there is nothing to read")]
     NothingToRead,
     #[error("no one of the known people was found, so there is nothing to measure")]

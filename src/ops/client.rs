@@ -26,6 +26,7 @@ pub mod words;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -105,6 +106,10 @@ pub enum ClientFault {
     #[error(transparent)]
     Client(#[from] ClientError),
 }
+
+/// Figures that are still being counted are asked for again so often, after so long.
+const COUNTING_MAX: u32 = 120;
+const COUNTING_PAUSE: Duration = Duration::from_millis(500);
 
 /// What came of a command: the exit status says it to scripts.
 enum Outcome {
@@ -352,6 +357,14 @@ async fn once(
         return sealed_items::run(connection, &mut caller, sealing, out).await;
     }
     let mut said = signed_in(connection, &mut caller, &request).await?;
+    for _ in 0..COUNTING_MAX {
+        if said.body.pointer("/figures/whole") != Some(&Value::Bool(false)) {
+            break;
+        }
+        // A long month is counted behind the answer.
+        tokio::time::sleep(COUNTING_PAUSE).await;
+        said = signed_in(connection, &mut caller, &request).await?;
+    }
     connection.keep_session(&caller)?;
     custody::open(connection.bundle.as_ref(), &mut said)?;
     // What is given for a withdrawal is kept unasked: it may be needed after a restore.

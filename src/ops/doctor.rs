@@ -400,7 +400,7 @@ async fn log(report: &mut Report, config: &Config, repairing: bool) {
         }
     };
     let store = &gateway.store;
-    if let Store::Embedded(journal) = store
+    if let Store::Embedded(journal) = &**store
         && let Err(damage) = journal.verify(told_on_a_terminal()).await
     {
         report.stops("log", damage.to_string(), RESTORE);

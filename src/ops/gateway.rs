@@ -76,7 +76,8 @@ pub async fn open(config: &Config) -> Result<Gateway, OpenError> {
     let gateway = Gateway {
         witnesses,
         passkeys: Site::new(&config.public_host),
-        store,
+        store: Arc::new(store),
+        tallies: Arc::default(),
         rules: ArcSwap::from_pointee(rules),
         now,
         latest: AtomicI64::new(0),

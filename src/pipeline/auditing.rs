@@ -7,7 +7,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::audit::{Filter, QueueVerdict, Reach, Side, Viewer, since_friday};
 use crate::domain::decision::{Aggregate, List, Listed};
 use crate::domain::id::{Id, OrgId};
-use crate::domain::journey::auditing::{self, Recent};
+use crate::domain::journey::auditing;
 use crate::domain::leaf::Leaf;
 use crate::domain::opening::Opening;
 use crate::domain::person::TaggedToken;
@@ -20,8 +20,6 @@ use super::{Answered, Gateway, Read};
 
 /// Entries of one page before the filter.
 pub const PAGE_ENTRIES_MAX: u16 = 200;
-/// Entries that the counts of a queue are made from.
-const COUNTED_MAX: usize = 2_000;
 /// Strong tokens of one person whose entries are looked up.
 const TOKENS_MAX: usize = 16;
 
@@ -333,7 +331,8 @@ impl Gateway {
     /// What the caller's organisation must decide, after what happened since Friday 17:00.
     pub async fn audit_queue(&self, attempt: Attempt) -> Result<Answered, Fault> {
         let own = attempt.organisation().clone();
-        let recent = self.recent(&attempt).await?;
+        let first = self.first_since(since_friday(self.time())).await?;
+        let within = first..self.position();
         let open = List::SubjectAccess(own.clone());
         let open = self.store.list(&open, None, PAGE_ENTRIES_MAX).await?;
         let open = items(&open);
@@ -346,38 +345,9 @@ impl Gateway {
                 Read::Of(&open),
                 Read::AskedFor,
             ],
-            |rules, attempt, known, keys| auditing::queue(rules, attempt, known, keys, &recent),
+            |rules, attempt, known, keys| auditing::queue(rules, attempt, known, keys, &within),
         )
         .await
-    }
-
-    /// The newest entries that the counts are made from, no older than the last Friday.
-    async fn recent(&self, attempt: &Attempt) -> Result<Recent, Fault> {
-        let own = attempt.organisation().clone();
-        let first = self.first_since(since_friday(self.time())).await?;
-        let leaves = self.store.health().leaves;
-        let most = u64::try_from(COUNTED_MAX).unwrap_or(u64::MAX);
-        let lists = match self.reach(attempt).await? {
-            Reach::All => {
-                let begin = first.max(leaves.saturating_sub(most));
-                return Ok(Recent {
-                    indices: (begin..leaves).rev().collect(),
-                    cut: begin > first,
-                });
-            }
-            Reach::OwnAndConcerned => vec![List::Audit(own.clone()), List::AuditConcerned(own)],
-            Reach::Own => vec![List::Audit(own)],
-        };
-        let mut indices = Vec::new();
-        for list in &lists {
-            let listed = self.listed_since(list, first, leaves, COUNTED_MAX).await?;
-            indices.extend(listed.iter().map(|entry| entry.index));
-        }
-        indices.sort_unstable_by(|a, b| b.cmp(a));
-        indices.dedup();
-        let cut = indices.len() > COUNTED_MAX;
-        indices.truncate(COUNTED_MAX);
-        Ok(Recent { indices, cut })
     }
 
     /// Decides one item of the caller's own queue.

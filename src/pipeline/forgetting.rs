@@ -46,6 +46,8 @@ impl Gateway {
         for class in rules.retention.classes() {
             self.forget_of(&rules, class, now, &mut night).await?;
         }
+        // What is kept of accounts goes with them, whichever node erased them.
+        self.tallies.clear();
         Ok(night.erased)
     }
 

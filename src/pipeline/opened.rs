@@ -1,9 +1,10 @@
-//! Entries of the log that were opened for a reading, cut down to what its reader may see.
+//! What a logged decision opens: which parts and entries, and of these what their reader may see.
 
 use std::collections::BTreeSet;
 
 use crate::domain::answer::Answer;
-use crate::domain::audit::{Figures, VisibleEntry, visible};
+use crate::domain::audit::{VisibleEntry, visible};
+use crate::domain::decision::PartRef;
 use crate::domain::journey::sealing::{Behind, OwnName, behind};
 use crate::domain::leaf::Leaf;
 use crate::domain::logged::{Inclusion, Logged};
@@ -11,15 +12,15 @@ use crate::domain::opening::{Opening, Part};
 use crate::domain::receipt::{Proof, Receipt};
 use crate::domain::ruling::Ruled;
 use crate::domain::time::When;
-use crate::store::Fault;
+use crate::store::{Discloses, Fault, Named, Readable, ReadsLog};
 
-use super::Gateway;
+use super::{Gateway, Sum};
 
 /// What is made of entries after they were opened, beside the entries themselves.
 #[derive(Default)]
 pub struct More {
-    /// For the first page of an officer's day.
-    pub figures: Figures,
+    /// What a stretch of the log came to.
+    pub sum: Sum,
     /// What the seal on whom an entry is about hid, under her own organisation's name.
     pub behind: Option<OwnName>,
     /// Entries of the page whose accounts were erased.
@@ -46,6 +47,25 @@ pub struct Erased {
     pub at: When,
 }
 
+impl Discloses for Ruled {
+    fn parts(&self) -> &[PartRef] {
+        self.answer.parts()
+    }
+}
+
+impl ReadsLog for Ruled {
+    fn named(&self) -> Named {
+        if let Some(stretch) = self.answer.stretch() {
+            return Named::Within(stretch.within.clone());
+        }
+        let indices: &[u64] = match &self.answer {
+            Answer::Replayed { index, .. } => index,
+            answer => answer.reading().map_or(&[], |reading| &reading.indices),
+        };
+        Named::Each(indices.iter().copied().collect())
+    }
+}
+
 impl Gateway {
     /// What a logged reading of the log makes of the entries that it names. No opening leaves here:
     /// only what this reader may see of it.
@@ -55,10 +75,14 @@ impl Gateway {
     ) -> Result<(Vec<Entry>, More), Fault> {
         let mut more = More::default();
         let answer = &logged.value().answer;
+        if let Some(stretch) = answer.stretch() {
+            more.sum = self.sum_of(logged, stretch).await?;
+        }
         let Some(reading) = answer.reading() else {
             return Ok((Vec::new(), more));
         };
-        let opened = self.store.entries(logged).await?;
+        let by = Readable::of(logged);
+        let opened = self.store.entries(&by, &reading.indices).await?;
         let there: BTreeSet<u64> = opened.iter().map(|(index, _, _)| *index).collect();
         let gone = reading
             .indices
@@ -79,7 +103,6 @@ impl Gateway {
                 .filter(|seen| reading.filter.keeps(at, seen));
             let Some(seen) = seen else { continue };
             match answer {
-                Answer::Queue(_) => more.figures.add(&seen, &opening),
                 Answer::SealOpened(_) => more.sealed = behind(&opening),
                 _ => {
                     let evidence = match reading.filter.evidence {

@@ -1,22 +1,18 @@
-//! The report that she asks for, the figures of a month and a quarter's return: what is looked at.
+//! The report that she asks for and the figures of a month: what is looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
-use crate::domain::audit::{Reach, SomeOrganisation, VisibleEntry};
+use crate::domain::audit::{Counted, Reach, SomeOrganisation};
 use crate::domain::decision::{Aggregate, List, Listed};
-use crate::domain::id::{Id, LineId, OrgId};
-use crate::domain::journey::counting;
+use crate::domain::id::OrgId;
 use crate::domain::journey::reporting::{
     Asked, ListedEntry, MonthAsked, figures as counted, report,
 };
 use crate::domain::known::Known;
 use crate::domain::person::TaggedToken;
-use crate::domain::report::{
-    self, Commission, FIGURES_ENTRIES_MAX, Figures, REPORT_ENTRIES_MAX, Said, Terms,
-};
-use crate::domain::returns::{Line, Quarter, RETURN_LINES_MAX, Return};
+use crate::domain::report::{self, Commission, Figures, REPORT_ENTRIES_MAX, Said, Terms};
 use crate::domain::rules::Entries;
 use crate::domain::time::When;
 use crate::store::Fault;
@@ -90,15 +86,11 @@ impl Gateway {
         to: When,
     ) -> Result<(Answered, Option<Figures>), Fault> {
         let own = attempt.organisation().clone();
-        let reach = self.reach(&attempt).await?;
-        let (first, end) = (self.first_since(from).await?, self.first_since(to).await?);
-        let (indices, whole) = self.within(&own, reach, first, end).await?;
         let asked = MonthAsked {
             month,
             from,
             to,
-            indices: &indices,
-            whole,
+            within: self.first_since(from).await?..self.first_since(to).await?,
         };
         let queue = [Aggregate::Queue(own)];
         let answered = self
@@ -112,119 +104,22 @@ impl Gateway {
         let Answer::Figures(counting) = &answered.answer else {
             return Ok((answered, None));
         };
-        let entries: Vec<(When, &VisibleEntry)> = answered
-            .entries
-            .iter()
-            .map(|entry| (entry.at, &entry.seen))
-            .collect();
-        let kinds = self.kinds(&answered.entries).await?;
-        let figures = report::figures(counting, &entries, &kinds, answered.at);
+        let counted = &answered.more.sum.counted;
+        let kinds = self.kinds(counted).await?;
+        let figures = report::figures(counting, counted, &kinds, answered.at);
         Ok((answered, Some(figures)))
     }
 
-    /// What a quarter, which is from `from` to before `to`, came to for the caller's organisation; none
-    /// where it is refused.
-    pub async fn quarter_return(
-        &self,
-        attempt: Attempt,
-        quarter: Quarter,
-        (from, to): (When, When),
-    ) -> Result<(Answered, Option<Return>), Fault> {
-        let own = attempt.organisation().clone();
-        let answered = self.run(attempt, &[], counting::read).await?;
-        if !matches!(answered.answer, Answer::Return) {
-            return Ok((answered, None));
-        }
-        let (lines, whole) = self.lines(&own, from, to).await?;
-        let mut known = Known::default();
-        self.read(&mut known, &[Aggregate::Settings]).await?;
-        let so_far = answered.at < to;
-        let found = Return::of(quarter, (&lines, whole), so_far, &own, &known.directory);
-        Ok((answered, Some(found)))
-    }
-
-    /// The newest lines of a stretch of time, and whether these are all.
-    async fn lines(&self, own: &OrgId, from: When, to: When) -> Result<(Vec<Line>, bool), Fault> {
-        let list = List::Lines(own.clone());
-        let mut before = Some(Listed {
-            at: to.place(),
-            index: 0,
-            item: Id::ZERO,
-        });
-        let mut lines = Vec::new();
-        loop {
-            let page = self.store.newest(&list, before, PAGE).await?;
-            before = page.last().copied();
-            let is_last = page.len() < usize::from(PAGE);
-            let within = page.iter().filter(|listed| from.place() <= listed.at);
-            let of: Vec<Aggregate> = within
-                .map(|listed| Aggregate::Line(LineId(listed.item)))
-                .collect();
-            let mut known = Known::default();
-            self.read(&mut known, &of).await?;
-            lines.append(&mut known.lines);
-            if lines.len() > RETURN_LINES_MAX {
-                lines.truncate(RETURN_LINES_MAX);
-                return Ok((lines, false));
-            }
-            if is_last || of.len() < page.len() {
-                return Ok((lines, true));
-            }
-        }
-    }
-
-    /// Of those whom these entries name.
-    async fn kinds(&self, entries: &[Entry]) -> Result<report::Kinds, Fault> {
-        let ids: BTreeSet<OrgId> = entries.iter().flat_map(named_in).collect();
-        let of: Vec<Aggregate> = ids.into_iter().map(Aggregate::Organisation).collect();
+    /// Of those who made offers in a stretch, and whom these reached.
+    async fn kinds(&self, counted: &Counted) -> Result<report::Kinds, Fault> {
+        let ids = counted.offers.keys();
+        let ids: BTreeSet<&OrgId> = ids.flat_map(|(from, to)| to.iter().chain([from])).collect();
+        let of = ids.into_iter().cloned();
+        let of: Vec<Aggregate> = of.map(Aggregate::Organisation).collect();
         let mut known = Known::default();
         self.read(&mut known, &of).await?;
         let kinds = known.organisations.into_iter();
         Ok(kinds.map(|(id, found)| (id, found.kind)).collect())
-    }
-
-    /// The newest entries from `first` to before `end` that a reader may see, and whether all.
-    async fn within(
-        &self,
-        own: &OrgId,
-        reach: Reach,
-        first: u64,
-        end: u64,
-    ) -> Result<(Vec<u64>, bool), Fault> {
-        let lists = match reach {
-            Reach::All => {
-                let all = (first..end).rev().take(FIGURES_ENTRIES_MAX).collect();
-                let whole = end.saturating_sub(first) <= FIGURES_ENTRIES_MAX as u64;
-                return Ok((all, whole));
-            }
-            Reach::OwnAndConcerned => vec![
-                List::Audit(own.clone()),
-                List::Operator,
-                List::AuditConcerned(own.clone()),
-            ],
-            Reach::Own => vec![List::Audit(own.clone()), List::Operator],
-        };
-        let mut found: BTreeSet<u64> = BTreeSet::new();
-        for list in &lists {
-            let mut before = Some(Listed {
-                at: 0,
-                index: end,
-                item: Id::ZERO,
-            });
-            while found.len() <= FIGURES_ENTRIES_MAX {
-                let page = self.store.newest(list, before, PAGE).await?;
-                let since = page.iter().filter(|listed| listed.index >= first);
-                found.extend(since.map(|listed| listed.index));
-                before = page.last().copied();
-                let older = page.last().is_none_or(|last| last.index < first);
-                if older || page.len() < usize::from(PAGE) {
-                    break;
-                }
-            }
-        }
-        let whole = found.len() <= FIGURES_ENTRIES_MAX;
-        let newest = found.into_iter().rev().take(FIGURES_ENTRIES_MAX);
-        Ok((newest.collect(), whole))
     }
 
     /// The name of the log, which exports carry.

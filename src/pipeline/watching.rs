@@ -1,6 +1,8 @@
 //! The watch: one item of a queue with what lies around it, the register of flagged people, the seal
 //! on a person, and what the gateway itself does to queues by the clock.
 
+use std::ops::Range;
+
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
@@ -18,7 +20,7 @@ use crate::domain::known::Known;
 use crate::domain::person::{Token, keys_of};
 use crate::domain::time::When;
 use crate::domain::watch::sample::Week;
-use crate::store::Fault;
+use crate::store::{Fault, Store};
 
 use super::own_acts::Acted;
 use super::{Answered, Gateway, KEYS_A_DECISION, Read, TRIES_MAX};
@@ -250,9 +252,8 @@ impl Gateway {
                 return Ok(());
             }
             let ordinary = List::Ordinary(own.clone());
-            let listed = self
-                .listed_since(&ordinary, seed.from, seed.to, DRAWN_FROM_MAX)
-                .await?;
+            let week_of = seed.from..seed.to;
+            let listed = listed_since(&self.store, &ordinary, &week_of, DRAWN_FROM_MAX).await?;
             let accesses: Vec<(u64, [u8; 16])> = listed
                 .iter()
                 .map(|entry| (entry.index, *entry.item.bytes()))
@@ -362,33 +363,31 @@ impl Gateway {
         }
         Ok(low)
     }
+}
 
-    /// Entries of a list with an index from `from` to before `to`, the newest first; at most `most`
-    /// and one step more.
-    pub(super) async fn listed_since(
-        &self,
-        list: &List,
-        from: u64,
-        to: u64,
-        most: usize,
-    ) -> Result<Vec<Listed>, Fault> {
-        let mut found: Vec<Listed> = Vec::new();
-        let mut before = Some(Listed {
-            at: 0,
-            index: to,
-            item: Id::ZERO,
-        });
-        while found.len() <= most {
-            let step = self.store.newest(list, before, STEP).await?;
-            let last = step.last().copied();
-            found.extend(step.into_iter().filter(|entry| entry.index >= from));
-            match last.filter(|last| last.index >= from) {
-                Some(last) => before = Some(last),
-                None => break,
-            }
+/// Entries of a list with an index in `within`, the newest first; at most `most` and one step more.
+pub(super) async fn listed_since(
+    store: &Store,
+    list: &List,
+    within: &Range<u64>,
+    most: usize,
+) -> Result<Vec<Listed>, Fault> {
+    let mut found: Vec<Listed> = Vec::new();
+    let mut before = Some(Listed {
+        at: 0,
+        index: within.end,
+        item: Id::ZERO,
+    });
+    while found.len() <= most {
+        let step = store.newest(list, before, STEP).await?;
+        let last = step.last().copied();
+        found.extend(step.into_iter().filter(|entry| entry.index >= within.start));
+        match last.filter(|last| last.index >= within.start) {
+            Some(last) => before = Some(last),
+            None => break,
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 /// The first tree after a week, and which entries are the week's.

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Discloses, Fault, OpenedItem, Outcome, ROLLED_BACK, ReadsLog, Restored, Store};
+use super::{
+    Discloses, Fault, Named, OpenedItem, Outcome, ROLLED_BACK, Readable, ReadsLog, Restored, Store,
+};
 use crate::domain::checkpoint::{LogKey, LogVerifier};
 use crate::domain::codes::DataClass;
 use crate::domain::decision::{
@@ -268,8 +270,8 @@ impl Discloses for Disclosure {
 struct LogRead(Vec<u64>);
 
 impl ReadsLog for LogRead {
-    fn indices(&self) -> &[u64] {
-        &self.0
+    fn named(&self) -> Named {
+        Named::Each(self.0.iter().copied().collect())
     }
 }
 
@@ -749,7 +751,8 @@ pub(crate) async fn leaves_and_openings_are_read_in_order(fixture: &impl Fixture
     assert!(store.leaves(5, 3).await.unwrap().is_empty());
     let decision = Attempt::new(&store, 0).await.decision(LogRead(vec![2, 7]));
     let permitted = logged(store.commit(decision).await.unwrap());
-    let entries = store.entries(&permitted).await.unwrap();
+    let permitted = Readable::of(&permitted);
+    let entries = store.entries(&permitted, &[1, 2, 7, 8]).await.unwrap();
     let shown: Vec<_> = entries
         .iter()
         .map(|(index, leaf, plain)| (*index, *leaf, String::from_utf8_lossy(plain).into_owned()))

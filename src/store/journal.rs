@@ -67,7 +67,7 @@ pub use self::start::OpenError;
 #[cfg(test)]
 mod bits;
 #[cfg(test)]
-mod damage;
+pub(crate) mod damage;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

@@ -4,6 +4,9 @@
 //! for several. An enum and not a trait object, because the set is closed and adding one should
 //! make the compiler list every place to change.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use crate::domain::checkpoint::LogKey;
 use crate::domain::decision::{Aggregate, Counter, Decision, Facts, List, Listed, PartRef};
 use crate::domain::leaf::Leaf;
@@ -28,7 +31,7 @@ mod slots;
 pub mod witnessed;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 use journal::Journal;
 use postgres::Postgres;
@@ -197,14 +200,18 @@ impl Store {
         }
     }
 
-    /// Opens log entries (their openings), for an attempt to read the log that is itself logged.
-    pub async fn entries<T: ReadsLog>(
+    /// Opens log entries (their openings), for an attempt to read the log that is itself logged. What
+    /// that does not name is left out.
+    pub async fn entries(
         &self,
-        by: &Logged<T>,
+        by: &Readable,
+        indices: &[u64],
     ) -> Result<Vec<(u64, Leaf, zeroize::Zeroizing<Vec<u8>>)>, Fault> {
-        let mut opened = Vec::with_capacity(by.value().indices().len());
-        // A week of a busy service is many more than a backend reads at once.
-        for some in by.value().indices().chunks(ENTRIES_AT_ONCE) {
+        let indices = indices.iter().filter(|index| by.names(**index));
+        let indices: Vec<u64> = indices.copied().collect();
+        let mut opened = Vec::with_capacity(indices.len());
+        // A report is of many more than a backend reads at once.
+        for some in indices.chunks(ENTRIES_AT_ONCE) {
             opened.extend(match self {
                 Self::Embedded(store) => store.entries(some).await?,
                 Self::Postgres(store) => store.entries(some).await?,
@@ -364,5 +371,29 @@ pub trait Discloses {
 
 /// A decision that permits reading the log, and names the entries.
 pub trait ReadsLog {
-    fn indices(&self) -> &[u64];
+    fn named(&self) -> Named;
+}
+
+/// Entries of the log that a decision names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    Each(BTreeSet<u64>),
+    Within(Range<u64>),
+}
+
+/// Shows that a decision was logged that permits opening entries of the log. What takes longer than an
+/// answer is opened on the strength of this.
+pub struct Readable(Named);
+
+impl Readable {
+    pub fn of<T: ReadsLog>(by: &Logged<T>) -> Self {
+        Self(by.value().named())
+    }
+
+    fn names(&self, index: u64) -> bool {
+        match &self.0 {
+            Named::Each(indices) => indices.contains(&index),
+            Named::Within(within) => within.contains(&index),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use super::chart::{Chart, Count, thousands};
 use super::entries::{attempt, outcome};
 use super::page::{self, Page};
 use super::table::{For, Pages};
-use super::visit::{Reply, Stop, Visit, list, text};
+use super::visit::{Stop, Visit, list, text};
 use super::words::{day, say, today};
 use crate::domain::codes::Role;
 
@@ -36,6 +36,11 @@ async fn show(visit: Visit) -> Result<Page, Stop> {
     }
     let nothing = Value::Null;
     let figures = found.body.get("figures").unwrap_or(&nothing);
+    // Half of a month would be taken for all of it.
+    if figures.get("whole").and_then(Value::as_bool) == Some(false) {
+        let body = being_counted(month, &months, figures);
+        return Ok(Page::new("Figures", body));
+    }
     match visit.query().get("as") {
         "json" => Ok(Page::file(
             "figures.json",
@@ -47,18 +52,11 @@ async fn show(visit: Visit) -> Result<Page, Stop> {
             "text/csv; charset=utf-8",
             csv(figures),
         )),
-        _ => Ok(Page::new("Figures", body(month, &months, &found, figures))),
+        _ => Ok(Page::new("Figures", body(month, &months, figures))),
     }
 }
 
-fn body(month: &str, months: &[String], found: &Reply, figures: &Value) -> Markup {
-    let own = figures.get("own_staff").unwrap_or(&Value::Null);
-    let others = figures.get("others").unwrap_or(&Value::Null);
-    let review = figures.get("review").unwrap_or(&Value::Null);
-    let whole = found
-        .body
-        .pointer("/figures/whole")
-        .and_then(Value::as_bool);
+fn choice(month: &str, months: &[String]) -> Markup {
     html! {
         h1 { "Figures of a month" }
         form.noprint method="get" action="/figures" {
@@ -73,12 +71,35 @@ fn body(month: &str, months: &[String], found: &Reply, figures: &Value) -> Marku
             button { "Show this month" }
         }
         h2 { (month_in_words(month)) }
+    }
+}
+
+fn being_counted(month: &str, months: &[String], figures: &Value) -> Markup {
+    let number = |name: &str| {
+        figures
+            .get(name)
+            .and_then(Value::as_u64)
+            .unwrap_or_default()
+    };
+    html! {
+        (choice(month, months))
+        div.wait {
+            p { b { "This month is being counted." } " It goes on while you do something else." }
+            (page::progress("counted", number("counted"), number("of")))
+            p { a.button href=(format!("/figures?month={month}")) { "Look again" } }
+        }
+    }
+}
+
+fn body(month: &str, months: &[String], figures: &Value) -> Markup {
+    let own = figures.get("own_staff").unwrap_or(&Value::Null);
+    let others = figures.get("others").unwrap_or(&Value::Null);
+    let review = figures.get("review").unwrap_or(&Value::Null);
+    html! {
+        (choice(month, months))
         p {
             "Counts of what your own workers did are exact. What others did is told from five on and \
              rounded down to fives, so that nobody can be picked out."
-        }
-        @if whole == Some(false) {
-            p.notice { "There were more entries in this month than are counted. These are the newest." }
         }
         ul.counts {
             li { b { (tile(own, "attempts")) } "attempts of your own workers" }
@@ -329,11 +350,7 @@ mod tests {
 
     #[test]
     fn a_month_without_anything_is_said_in_words_and_one_with_few_keeps_them_hidden() {
-        let found = Reply {
-            status: 200,
-            body: json!({}),
-        };
-        let empty = body("2026-03", &[], &found, &Value::Null).0;
+        let empty = body("2026-03", &[], &Value::Null).0;
         assert!(empty.contains("Nothing was counted."), "{empty}");
         let figures = json!({
             "own_staff": { "attempts": 3, "denials_by_day": { "2026-03-02": 1 } },
@@ -341,7 +358,7 @@ mod tests {
             "review": { "by_time": { "within_4_hours": 1, "waiting": 0 }, "median_minutes": 500 },
             "referrals": [{ "from": "police", "to": null, "count": 2 }],
         });
-        let shown = body("2026-03", &[], &found, &figures).0;
+        let shown = body("2026-03", &[], &figures).0;
         for part in [
             "fewer than 5",
             "&lt;5",

@@ -109,26 +109,18 @@ pub fn integrity(me: &Reply) -> Markup {
                 @if !seen.is_empty() { " They last saw it on " (moment(seen)) "." }
             }
             @if let Some(checked) = number("/log/checked").filter(|checked| *checked < entries) {
-                p {
-                    (percent(checked, entries)) "% checked "
-                    progress max=(entries) value=(checked) aria-label="How much of the log is checked" {}
-                }
+                (page::progress("checked", checked, entries))
             }
         }
     }
 }
 
-/// Never 100 before it is all.
-fn percent(of: u64, all: u64) -> u64 {
-    let percent = u128::from(of) * 100 / u128::from(all.max(1));
-    u64::try_from(percent).unwrap_or(100)
-}
-
 fn counts(queue: &Reply) -> Markup {
-    let count = |name: &str| {
+    let number = |name: &str| {
         let found = queue.body.pointer(&format!("/since_friday/{name}"));
-        super::chart::thousands(found.and_then(Value::as_u64).unwrap_or_default())
+        found.and_then(Value::as_u64).unwrap_or_default()
     };
+    let count = |name: &str| super::chart::thousands(number(name));
     let whole = queue
         .body
         .pointer("/since_friday/complete")
@@ -144,7 +136,11 @@ fn counts(queue: &Reply) -> Markup {
             li { b { (count("items_due")) } "items due within a day, or late" }
         }
         @if whole == Some(false) {
-            p.notice { "There were more entries than we count here. The counts are of the newest." }
+            div.wait {
+                p { "There is much to count: these are the newest. The rest is being counted." }
+                (page::progress("counted", number("counted"), number("of")))
+                p { a href="/monday" { "Look again" } }
+            }
         }
     }
 }

@@ -37,18 +37,16 @@ pub fn pages(pages: Pages) -> Pages {
 const PAGE: usize = 50;
 const PAGES_MAX: usize = 20;
 
-/// All that is still to be seen to, the newest first. Each referral is an event too, so what matters may
-/// stand far behind.
+/// All that is still to be seen to, the newest first.
 async fn all(visit: Visit) -> Result<Page, Stop> {
     let mut after = visit.query().get("after").to_owned();
     let mut events: Vec<Value> = Vec::new();
     let mut more = false;
     for _ in 0..PAGES_MAX {
-        let path = if after.is_empty() {
-            "/v1/events".to_owned()
-        } else {
-            format!("/v1/events?after={}", her::plain(&after)?)
-        };
+        let mut path = "/v1/events?only=her_word".to_owned();
+        if !after.is_empty() {
+            path.push_str(&format!("&after={}", her::plain(&after)?));
+        }
         let reply = visit.get(&path).await?;
         if !reply.is_ok() {
             return Ok(page::refused(reply));

@@ -169,6 +169,17 @@ pub fn button(visit: &Visit, action: &str, label: &str) -> Markup {
     form(visit, action, &html! { button { (label) } })
 }
 
+/// How much of long work is done: "12% counted", and a bar. Never 100 before it is all.
+pub fn progress(word: &str, of: u64, all: u64) -> Markup {
+    let percent = u128::from(of) * 100 / u128::from(all.max(1));
+    html! {
+        p {
+            (percent) "% " (word) " "
+            progress max=(all) value=(of) aria-label=(format!("How much is {word}")) {}
+        }
+    }
+}
+
 /// What is wrong with a form, above it: each with a link to its field.
 pub fn summary(errors: &Errors) -> Markup {
     html! {

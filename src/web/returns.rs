@@ -8,7 +8,7 @@ use super::inbox::answer::reasons;
 use super::page::{self, Page};
 use super::table::{For, Pages};
 use super::visit::{Reply, Stop, Visit, text};
-use super::words::{day, last_day, today};
+use super::words::{day, last_day, moment, today};
 use crate::domain::codes::Role;
 use crate::domain::returns::{Quarter, quarters};
 use crate::edge::wire::reports::csv::cell;
@@ -38,6 +38,11 @@ async fn show(visit: Visit) -> Result<Page, Stop> {
     if !found.is_ok() {
         return Ok(page::refused(found));
     }
+    // Half of a quarter would be taken for all of it.
+    if !flag(&found, "/return/whole") {
+        let body = being_counted(chosen, &all, &found);
+        return Ok(Page::new("Return", body));
+    }
     Ok(match visit.query().get("as") {
         "csv" => Page::file(
             &format!("return-{chosen}.csv"),
@@ -48,9 +53,21 @@ async fn show(visit: Visit) -> Result<Page, Stop> {
     })
 }
 
+fn being_counted(chosen: Quarter, all: &[Quarter], found: &Reply) -> Markup {
+    html! {
+        h1 { "A quarter's return" }
+        (choice(Some(chosen), all))
+        div.wait {
+            p { b { "This quarter is being counted." } " It goes on while you do something else." }
+            p { "So far up to " (moment(found.text("/return/counted_to"))) "." }
+            p { a.button href=(format!("/return?quarter={chosen}")) { "Look again" } }
+        }
+    }
+}
+
 fn not_one(all: &[Quarter]) -> Markup {
     html! {
-        h1 { "A quarter’s return" }
+        h1 { "A quarter's return" }
         p.notice { "There is no return for this quarter. Choose one of the last two years." }
         (choice(None, all))
     }
@@ -80,15 +97,12 @@ fn body(chosen: Quarter, all: &[Quarter], found: &Reply) -> Markup {
     let assessed = found.body.pointer("/return/assessments_recorded");
     let total = found.body.pointer("/return/total").unwrap_or(&Value::Null);
     html! {
-        h1 { "A quarter’s return" }
+        h1 { "A quarter's return" }
         (choice(Some(chosen), all))
         h2 { (in_words(chosen)) @if so_far { ", so far" } }
         p {
             "From " (day(found.text("/return/from"))) " to " (last_day(found.text("/return/to"))) ", in London. "
             @if so_far { "This quarter is not over: these numbers still grow." }
-        }
-        @if !flag(found, "/return/whole") {
-            p.notice { "More happened in this quarter than is counted. This is the newest part of it." }
         }
         h2 { "What this counts" }
         p {
@@ -212,9 +226,6 @@ fn csv(chosen: Quarter, found: &Reply) -> String {
     for one in found.list("/return/services") {
         put(text(one, "service"), &name(one), measures(one, None));
     }
-    if !flag(found, "/return/whole") {
-        lines.push_str(&format!("{chosen},not all counted,,,,\r\n"));
-    }
     lines
 }
 
@@ -325,20 +336,24 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_that_runs_says_so_and_so_does_one_that_is_not_whole() {
+    fn a_quarter_that_runs_says_so() {
         let mut found = found();
         found.body["return"]["so_far"] = json!(true);
-        found.body["return"]["whole"] = json!(false);
         let shown = body(third(), &[third()], &found).0;
-        assert!(
-            shown.contains("not over") && shown.contains("More happened"),
-            "{shown}"
-        );
+        assert!(shown.contains("not over"), "{shown}");
         let file = csv(third(), &found);
-        assert!(
-            file.contains(",so far,") && file.contains("not all counted"),
-            "{file}"
-        );
+        assert!(file.contains(",so far,"), "{file}");
+    }
+
+    #[test]
+    fn a_quarter_that_is_being_counted_shows_no_number_and_how_far_it_is() {
+        let mut found = found();
+        found.body["return"]["whole"] = json!(false);
+        found.body["return"]["counted_to"] = json!("2026-08-03T13:00:00.000Z");
+        let shown = being_counted(third(), &[third()], &found).0;
+        assert!(shown.contains("Monday 3 August 2026 at 2pm"), "{shown}");
+        assert!(shown.contains("/return?quarter=2026-Q3"), "{shown}");
+        assert!(!shown.contains("1204") && !shown.contains("csv"), "{shown}");
     }
 
     #[test]

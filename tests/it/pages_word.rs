@@ -504,6 +504,17 @@ async fn whoever_was_shown_something_is_told_to_stop_and_says_what_became_of_it(
     let helpline = town.desk("harbour").await;
     assert_eq!(helpline.post("/v1/withdrawals", &stop).await.status, 200);
 
+    // Among all the news, and by itself.
+    let triage = charity.clone().as_user("r-osei", Role::Triage);
+    let all = triage.get("/v1/events").await;
+    let hers = triage.get("/v1/events?only=her_word").await;
+    assert!(all.list("/events").len() > 1, "{}", all.whole());
+    assert_eq!(hers.list("/events").len(), 1, "{}", hers.whole());
+    assert!(hers.list("/events")[0]["stop_use"].is_string());
+    let odd = triage.get("/v1/events?only=mine").await;
+    assert_eq!(odd.status, 422, "{}", odd.whole());
+    assert!(odd.whole().contains("her_word"), "{}", odd.whole());
+
     let seen = adviser.get("/notices").await;
     assert!(
         seen.text.contains("Stop using what you were shown"),

@@ -21,6 +21,7 @@ use firedoor::ops::demo::people::{
 };
 use serde_json::{Value, json};
 
+use super::pages::Visitor;
 use super::town::{Desk, Said, Town, ago};
 
 /// What the demonstration's story does: referred, accepted, assessed, asked about, told nothing,
@@ -451,6 +452,57 @@ async fn an_officer_finds_what_she_looks_for_and_hands_it_on_with_its_proofs() {
             assert!(!text.contains(secret), "{secret}");
         }
     }
+    town.stop().await;
+}
+
+/// A month of a busy service is more than one answer opens: the rest is counted behind it, and who asks
+/// again is told how far it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_month_is_counted_behind_the_answer_and_comes_out_whole() {
+    const ASKED: u64 = 1_700;
+    let town = Town::start().await;
+    let charity = town.desk("larkfield").await;
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..ASKED {
+        let charity = charity.clone();
+        asked.spawn(async move { charity.get("/v1/returns?quarter=2026-Q1").await.status });
+    }
+    while let Some(status) = asked.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
+    let mut officer = Visitor::sign_in(&town, "larkfield-ig").await;
+    let page = officer.get("/figures").await;
+    for part in ["This month is being counted.", "% counted", "Look again"] {
+        assert!(page.text.contains(part), "{part}: {}", page.text);
+    }
+    // Half of a month is not handed out as a file of it.
+    let file = officer.get("/figures?as=csv").await;
+    assert!(!file.text.contains("own_staff,attempts,0"), "{}", file.text);
+    let mut looks = 2;
+    let page = loop {
+        let page = officer.get("/figures").await;
+        looks += 1;
+        if !page.text.contains("being counted") {
+            break page;
+        }
+        assert!(looks < 1_000, "it is never whole: {}", page.text);
+    };
+    assert!(
+        page.text.contains("attempts of your own workers"),
+        "{}",
+        page.text
+    );
+    let month = &now().rfc3339()[..7];
+    let api = town.signed_in("larkfield-ig").await;
+    let said = api.get(&format!("/v1/audit/figures?month={month}")).await;
+    let figures = &said.body["figures"];
+    assert_eq!(figures["whole"], true, "{}", said.whole());
+    assert_eq!(figures["counted"], figures["of"]);
+    assert_eq!(figures["own_staff"]["by_action"]["read_return"], ASKED);
+    // The same blocks tell what happened since Friday.
+    let queue = api.get("/v1/audit/queue").await;
+    let since = &queue.body["since_friday"];
+    assert_eq!(since["counted"], since["of"], "{}", queue.whole());
     town.stop().await;
 }
 

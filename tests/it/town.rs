@@ -139,7 +139,9 @@ impl Town {
     pub async fn restarted_after<T>(self, work: impl FnOnce(&Config) -> T) -> (Self, T) {
         self.running.stop().await.unwrap();
         let done = work(&self.config);
-        let running = serve::start(&self.config).await.unwrap();
+        let its = self.config.clone();
+        let running = tokio::spawn(async move { serve::start(&its).await });
+        let running = running.await.unwrap().unwrap();
         (Self { running, ..self }, done)
     }
 

@@ -5,7 +5,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
-use super::visible::Reading;
+use super::visible::Stretch;
 use crate::domain::codes::Role;
 use crate::domain::id::{Id, OrgId, ReferralId};
 use crate::domain::organisation::Organisation;
@@ -270,8 +270,8 @@ pub struct Desk {
     pub due: u32,
     /// Requests of people for what is held about them that are late or soon due.
     pub accesses: Vec<SeenAccess>,
-    /// Entries to count, since when.
-    pub reading: Reading,
+    /// What to count, since when.
+    pub stretch: Stretch,
     pub since: When,
     pub checked: Checked,
 }
@@ -281,6 +281,4 @@ pub struct Desk {
 pub struct Checked {
     pub version: String,
     pub rules: Vec<RuleCode>,
-    /// There are more entries than were counted.
-    pub cut: bool,
 }

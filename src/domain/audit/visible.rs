@@ -5,6 +5,8 @@
 //! Who holds sees what was decided. Which other organisations are concerned is for the
 //! independent reviewer alone.
 
+use std::ops::Range;
+
 use super::super::alias::{AliasKind, Aliases};
 use super::super::codes::{Action, OrgKind};
 use super::super::id::{Id, OrgId, TeamId};
@@ -22,7 +24,7 @@ pub struct Viewer {
 }
 
 /// Which entries a reader sees at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// Every entry.
     All,
@@ -68,6 +70,13 @@ pub struct Reading {
     pub indices: Vec<u64>,
     pub viewer: Viewer,
     pub filter: Filter,
+}
+
+/// A stretch of the log that may be counted for a reader, as far as she may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    pub within: Range<u64>,
+    pub viewer: Viewer,
 }
 
 /// From which side an entry is seen.

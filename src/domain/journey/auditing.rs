@@ -4,12 +4,14 @@
 //! What she sees of each entry is settled by [`visible`](crate::domain::audit::visible), after her
 //! reading is logged; nothing here opens an entry.
 
+use std::ops::Range;
+
 use crate::domain::alias::AliasKind;
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::audit::{
     Checked, Desk, Filter, PassedOn, QueueDecision, QueueItem, QueueState, QueueVerdict, Reading,
-    SeenItem, Viewer, since_friday, tally_item,
+    SeenItem, Stretch, Viewer, since_friday, tally_item,
 };
 use crate::domain::codes::OrgKind;
 use crate::domain::decision::{Aggregate, Decision, List, Write};
@@ -84,13 +86,13 @@ pub(super) fn permitted(ruling: &mut Ruling<'_>, known: &Known) -> Result<Viewer
 }
 
 /// What the caller's organisation must decide, the most urgent first, then what it decided lately;
-/// with the entries from which the counts are made.
+/// with the stretch of the log from which the counts are made.
 pub fn queue(
     rules: &Rules,
     attempt: &Attempt,
     known: &Known,
     keys: Keys,
-    recent: &Recent,
+    within: &Range<u64>,
 ) -> Result<Decision<Ruled>, BadRuling> {
     let mut ruling = Ruling::new(rules, attempt, known, keys);
     let viewer = match permitted(&mut ruling, known) {
@@ -121,28 +123,16 @@ pub fn queue(
         items,
         due,
         accesses,
-        reading: Reading {
-            indices: recent.indices.clone(),
+        stretch: Stretch {
+            within: within.clone(),
             viewer,
-            filter: Filter {
-                from: Some(since),
-                ..Filter::default()
-            },
         },
         since,
         checked: Checked {
             version: rules.watch.version().to_owned(),
             rules: rules.watch.rules().map(|rule| rule.code).collect(),
-            cut: recent.cut,
         },
     })))
-}
-
-/// Entries that the counts are made from, as far back as they may reach.
-pub struct Recent {
-    pub indices: Vec<u64>,
-    /// There are more.
-    pub cut: bool,
 }
 
 /// One item, with the entries behind it and around it that the caller may see.

@@ -4,9 +4,11 @@
 //! opened after the leaf. Who asks about someone of whom nothing is held, or about a relative, or
 //! without having proved who she is, is given the uniform nothing.
 
+use std::ops::Range;
+
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
-use crate::domain::audit::{Filter, Reading};
+use crate::domain::audit::{Filter, Reading, Stretch};
 use crate::domain::decision::Decision;
 use crate::domain::known::Known;
 use crate::domain::person::{TaggedToken, TokenKind};
@@ -92,8 +94,8 @@ pub struct MonthAsked<'a> {
     pub from: When,
     /// Exclusive.
     pub to: When,
-    pub indices: &'a [u64],
-    pub whole: bool,
+    /// Where in the log it lies.
+    pub within: Range<u64>,
 }
 
 /// The figures of one month for the caller's own board.
@@ -122,17 +124,11 @@ pub fn figures(
         .collect();
     ruling.finish(Answer::Figures(Box::new(Counting {
         month: asked.month.to_owned(),
-        reading: Reading {
-            indices: asked.indices.to_vec(),
+        stretch: Stretch {
+            within: asked.within.clone(),
             viewer,
-            filter: Filter {
-                from: Some(asked.from),
-                to: Some(asked.to),
-                ..Filter::default()
-            },
         },
         reviews,
-        whole: asked.whole,
     })))
 }
 

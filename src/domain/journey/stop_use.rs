@@ -124,14 +124,11 @@ pub fn notify(
         if stands.is_none() {
             if let Some(earlier) = earlier {
                 ruling.write(off_the_clock(earlier));
-                ruling.write(Write::Unlist {
-                    list: List::Events(holder.clone()),
-                    item: id.id(),
-                });
+                not_news(ruling, holder, id.id());
             }
             ruling.note("stop-use-notice");
             ruling.concerns(holder);
-            ruling.list(List::Events(holder.clone()), 0, id.id());
+            news(ruling, holder, id.id());
             ruling.list(clock(holder), notice.reply_by.place(), id.id());
         }
         notices.push(id);
@@ -141,6 +138,20 @@ pub fn notify(
     notices
 }
 
+/// Tells an organisation of what follows from her word, among all its news and by itself: there it is
+/// found behind a hundred thousand referrals.
+pub fn news(ruling: &mut Ruling<'_>, of: &OrgId, item: Id) {
+    ruling.list(List::Events(of.clone()), 0, item);
+    ruling.list(List::HerWord(of.clone()), 0, item);
+}
+
+/// Takes it back, so that it can be news again.
+fn not_news(ruling: &mut Ruling<'_>, of: &OrgId, item: Id) {
+    for list in [List::Events(of.clone()), List::HerWord(of.clone())] {
+        ruling.write(Write::Unlist { list, item });
+    }
+}
+
 /// Ends the notices of a pause that was lifted.
 pub fn end(ruling: &mut Ruling<'_>, known: &Known, notices: &[StopUseId]) {
     let now = ruling.attempt().when;
@@ -148,12 +159,8 @@ pub fn end(ruling: &mut Ruling<'_>, known: &Known, notices: &[StopUseId]) {
         let until = notice.until.map_or(now, |until| until.min(now));
         ruling.write(off_the_clock(notice));
         // That it may go on is news as much as that it had to stop.
-        let events = List::Events(notice.holder.clone());
-        ruling.write(Write::Unlist {
-            list: events.clone(),
-            item: notice.id.id(),
-        });
-        ruling.list(events, 0, notice.id.id());
+        not_news(ruling, &notice.holder, notice.id.id());
+        news(ruling, &notice.holder, notice.id.id());
         save(
             ruling,
             &StopUse {

@@ -233,7 +233,7 @@ pub fn stop_sharing(
     };
     if tombstone.until.is_some() {
         // A task for who took it: ask her safely.
-        ruling.list(List::Events(tombstone.taken_by.clone()), 0, item);
+        stop_use::news(ruling, &tombstone.taken_by, item);
     }
     keep(ruling, &withdrawal);
 }

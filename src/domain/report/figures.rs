@@ -6,34 +6,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
-
-use crate::domain::audit::figures::is_access;
-use crate::domain::audit::{Reading, Side, SomeOrganisation, VisibleEntry, VisibleOutcome};
-use crate::domain::codes::{Action, OrgKind};
-use crate::domain::id::{Id, OrgId};
+use crate::domain::audit::figures::{Counts, Hours, by_day};
+use crate::domain::audit::{Counted, Stretch};
+use crate::domain::codes::OrgKind;
+use crate::domain::id::OrgId;
 use crate::domain::time::When;
 
-/// Entries of one month that are counted, the newest; more is told to be more.
-pub const FIGURES_ENTRIES_MAX: usize = 50_000;
 /// Below this a count of people or of others' acts is not told.
 pub const SMALL: u32 = 5;
 /// Every item of the queue must be reviewed within this.
 const REVIEW_HOURS: i64 = 72;
-
-/// What an entry tells of text that was held: refused with all it came with, or left out.
-const HELD: [&str; 2] = ["immigration-content-found", "held"];
-const SAID_WRONG: [&str; 1] = ["said-wrong"];
 
 /// A month that was permitted to be counted.
 #[derive(Clone, Debug)]
 pub struct Counting {
     /// As `2026-10`.
     pub month: String,
-    pub reading: Reading,
+    pub stretch: Stretch,
     pub reviews: Vec<Reviewed>,
-    /// All entries of the month are counted.
-    pub whole: bool,
 }
 
 /// One item of the queue: when it arose, and when it was settled.
@@ -87,7 +77,6 @@ pub type Kinds = BTreeMap<OrgId, OrgKind>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
     pub month: String,
-    pub whole: bool,
     /// Of the organisation's own staff; of the reviewer's reading: none.
     pub own: u32,
     pub own_by_outcome: Table,
@@ -123,83 +112,42 @@ pub struct Figures {
     pub flows: Vec<Flow>,
 }
 
-/// Counts what was opened of a month: entries with the instants they were made at.
-pub fn figures(
-    counting: &Counting,
-    entries: &[(When, &VisibleEntry)],
-    kinds: &Kinds,
-    now: When,
-) -> Figures {
-    let dated = |own: bool| {
-        entries
-            .iter()
-            .copied()
-            .filter(move |(_, entry)| (entry.side == Side::Asking) == own)
-    };
-    let of = |own: bool| dated(own).map(|(_, entry)| entry);
-    let access =
-        |(_, entry): &(When, &VisibleEntry)| Action::parse(&entry.action).is_some_and(is_access);
-    let denied = |(_, entry): &(When, &VisibleEntry)| entry.outcome == VisibleOutcome::Deny;
-    let own = |by: fn(&VisibleEntry) -> &str| table(of(true), by, Shown::Count);
-    let others = |by: fn(&VisibleEntry) -> &str| table(of(false), by, Shown::of_others);
-    let people: BTreeSet<Id> = of(false)
-        .filter_map(|entry| entry.decided.as_ref()?.person)
-        .collect();
-    let (own_emergencies, others_emergencies) = (emergencies(of(true)), emergencies(of(false)));
-    let told = |own: bool, words: &[&str]| {
-        count(
-            of(own)
-                .filter(|entry| words.contains(&entry.told.as_str()))
-                .count(),
-        )
-    };
-    let denials = of(true).filter(|entry| entry.outcome == VisibleOutcome::Deny);
+/// What a month came to, from what its entries did.
+pub fn figures(counting: &Counting, counted: &Counted, kinds: &Kinds, now: When) -> Figures {
+    let Counted { own, others, .. } = counted;
     let reviews = Reviews::of(&counting.reviews, now);
     Figures {
         month: counting.month.clone(),
-        whole: counting.whole,
-        own: count(of(true).count()),
-        own_by_outcome: own(|entry| entry.outcome.code()),
-        own_by_action: own(|entry| &entry.action),
-        own_by_purpose: own(|entry| &entry.purpose),
-        own_accesses_by_day: by_day(dated(true).filter(access), Shown::Count),
-        own_denials: count(denials.count()),
-        own_denials_by_day: by_day(dated(true).filter(denied), Shown::Count),
-        own_emergencies,
-        own_held: told(true, &HELD),
-        own_said_wrong: told(true, &SAID_WRONG),
-        others_by_outcome: others(|entry| entry.outcome.code()),
-        others_by_action: others(|entry| &entry.action),
-        others_by_purpose: others(|entry| &entry.purpose),
-        others_by_day: by_day(dated(false).filter(access), Shown::of_others),
-        others_by_organisation: others(|entry| entry.organisation.text()),
-        others_emergencies: Shown::of_others(others_emergencies),
-        others_held: Shown::of_others(told(false, &HELD)),
-        others_said_wrong: Shown::of_others(told(false, &SAID_WRONG)),
-        people_concerned: Shown::of_others(count(people.len())),
+        own: own.attempts,
+        own_by_outcome: table(&own.by_outcome, Shown::Count),
+        own_by_action: table(&own.by_action, Shown::Count),
+        own_by_purpose: table(&own.by_purpose, Shown::Count),
+        own_accesses_by_day: days(&own.accesses, Shown::Count),
+        own_denials: own.denials,
+        own_denials_by_day: days(&own.denied, Shown::Count),
+        own_emergencies: own.emergencies,
+        own_held: own.held,
+        own_said_wrong: own.said_wrong,
+        others_by_outcome: table(&others.by_outcome, Shown::of_others),
+        others_by_action: table(&others.by_action, Shown::of_others),
+        others_by_purpose: table(&others.by_purpose, Shown::of_others),
+        others_by_day: days(&others.accesses, Shown::of_others),
+        others_by_organisation: table(&others.by_organisation, Shown::of_others),
+        others_emergencies: Shown::of_others(others.emergencies),
+        others_held: Shown::of_others(others.held),
+        others_said_wrong: Shown::of_others(others.said_wrong),
+        people_concerned: Shown::of_others(count(counted.concerned())),
         reviews: count(counting.reviews.len()),
         reviewed: count(reviews.minutes.len()),
         reviewed_in_time_percent: reviews.in_time_percent,
         median_review_minutes: median(reviews.minutes),
         reviews_by_time: by_time(&counting.reviews),
-        flows: flows(counting.reading.viewer.kind, of(true), of(false), kinds),
+        flows: flows(counting.stretch.viewer.kind, counted, kinds),
     }
 }
 
-fn by_day<'a>(
-    entries: impl Iterator<Item = (When, &'a VisibleEntry)>,
-    shown: fn(u32) -> Shown,
-) -> Table {
-    let london = TimeZoneDatabase::bundled().get("Europe/London");
-    let london = london.unwrap_or(TimeZone::UTC);
-    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    for (at, _) in entries {
-        let day = at.timestamp().map_or_else(String::new, |at| {
-            at.to_zoned(london.clone()).date().to_string()
-        });
-        *counts.entry(day).or_default() += 1;
-    }
-    rows(counts, shown)
+fn days(hours: &Hours, shown: fn(u32) -> Shown) -> Table {
+    table(&by_day(hours), shown)
 }
 
 /// Hours within which items are settled, with the names of these spans.
@@ -233,80 +181,36 @@ fn by_time(items: &[Reviewed]) -> Vec<(&'static str, u32)> {
 
 /// Offers that were made, by the kinds of who made them and whom they reached. Own staff's are exact,
 /// but the log does not tell them where an offer went in the end.
-fn flows<'a>(
-    own: OrgKind,
-    sent: impl Iterator<Item = &'a VisibleEntry>,
-    seen: impl Iterator<Item = &'a VisibleEntry>,
-    kinds: &Kinds,
-) -> Vec<Flow> {
-    let offers = |entry: &&VisibleEntry| {
-        entry.action == Action::OfferReferral.code() && entry.outcome == VisibleOutcome::Permit
-    };
-    let kind = |organisation: &SomeOrganisation| match organisation {
-        SomeOrganisation::Named(id) => kinds.get(id).copied(),
-        SomeOrganisation::Hidden => None,
-    };
-    let sent = count(sent.filter(offers).count());
-    let mut counts: BTreeMap<(OrgKind, Option<OrgKind>), u32> = BTreeMap::new();
-    for entry in seen.filter(offers) {
-        let Some(from) = kind(&entry.organisation) else {
+fn flows(own: OrgKind, counted: &Counted, kinds: &Kinds) -> Vec<Flow> {
+    let mut counts: BTreeMap<(OrgKind, OrgKind), u32> = BTreeMap::new();
+    for ((from, to), number) in &counted.offers {
+        let Some(from) = kinds.get(from).copied() else {
             continue;
         };
-        let concerned = entry.decided.iter().flat_map(|decided| &decided.concerned);
-        let others = concerned.filter(|one| **one != entry.organisation);
-        let to: BTreeSet<OrgKind> = match entry.side {
-            Side::Reviewer => others.filter_map(kind).collect(),
-            Side::Holding => BTreeSet::from([own]),
-            Side::Asking | Side::Operator => BTreeSet::new(),
-        };
+        let to: BTreeSet<OrgKind> = to.iter().filter_map(|to| kinds.get(to).copied()).collect();
         for to in to {
-            *counts.entry((from, Some(to))).or_default() += 1;
+            *counts.entry((from, to)).or_default() += number;
         }
     }
     let seen = counts.into_iter().map(|((from, to), number)| Flow {
         from,
-        to,
+        to: Some(to),
         count: Shown::of_others(number),
     });
-    let sent = (sent > 0).then_some(Flow {
+    let sent = (counted.sent > 0).then_some(Flow {
         from: own,
         to: None,
-        count: Shown::Count(sent),
+        count: Shown::Count(counted.sent),
     });
     sent.into_iter().chain(seen).collect()
 }
 
-fn table<'a>(
-    entries: impl Iterator<Item = &'a VisibleEntry>,
-    by: fn(&VisibleEntry) -> &str,
-    shown: fn(u32) -> Shown,
-) -> Table {
-    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    for entry in entries {
-        let name = by(entry);
-        match counts.get_mut(name) {
-            Some(number) => *number += 1,
-            None => {
-                counts.insert(name.to_owned(), 1);
-            }
-        }
-    }
-    rows(counts, shown)
-}
-
-fn rows(counts: BTreeMap<String, u32>, shown: fn(u32) -> Shown) -> Table {
-    let rows = counts.into_iter().map(|(name, count)| Row {
-        name,
-        count: shown(count),
+fn table(counts: &Counts, shown: fn(u32) -> Shown) -> Table {
+    let rows = counts.iter().map(|(name, count)| Row {
+        name: name.clone(),
+        count: shown(*count),
     });
     rows.collect()
-}
-
-fn emergencies<'a>(entries: impl Iterator<Item = &'a VisibleEntry>) -> u32 {
-    let opened = |entry: &&VisibleEntry| {
-        entry.action == Action::BreakGlass.code() && entry.outcome == VisibleOutcome::Permit
-    };
-    count(entries.filter(opened).count())
 }
 
 /// How long the settled items took, and how many were in time.
@@ -353,8 +257,8 @@ fn count(number: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::audit::{Filter, SomeOrganisation, Viewer};
-    use crate::domain::codes::OrgKind;
+    use crate::domain::audit::{Side, SomeOrganisation, Viewer, VisibleEntry, VisibleOutcome};
+    use crate::domain::codes::{Action, OrgKind};
     use crate::domain::id::TeamId;
     use crate::domain::journey::scene::{org, start};
 
@@ -381,17 +285,15 @@ mod tests {
     fn counting(reviews: Vec<Reviewed>) -> Counting {
         Counting {
             month: "2026-04".to_owned(),
-            reading: Reading {
-                indices: Vec::new(),
+            stretch: Stretch {
+                within: 0..0,
                 viewer: Viewer {
                     organisation: org("haven"),
                     kind: OrgKind::ByAndFor,
                     tainted: false,
                 },
-                filter: Filter::default(),
             },
             reviews,
-            whole: true,
         }
     }
 
@@ -399,8 +301,12 @@ mod tests {
         vec![entry(side, Action::BreakGlass, VisibleOutcome::Permit); number]
     }
 
-    fn at_start(entries: &[VisibleEntry]) -> Vec<(When, &VisibleEntry)> {
-        entries.iter().map(|entry| (start(), entry)).collect()
+    fn at_start(entries: &[VisibleEntry]) -> Counted {
+        let mut counted = Counted::default();
+        for entry in entries {
+            counted.add(&org("haven"), start(), entry, None);
+        }
+        counted
     }
 
     fn offer(side: Side, from: &str) -> VisibleEntry {
@@ -419,7 +325,9 @@ mod tests {
             VisibleOutcome::Empty,
         );
         let read = entry(Side::Asking, Action::ReadAudit, VisibleOutcome::Deny);
-        let all = [(late, &asked), (late, &read)];
+        let mut all = Counted::default();
+        all.add(&org("haven"), late, &asked, None);
+        all.add(&org("haven"), late, &read, None);
         let found = figures(&counting(Vec::new()), &all, &Kinds::new(), start());
         let day = |count| {
             vec![Row {
@@ -434,7 +342,10 @@ mod tests {
 
     #[test]
     fn who_receives_offers_sees_from_which_kinds_and_who_sends_them_not_where_they_went() {
-        let kinds = Kinds::from([(org("met"), OrgKind::Police)]);
+        let kinds = Kinds::from([
+            (org("met"), OrgKind::Police),
+            (org("haven"), OrgKind::ByAndFor),
+        ]);
         let mut all = vec![offer(Side::Holding, "met"); 6];
         // Of a body that is not enrolled any more nothing is said.
         all.push(offer(Side::Holding, "gone"));
@@ -448,7 +359,7 @@ mod tests {
                 flow(OrgKind::Police, Some(OrgKind::ByAndFor), Shown::Count(5)),
             ]
         );
-        let none = figures(&counting(Vec::new()), &[], &kinds, start());
+        let none = figures(&counting(Vec::new()), &Counted::default(), &kinds, start());
         assert!(none.flows.is_empty());
     }
 
@@ -501,13 +412,18 @@ mod tests {
         let items = vec![settled(1), settled(72), settled(73), open];
         let found = figures(
             &counting(items.clone()),
-            &[],
+            &Counted::default(),
             &Kinds::new(),
             at.plus_hours(71),
         );
         // The open one is not late yet.
         assert_eq!(found.reviewed_in_time_percent, Some(66));
-        let found = figures(&counting(items), &[], &Kinds::new(), at.plus_hours(72));
+        let found = figures(
+            &counting(items),
+            &Counted::default(),
+            &Kinds::new(),
+            at.plus_hours(72),
+        );
         assert_eq!(found.reviewed_in_time_percent, Some(50));
         assert_eq!(found.median_review_minutes, Some(72 * 60));
         assert_eq!((found.reviews, found.reviewed), (4, 3));
@@ -521,7 +437,12 @@ mod tests {
                 ("waiting", 1),
             ]
         );
-        let none = figures(&counting(Vec::new()), &[], &Kinds::new(), at);
+        let none = figures(
+            &counting(Vec::new()),
+            &Counted::default(),
+            &Kinds::new(),
+            at,
+        );
         assert_eq!(none.reviewed_in_time_percent, None);
         assert_eq!(none.median_review_minutes, None);
     }

@@ -7,7 +7,6 @@ use crate::domain::codes::ServiceFamily;
 use crate::domain::id::TeamId;
 use crate::domain::organisation::Service;
 use crate::domain::rules::Rules;
-use crate::domain::time::When;
 
 fn quarter(text: &str) -> Quarter {
     Quarter::parse(text).unwrap()
@@ -43,7 +42,9 @@ fn counted(lines: &[Line]) -> Return {
         services: vec![service("idva", "haven"), service("other", "elsewhere")],
     };
     let own = OrgId::parse("haven").unwrap();
-    Return::of(quarter("2026-Q3"), (lines, true), false, &own, &directory)
+    let mut tally = Tally::default();
+    lines.iter().for_each(|line| tally.add(line));
+    Return::of(quarter("2026-Q3"), (&tally, None), false, &own, &directory)
 }
 
 #[test]

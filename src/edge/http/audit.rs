@@ -11,7 +11,7 @@ use super::call::{Call, Halt, Route, field, handle};
 use super::referrals::Reply;
 use super::reply::{Rendered, envelope, finish, render};
 use super::subject_access;
-use crate::domain::audit::{Desk, Drawn, Figures, Filter, QueueState, SeenItem, SomeOrganisation};
+use crate::domain::audit::{Desk, Drawn, Filter, QueueState, SeenItem, SomeOrganisation};
 use crate::domain::codes::{Action, ConsentDepth};
 use crate::domain::id::{Id, OrgId};
 use crate::domain::journey::flagging::Flagging;
@@ -19,7 +19,7 @@ use crate::domain::journey::sealing::OwnName;
 use crate::domain::receipt::Receipt;
 use crate::edge::wire::audit::{AuditQueryIn, AuditSubjectIn, FlagIn, QueueDecisionIn};
 use crate::edge::wire::reports::Format;
-use crate::pipeline::{Answered, Entry, Erased, Part};
+use crate::pipeline::{Answered, Entry, Erased, Part, Sum};
 
 /// The log entries that your organisation may see, the newest first. The reading is logged.
 #[utoipa::path(get, path = "/v1/audit/entries", tag = "audit",
@@ -423,7 +423,10 @@ pub fn item_body(item: &SeenItem, entries: &[Entry]) -> Map<String, Value> {
 
 /// What happened, then what must be decided; and what was looked for, so that an empty queue is not
 /// blank.
-pub fn queue_body(desk: &Desk, figures: &Figures) -> Map<String, Value> {
+pub fn queue_body(desk: &Desk, sum: &Sum) -> Map<String, Value> {
+    let counted = &sum.counted;
+    // Entries of the log: what is much is counted behind the answer.
+    let (looked_at, of) = sum.progress();
     let open = desk
         .items
         .iter()
@@ -433,13 +436,15 @@ pub fn queue_body(desk: &Desk, figures: &Figures) -> Map<String, Value> {
     let rules: Vec<&str> = desk.checked.rules.iter().map(|rule| rule.code()).collect();
     let counts = json!({
         "since": desk.since.rfc3339(),
-        "accesses": figures.accesses,
-        "people": figures.people(),
-        "break_glass": figures.emergencies,
-        "firewall_stops": figures.firewall_stops,
-        "denials": figures.denials,
+        "accesses": counted.accesses,
+        "people": counted.people(),
+        "break_glass": counted.emergencies(),
+        "firewall_stops": counted.firewall_stops,
+        "denials": counted.denials(),
         "items_due": desk.due,
-        "complete": !desk.checked.cut,
+        "complete": sum.is_whole(),
+        "counted": looked_at,
+        "of": of,
     });
     let mut map = Map::new();
     map.insert("since_friday".to_owned(), counts);
@@ -459,9 +464,9 @@ pub fn queue_body(desk: &Desk, figures: &Figures) -> Map<String, Value> {
              emergencies, {} refusals.",
             rules.len(),
             desk.since.rfc3339(),
-            figures.accesses,
-            figures.emergencies,
-            figures.denials,
+            counted.accesses,
+            counted.emergencies(),
+            counted.denials(),
         );
         map.insert("says".to_owned(), json!(says));
     }

@@ -73,7 +73,7 @@ pub fn body(
             (200, fields(json!({ "entries": list })))
         }
         Answer::Trail(key) => (200, fields(json!({ "trail_key": key.to_text() }))),
-        Answer::Queue(desk) => (200, audit::queue_body(&desk, &told.figures)),
+        Answer::Queue(desk) => (200, audit::queue_body(&desk, &told.sum)),
         Answer::QueueItem(item, _) => (200, audit::item_body(&item, entries)),
         Answer::Flagged => (
             201,

@@ -396,6 +396,7 @@ fn to_reseal(answered: &Answered) -> Option<(Id, [u8; 32], Zeroizing<Vec<u8>>)> 
     params(
         ("after" = Option<String>, Query, description = "cursor from the reply before"),
         ("wait" = Option<u64>, Query, description = "seconds to wait, at most 60"),
+        ("only" = Option<String>, Query, description = "'her_word': notices, pauses and corrections"),
     ),
     responses((status = 200, description = "events", body = Reply)))]
 pub async fn events(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -404,7 +405,12 @@ pub async fn events(State(app): State<Arc<App>>, request: Request) -> Response {
         request,
         Route::read(Action::ReadEvents),
         async |call| {
-            let list = List::Events(call.peer.name().organisation.clone());
+            let own = call.peer.name().organisation.clone();
+            let list = match call.query("only") {
+                None => List::Events(own),
+                Some("her_word") => List::HerWord(own),
+                Some(_) => Err(field("only", "give 'her_word', or leave it out"))?,
+            };
             let wait = call
                 .query("wait")
                 .and_then(|text| text.parse::<u64>().ok())

@@ -46,7 +46,8 @@ pub async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 /// What a month came to: counts of your organisation's own staff, how fast was reviewed, and what
-/// others did, rounded down to fives, where that is not too few to tell.
+/// others did, rounded down to fives, where that is not too few to tell. A long month is counted behind
+/// the answer: until `whole`, ask again; `counted` entries of the log `of` so many are looked at.
 #[utoipa::path(get, path = "/v1/audit/figures", tag = "audit",
     params(("month" = String, Query, description = "as 2026-10")),
     responses((status = 200, description = "the figures", body = Reply)))]
@@ -62,19 +63,23 @@ pub async fn figures(State(app): State<Arc<App>>, request: Request) -> Response 
             .ok_or_else(|| field("month", "give a month as 2026-10"))?;
         let asked = gateway.figures(call.attempt()?, month, from, to);
         let (answered, found) = asked.await?;
+        let sum = answered.more.sum.progress();
         let (status, mut value) = envelope(call, answered);
         if let (Value::Object(map), Some(found)) = (&mut value, found) {
-            map.insert("figures".to_owned(), figures_json(&found));
+            map.insert("figures".to_owned(), figures_json(&found, sum));
         }
         Ok(finish(call, status, &value))
     })
     .await
 }
 
-fn figures_json(figures: &Figures) -> Value {
+fn figures_json(figures: &Figures, (counted, of): (u64, u64)) -> Value {
     json!({
         "month": figures.month,
-        "whole": figures.whole,
+        // Entries of the log that were looked at so far: a long month is counted behind the answer.
+        "whole": counted == of,
+        "counted": counted,
+        "of": of,
         "own_staff": {
             "attempts": figures.own,
             "by_outcome": table_json(&figures.own_by_outcome),

@@ -15,7 +15,8 @@ use crate::domain::returns::{Counts, Quarter, Return, quarters};
 use crate::domain::time::When;
 
 /// What a calendar quarter came to for your organisation's services: referrals that were offered, what
-/// you answered and why not, and how fast. Referrals are counted, not people.
+/// you answered and why not, and how fast. Referrals are counted, not people. A long quarter is counted
+/// behind the answer: until `whole`, ask again; it is counted up to `counted_to`.
 #[utoipa::path(get, path = "/v1/returns", tag = "referrals",
     params(("quarter" = String, Query, description = "as 2026-Q3; of the last two years")),
     responses((status = 200, description = "the return", body = Reply)))]
@@ -65,7 +66,9 @@ fn json(found: &Return, from: When, to: When) -> Value {
         "from": from.rfc3339(),
         "to": to.rfc3339(),
         "so_far": found.so_far,
-        "whole": found.whole,
+        "whole": found.counted_to.is_none(),
+        // A long quarter is counted behind the answer.
+        "counted_to": found.counted_to.map(When::rfc3339),
         "total": counts_json(&found.total),
         "assessments_recorded": found.assessed,
         "services": services.collect::<Vec<Value>>(),

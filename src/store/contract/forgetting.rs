@@ -4,7 +4,7 @@ use super::erasure::{Taken, destroyed, erased, night, the_log_is_whole};
 use super::{Attempt, Fixture, LogRead, logged};
 use crate::domain::decision::{Decision, Write, opening_context};
 use crate::domain::merkle::{leaf_hash, verify_inclusion};
-use crate::store::Store;
+use crate::store::{Readable, Store};
 
 /// An entry whose account says `n`; its account as it lies at rest.
 async fn account(store: &Store, n: u64) -> Taken {
@@ -37,7 +37,9 @@ async fn opened(store: &Store, count: u64) -> Vec<u64> {
     let reading = reading.decision(LogRead((0..count).collect()));
     let reading = logged(store.commit(reading).await.unwrap());
     let mut opened = Vec::new();
-    for (index, _, plain) in store.entries(&reading).await.unwrap() {
+    let all: Vec<u64> = (0..count).collect();
+    let reading = Readable::of(&reading);
+    for (index, _, plain) in store.entries(&reading, &all).await.unwrap() {
         assert_eq!(plain.to_vec(), format!("account {index}").into_bytes());
         opened.push(index);
     }

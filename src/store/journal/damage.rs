@@ -21,14 +21,14 @@ mod names;
 mod scrubbing;
 
 /// A journal in a directory of its own, that can be opened and damaged.
-pub(super) struct Place {
+pub(crate) struct Place {
     dir: tempfile::TempDir,
     disk: Disk,
     segment_bytes: u64,
     pub(super) kept_room_bytes: u64,
 }
 
-pub(super) fn place(segment_bytes: u64) -> Place {
+pub(crate) fn place(segment_bytes: u64) -> Place {
     let dir = tempfile::tempdir().unwrap();
     Place {
         dir,
@@ -77,7 +77,7 @@ impl Place {
         Journal::open_on(self.disk.clone(), self.config()).map(Store::Embedded)
     }
 
-    pub(super) fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         self.try_open().unwrap()
     }
 

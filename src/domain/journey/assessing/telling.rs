@@ -3,7 +3,8 @@
 
 use crate::domain::assessment::Assessment;
 use crate::domain::assessment::corrected::Corrected;
-use crate::domain::decision::{Aggregate, List};
+use crate::domain::decision::Aggregate;
+use crate::domain::journey::stop_use::news;
 use crate::domain::known::Known;
 use crate::domain::record::{Record, singleton};
 use crate::domain::ruling::Ruling;
@@ -30,7 +31,7 @@ pub(super) fn tell_shown(ruling: &mut Ruling<'_>, known: &Known, wrong: &Assessm
         };
         let of = Aggregate::StopUse(id);
         ruling.fact(of, singleton("corrected"), &Record::Corrected(notice));
-        ruling.list(List::Events(pair.asker.clone()), 0, id.id());
+        news(ruling, &pair.asker, id.id());
         told = true;
     }
     if told {
