@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
 use crate::domain::answer::Answer;
 use crate::domain::attempt::Attempt;
 use crate::domain::decision::{Aggregate, List, Listed};
@@ -15,7 +13,7 @@ use crate::domain::returns::{Line, Quarter, Return, Tally};
 use crate::domain::time::When;
 use crate::store::{Fault, Store};
 
-use super::counting::Tallies;
+use super::counting::{Shared, Tallies};
 use super::{Answered, Gateway};
 
 /// Lines that are read at once, and how often for one answer: about as long as the rest of it takes.
@@ -144,7 +142,7 @@ impl Lines {
     }
 
     /// Counts what is left behind the answer, unless something else has its turn.
-    fn go_on(self, tallies: &Tallies, running: Arc<Mutex<Running>>) {
+    fn go_on(self, tallies: &Tallies, running: Shared) {
         let Some(turn) = tallies.turn() else {
             return;
         };
