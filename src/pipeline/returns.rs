@@ -21,13 +21,13 @@ const PAGE: u16 = 100;
 const PAGES_AT_ONCE: u32 = 5;
 
 /// How far the lines of a quarter are counted, and what they came to.
-pub struct Running {
+pub struct Lines {
     after: Listed,
     tally: Tally,
 }
 
-impl Running {
-    pub fn from(from: When) -> Self {
+impl Lines {
+    pub(super) fn from(from: When) -> Self {
         Self {
             after: Listed {
                 at: from.place(),
@@ -39,8 +39,8 @@ impl Running {
     }
 }
 
-/// The lines of one organisation.
-struct Lines {
+/// Counts the lines of one organisation.
+struct Counter {
     store: Arc<Store>,
     list: List,
     /// Before this none is added any more.
@@ -61,26 +61,26 @@ impl Gateway {
         if !matches!(answered.answer, Answer::Return) {
             return Ok((answered, None));
         }
-        let lines = Lines {
+        let counter = Counter {
             store: Arc::clone(&self.store),
             list: List::Lines(own.clone()),
             // Whatever is committed after this reading's entry is not older than it, to ten seconds.
             settled: answered.at.coarse().place().min(to.place()),
         };
-        let running = self.tallies.running(&own, quarter, from);
+        let shared = self.tallies.quarter(&own, quarter, from);
         let (mut tally, mut after, more) = {
-            let mut running = running.lock().await;
+            let mut lines = shared.lock().await;
             let mut more = true;
             for _ in 0..PAGES_AT_ONCE {
-                more = more && lines.count(&mut running).await?;
+                more = more && counter.step(&mut lines).await?;
             }
-            (running.tally.clone(), running.after, more)
+            (lines.tally.clone(), lines.after, more)
         };
         let counted_to = When::from_millis(i64::try_from(after.at).unwrap_or(i64::MAX));
         if more {
-            lines.go_on(&self.tallies, running);
+            counter.go_on(&self.tallies, shared);
         } else {
-            lines.newest(&mut tally, &mut after, to).await?;
+            counter.newest(&mut tally, &mut after, to).await?;
         }
         let mut known = Known::default();
         self.read(&mut known, &[Aggregate::Settings]).await?;
@@ -91,20 +91,18 @@ impl Gateway {
     }
 }
 
-impl Lines {
+impl Counter {
     /// Counts the next that are settled; whether there may be more.
-    async fn count(&self, running: &mut Running) -> Result<bool, Fault> {
-        let page = self
-            .store
-            .list(&self.list, Some(running.after), PAGE)
-            .await?;
+    async fn step(&self, lines: &mut Lines) -> Result<bool, Fault> {
+        let after = Some(lines.after);
+        let page = self.store.list(&self.list, after, PAGE).await?;
         let settled = page.iter().take_while(|listed| listed.at < self.settled);
         let settled: Vec<Listed> = settled.copied().collect();
         for line in self.read(&settled).await? {
-            running.tally.add(&line);
+            lines.tally.add(&line);
         }
         if let Some(last) = settled.last() {
-            running.after = *last;
+            lines.after = *last;
         }
         Ok(settled.len() == usize::from(PAGE))
     }
@@ -142,13 +140,13 @@ impl Lines {
     }
 
     /// Counts what is left behind the answer, unless something else has its turn.
-    fn go_on(self, tallies: &Tallies, running: Shared) {
+    fn go_on(self, tallies: &Tallies, shared: Shared<Lines>) {
         let Some(turn) = tallies.turn() else {
             return;
         };
         tokio::spawn(async move {
             loop {
-                let counted = self.count(&mut *running.lock().await).await;
+                let counted = self.step(&mut *shared.lock().await).await;
                 match counted {
                     Ok(true) => tokio::task::yield_now().await,
                     Ok(false) => break,
@@ -221,31 +219,31 @@ mod tests {
         let place = damage::place(1024 * 1024);
         let store = Arc::new(place.store());
         put_down(&store, 0..OLD + 5).await;
-        let lines = |settled: u64| Lines {
+        let counter = |settled: u64| Counter {
             store: Arc::clone(&store),
             list: List::Lines(own()),
             settled: at(settled).place(),
         };
         let tallies = Tallies::default();
         let quarter = Quarter::parse("2026-Q1").unwrap();
-        let running = tallies.running(&own(), quarter, START.plus_millis(-1));
-        let more = lines(OLD).count(&mut *running.lock().await).await.unwrap();
+        let running = tallies.quarter(&own(), quarter, START.plus_millis(-1));
+        let more = counter(OLD).step(&mut *running.lock().await).await.unwrap();
         assert!(more);
         assert_eq!(offered(&running.lock().await.tally), u32::from(PAGE));
         // Whoever looks meanwhile finds the same place, and no second one counts.
-        lines(OLD).go_on(&tallies, Arc::clone(&running));
+        counter(OLD).go_on(&tallies, Arc::clone(&running));
         assert!(tallies.turn().is_none());
         while tallies.turn().is_none() {
             tokio::task::yield_now().await;
         }
-        let same = tallies.running(&own(), quarter, START);
+        let same = tallies.quarter(&own(), quarter, START);
         assert_eq!(u64::from(offered(&same.lock().await.tally)), OLD);
         // What is not settled is counted for this answer alone.
         let (mut tally, mut after) = {
             let held = same.lock().await;
             (held.tally.clone(), held.after)
         };
-        let now = lines(OLD);
+        let now = counter(OLD);
         now.newest(&mut tally, &mut after, at(OLD + 3))
             .await
             .unwrap();
@@ -253,8 +251,8 @@ mod tests {
         assert_eq!(u64::from(offered(&same.lock().await.tally)), OLD);
         // What comes later is added to what was counted.
         put_down(&store, OLD + 5..OLD + 20).await;
-        let more = lines(OLD + 20)
-            .count(&mut *same.lock().await)
+        let more = counter(OLD + 20)
+            .step(&mut *same.lock().await)
             .await
             .unwrap();
         assert!(!more);

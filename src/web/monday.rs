@@ -137,7 +137,7 @@ fn counts(queue: &Reply) -> Markup {
         }
         @if whole == Some(false) {
             div.wait {
-                p { "There is much to count: these are the newest. The rest is being counted." }
+                p { "There is much to count: this is the first part of it. The rest is being counted." }
                 (page::progress("counted", number("counted"), number("of")))
                 p { a href="/monday" { "Look again" } }
             }
