@@ -47,7 +47,8 @@ pub async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// What a month came to: counts of your organisation's own staff, how fast was reviewed, and what
 /// others did, rounded down to fives, where that is not too few to tell. A long month is counted behind
-/// the answer: until `whole`, ask again; `counted` entries of the log `of` so many are looked at.
+/// the answer: until `whole` there are no counts, and you ask again; `counted` entries of the log `of` so
+/// many are looked at.
 #[utoipa::path(get, path = "/v1/audit/figures", tag = "audit",
     params(("month" = String, Query, description = "as 2026-10")),
     responses((status = 200, description = "the figures", body = Reply)))]
@@ -74,10 +75,13 @@ pub async fn figures(State(app): State<Arc<App>>, request: Request) -> Response 
 }
 
 fn figures_json(figures: &Figures, (counted, of): (u64, u64)) -> Value {
+    if counted < of {
+        // Half of a month would be taken for all of it.
+        return json!({ "month": figures.month, "whole": false, "counted": counted, "of": of });
+    }
     json!({
         "month": figures.month,
-        // Entries of the log that were looked at so far: a long month is counted behind the answer.
-        "whole": counted == of,
+        "whole": true,
         "counted": counted,
         "of": of,
         "own_staff": {

@@ -16,7 +16,8 @@ use crate::domain::time::When;
 
 /// What a calendar quarter came to for your organisation's services: referrals that were offered, what
 /// you answered and why not, and how fast. Referrals are counted, not people. A long quarter is counted
-/// behind the answer: until `whole`, ask again; it is counted up to `counted_to`.
+/// behind the answer: until `whole` there are no counts, and you ask again; it is counted up to
+/// `counted_to`.
 #[utoipa::path(get, path = "/v1/returns", tag = "referrals",
     params(("quarter" = String, Query, description = "as 2026-Q3; of the last two years")),
     responses((status = 200, description = "the return", body = Reply)))]
@@ -61,14 +62,20 @@ fn json(found: &Return, from: When, to: When) -> Value {
         map.insert("name".to_owned(), json!(name));
         Value::Object(map)
     });
+    if let Some(counted_to) = found.counted_to {
+        // Half of a quarter would be taken for all of it.
+        return json!({
+            "quarter": found.quarter.to_string(),
+            "whole": false,
+            "counted_to": counted_to.rfc3339(),
+        });
+    }
     json!({
         "quarter": found.quarter.to_string(),
         "from": from.rfc3339(),
         "to": to.rfc3339(),
         "so_far": found.so_far,
-        "whole": found.counted_to.is_none(),
-        // A long quarter is counted behind the answer.
-        "counted_to": found.counted_to.map(When::rfc3339),
+        "whole": true,
         "total": counts_json(&found.total),
         "assessments_recorded": found.assessed,
         "services": services.collect::<Vec<Value>>(),
