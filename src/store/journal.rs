@@ -530,6 +530,7 @@ impl Fault {
             Self::CannotRecord(why) => Self::CannotRecord(why),
             Self::Unreadable(why) => Self::Unreadable(why),
             Self::TooLarge => Self::TooLarge,
+            Self::NotListedYet { percent } => Self::NotListedYet { percent: *percent },
         }
     }
 }

@@ -80,6 +80,9 @@ pub enum Fault {
     Unreadable(&'static str),
     #[error("a decision is larger than the store accepts")]
     TooLarge,
+    /// The lists are made again after a start, behind the work.
+    #[error("the lists are made again after a start: {percent}% are done; try again later")]
+    NotListedYet { percent: u8 },
 }
 
 /// An entry that is to be forgotten must be there.

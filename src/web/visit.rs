@@ -3,6 +3,10 @@
 //! A visit is refused, or sent to sign in, before its page is made. A form counts only with the mark
 //! that a page of ours gave it, from our own site, within a session.
 
+mod told;
+
+pub use told::{Reply, Stop};
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,10 +20,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 use zeroize::Zeroizing;
 
-use super::form::{Errors, Form};
+use super::form::Form;
 use super::page::{self, Page};
 use super::table::For;
-use super::words::wrong::plainly;
 use crate::domain::attempt::{IdempotencyKey, UserName};
 use crate::domain::codes::Role;
 use crate::domain::handover::password_of;
@@ -61,80 +64,6 @@ impl Site {
     pub async fn api(&self, request: Request) -> Response {
         let Ok(response) = self.router.clone().oneshot(request).await;
         response
-    }
-}
-
-/// Why a page is not made.
-pub enum Stop {
-    /// The API could not record what was asked, so nothing is shown (P2).
-    Fault,
-    /// The page itself refuses, as the API does.
-    Refused(Refusal),
-}
-
-/// What the API said to a page.
-pub struct Reply {
-    pub status: u16,
-    pub body: Value,
-}
-
-impl Reply {
-    pub fn is_ok(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
-    /// Nothing held, not for you, withdrawn: the one answer (P5).
-    pub fn is_nothing(&self) -> bool {
-        self.text("/result") == "nothing-to-show"
-    }
-
-    pub fn text(&self, pointer: &str) -> &str {
-        let found = self.body.pointer(pointer);
-        found.and_then(Value::as_str).unwrap_or_default()
-    }
-
-    pub fn list(&self, pointer: &str) -> &[Value] {
-        let found = self.body.pointer(pointer).and_then(Value::as_array);
-        found.map_or(&[], Vec::as_slice)
-    }
-
-    /// The name of what is wrong (`domain.md` 3.0.5); empty if nothing is.
-    pub fn problem(&self) -> &str {
-        if self.is_ok() {
-            ""
-        } else {
-            self.text("/title")
-        }
-    }
-
-    /// What the API says is wrong, for somebody with a form.
-    pub fn says(&self) -> &str {
-        match self.problem() {
-            "already-sent" => {
-                "This form was sent before with other words. Look it over, and send it again."
-            }
-            "second-factor-needed" => "You were signed out. Sign in, and do this again.",
-            "too-large" => "This is too long. Write less.",
-            "" => "This form was sent before and was not taken. Look it over, and send it again.",
-            _ => self.text("/detail"),
-        }
-    }
-
-    /// What is wrong with each field, to be shown where it was filled in.
-    pub fn errors(&self) -> Errors {
-        let said = |value: &Value, key: &str| {
-            value
-                .get(key)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let fields = self.list("/fields").iter();
-        Errors(
-            fields
-                .map(|wrong| (said(wrong, "field"), plainly(&said(wrong, "message"))))
-                .collect(),
-        )
     }
 }
 
@@ -358,10 +287,8 @@ impl Visit {
     fn hear(&self, told: Option<Told>) -> Result<Reply, Stop> {
         let told = told.ok_or(Stop::Fault)?;
         let body: Value = serde_json::from_slice(&told.body).map_err(|_| Stop::Fault)?;
-        // `cannot-record`: nothing was recorded, so nothing is told (P2). Another 503 is a refusal that
-        // was: after a restore, or without witnesses; it has words of its own, and a code.
-        if told.status >= 500 && body.get("support_code").is_none() {
-            return Err(Stop::Fault);
+        if let Some(stop) = told::failed(told.status, &body) {
+            return Err(stop);
         }
         let mut heard = self.heard();
         let fresh = told.headers.get("firedoor-session");
@@ -467,7 +394,8 @@ where
             };
             match made {
                 Ok(made) => page::whole(&visit, made),
-                Err(_) => page::broken(),
+                Err(Stop::NotListedYet(says)) => page::bare(503, &says),
+                Err(Stop::Fault | Stop::Refused(_)) => page::broken(),
             }
         }
         Err(bare) => bare,

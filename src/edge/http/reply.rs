@@ -510,18 +510,34 @@ pub async fn fault(
         let rendered = super::fhir::fault(&app.gateway.entropy(), format);
         return send(app, leaves, rendered).await;
     }
+    let (title, detail, retry_after_s) = match fault {
+        Fault::NotListedYet { percent } => (
+            "not-listed-yet",
+            format!(
+                "The gateway was started again and puts its lists in order: {percent}% are done. \
+                 Nothing is lost, and what needs no list goes on. Look again in a minute."
+            ),
+            10,
+        ),
+        Fault::CannotRecord(_) | Fault::Unreadable(_) | Fault::TooLarge => (
+            "cannot-record",
+            "We could not record this access, so we did not open it. Try again in a moment; if it \
+             goes on, call the operator."
+                .to_owned(),
+            1,
+        ),
+    };
     let mut rendered = Rendered::json(
         503,
         &json!({
-            "type": "https://firedoor.example/problems/cannot-record",
-            "title": "cannot-record",
+            "type": format!("https://firedoor.example/problems/{title}"),
+            "title": title,
             "status": 503,
-            "detail": "We could not record this access, so we did not open it. Try again in a \
-                       moment; if it goes on, call the operator.",
+            "detail": detail,
         }),
     );
     rendered.kind = "application/problem+json";
-    rendered.retry_after_s = Some(1);
+    rendered.retry_after_s = Some(retry_after_s);
     send(app, leaves, rendered).await
 }
 

@@ -198,16 +198,14 @@ impl Journal {
 
     /// The lists, once they show every commit that was acknowledged before.
     async fn listed(&self) -> Result<&Index, Fault> {
-        const LATER: Fault = Fault::Unreadable(
-            "the list index is still being brought up to the journal; try again later",
-        );
         let leaves = self.shared.state().leaves;
         let _reading = self.shared.readers.wait();
         let mut listed = self.shared.listed.subscribe();
         let caught_up = listed.wait_for(|listed| listed.is_some_and(|shown| shown >= leaves));
         let waited = tokio::time::timeout(LISTS_WITHIN, caught_up).await;
-        waited.map_err(|_| LATER)?.map_err(|_| LATER)?;
-        self.shared.index.get().ok_or(LATER)
+        let index = waited.ok().and_then(Result::ok);
+        let index = index.and_then(|_| self.shared.index.get());
+        index.ok_or_else(|| not_listed_yet(*self.shared.listed.borrow(), leaves))
     }
 
     fn find(&self, of: &Key, wanted: impl Fn(&Item) -> bool) -> Option<Item> {
@@ -282,5 +280,35 @@ impl Shared {
         let bytes = self.segments.read(at.segment, at.offset, at.length);
         let bytes = bytes.map_err(|_| Fault::Unreadable("the journal cannot be read"))?;
         Ok(Some((at, bytes)))
+    }
+}
+
+/// How far the lists are: they show so many of the entries.
+fn not_listed_yet(listed: Option<u64>, entries: u64) -> Fault {
+    let percent = u128::from(listed.unwrap_or(0)) * 100 / u128::from(entries.max(1));
+    // Never all of it, while it is not.
+    let percent = u8::try_from(percent.min(99)).unwrap_or(99);
+    Fault::NotListedYet { percent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_a_list_that_is_made_again_is_told_how_far_it_is() {
+        for (listed, entries, told) in [
+            (None, 0, 0),
+            (None, 4, 0),
+            (Some(1), 4, 25),
+            (Some(399), 400, 99),
+            (Some(400), 400, 99),
+            (Some(u64::MAX), u64::MAX, 99),
+        ] {
+            match not_listed_yet(listed, entries) {
+                Fault::NotListedYet { percent } => assert_eq!(percent, told),
+                other => panic!("{other}"),
+            }
+        }
     }
 }
