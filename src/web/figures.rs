@@ -85,7 +85,7 @@ fn being_counted(month: &str, months: &[String], figures: &Value) -> Markup {
         (choice(month, months))
         div.wait {
             p { b { "This month is being counted." } " It goes on while you do something else." }
-            (page::progress("counted", number("counted"), number("of")))
+            (page::progress("counted", number("percent"), 100))
             p { a.button href=(format!("/figures?month={month}")) { "Look again" } }
         }
     }

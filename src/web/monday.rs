@@ -138,7 +138,7 @@ fn counts(queue: &Reply) -> Markup {
         @if whole == Some(false) {
             div.wait {
                 p { "There is much to count: this is the first part of it. The rest is being counted." }
-                (page::progress("counted", number("counted"), number("of")))
+                (page::progress("counted", number("percent"), 100))
                 p { a href="/monday" { "Look again" } }
             }
         }

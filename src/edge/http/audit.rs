@@ -425,8 +425,6 @@ pub fn item_body(item: &SeenItem, entries: &[Entry]) -> Map<String, Value> {
 /// blank.
 pub fn queue_body(desk: &Desk, sum: &Sum) -> Map<String, Value> {
     let counted = &sum.counted;
-    // Entries of the log: what is much is counted behind the answer.
-    let (looked_at, of) = sum.progress();
     let open = desk
         .items
         .iter()
@@ -442,9 +440,9 @@ pub fn queue_body(desk: &Desk, sum: &Sum) -> Map<String, Value> {
         "firewall_stops": counted.firewall_stops,
         "denials": counted.denials(),
         "items_due": desk.due,
+        // What is much is counted behind the answer.
         "complete": sum.is_whole(),
-        "counted": looked_at,
-        "of": of,
+        "percent": sum.percent(),
     });
     let mut map = Map::new();
     map.insert("since_friday".to_owned(), counts);

@@ -47,8 +47,7 @@ pub async fn report(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// What a month came to: counts of your organisation's own staff, how fast was reviewed, and what
 /// others did, rounded down to fives, where that is not too few to tell. A long month is counted behind
-/// the answer: until `whole` there are no counts, and you ask again; `counted` entries of the log `of` so
-/// many are looked at.
+/// the answer: until `whole` there are no counts but how far it is, in per cent, and you ask again.
 #[utoipa::path(get, path = "/v1/audit/figures", tag = "audit",
     params(("month" = String, Query, description = "as 2026-10")),
     responses((status = 200, description = "the figures", body = Reply)))]
@@ -64,26 +63,24 @@ pub async fn figures(State(app): State<Arc<App>>, request: Request) -> Response 
             .ok_or_else(|| field("month", "give a month as 2026-10"))?;
         let asked = gateway.figures(call.attempt()?, month, from, to);
         let (answered, found) = asked.await?;
-        let sum = answered.more.sum.progress();
+        let percent = answered.more.sum.percent();
         let (status, mut value) = envelope(call, answered);
         if let (Value::Object(map), Some(found)) = (&mut value, found) {
-            map.insert("figures".to_owned(), figures_json(&found, sum));
+            map.insert("figures".to_owned(), figures_json(&found, percent));
         }
         Ok(finish(call, status, &value))
     })
     .await
 }
 
-fn figures_json(figures: &Figures, (counted, of): (u64, u64)) -> Value {
-    if counted < of {
+fn figures_json(figures: &Figures, percent: Option<u8>) -> Value {
+    if percent.is_some() {
         // Half of a month would be taken for all of it.
-        return json!({ "month": figures.month, "whole": false, "counted": counted, "of": of });
+        return json!({ "month": figures.month, "whole": false, "percent": percent });
     }
     json!({
         "month": figures.month,
         "whole": true,
-        "counted": counted,
-        "of": of,
         "own_staff": {
             "attempts": figures.own,
             "by_outcome": table_json(&figures.own_by_outcome),

@@ -380,7 +380,7 @@ async fn reviews(town: &Town, script: bool) {
     officer.follow(approve).await;
     officer.shows("Nothing waits.", false).await;
     officer.go("/subject-report").await;
-    officer.writes_who("", &her()).await;
+    officer.writes_who("identity.", &her()).await;
     officer.pick("identity_checked", "yes").await;
     officer.shows("report", script).await;
     officer.send("/subject-report").await;
